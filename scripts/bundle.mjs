@@ -1,0 +1,84 @@
+/**
+ * Bundles the commands for the launchers in bin/. `--if-stale` does nothing when no source is newer than the last
+ * bundle. Plain JavaScript, as scripts/toolchain.mjs is.
+ *
+ *     dist/stamp              its date is when the newest bundle was begun; the launchers compare sources with it
+ *     dist/current -> DIR     the newest bundle, switched in one rename: launchers may be running meanwhile
+ *     dist/DIR/tvix/main.mjs  and nix-instantiate/main.mjs, each with the chunks that it loads later, if at all
+ *     dist/DIR/cache          V8's compile cache, written by the commands themselves
+ */
+import { mkdirSync, readdirSync, readlinkSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import process from "node:process"
+import { rolldown } from "rolldown"
+import { ROOT } from "./toolchain.mjs"
+
+const DIST = join(ROOT, "dist")
+const COMMANDS = ["tvix", "nix-instantiate"]
+/** Bundles older than this are removed. Not at once: a command that started from one may still load a chunk of it. */
+const KEEP_MS = 10 * 60_000
+
+/** @param {number} since in ms since the epoch */
+function sourcesChanged(since) {
+  const packages = join(ROOT, "packages")
+  return readdirSync(packages).some((name) => {
+    const sources = join(packages, name, "src")
+    if (!statSync(sources, { throwIfNoEntry: false })) return false
+    // Folders too: their date is what changes when a file goes away.
+    const paths = [".", ...readdirSync(sources, { recursive: true, encoding: "utf8" })]
+    return paths.some((path) => (statSync(join(sources, path), { throwIfNoEntry: false })?.mtimeMs ?? since) > since)
+  })
+}
+
+async function bundle() {
+  const id = `${Date.now()}-${process.pid}`
+  const draft = join(DIST, id)
+  mkdirSync(draft, { recursive: true })
+  // Made before the sources are read: an edit during the build makes the result stale, as it should.
+  writeFileSync(join(draft, "stamp"), "")
+  try {
+    for (const command of COMMANDS) await bundleCommand(command, join(draft, command))
+  } catch (error) {
+    rmSync(draft, { recursive: true, force: true })
+    throw error
+  }
+  symlinkSync(id, join(draft, "link"))
+  renameSync(join(draft, "link"), join(DIST, "current"))
+  renameSync(join(draft, "stamp"), join(DIST, "stamp"))
+  removeOldBundles()
+}
+
+/**
+ * @param {string} command
+ * @param {string} dir
+ */
+async function bundleCommand(command, dir) {
+  const build = await rolldown({
+    input: { main: join(ROOT, "packages", "cli", "src", `${command}.ts`) },
+    platform: "node",
+    resolve: { conditionNames: ["source", "node", "import", "default"] },
+    // Native addons cannot be bundled; they are loaded, where present, from node_modules.
+    external: [/^@napi-rs\//],
+  })
+  await build.write({
+    dir,
+    format: "esm",
+    entryFileNames: "[name].mjs",
+    chunkFileNames: "[name]-[hash].mjs",
+    // Names stay readable in the stack traces of our own bugs.
+    minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
+  })
+  await build.close()
+}
+
+function removeOldBundles() {
+  const current = readlinkSync(join(DIST, "current"))
+  for (const name of readdirSync(DIST)) {
+    const started = Number(/^(\d+)-\d+$/.exec(name)?.[1] ?? Infinity)
+    if (name === current || started > Date.now() - KEEP_MS) continue
+    rmSync(join(DIST, name), { recursive: true, force: true })
+  }
+}
+
+const last = statSync(join(DIST, "stamp"), { throwIfNoEntry: false })
+if (!process.argv.includes("--if-stale") || !last || sourcesChanged(last.mtimeMs)) await bundle()

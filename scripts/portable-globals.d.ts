@@ -1,0 +1,53 @@
+/**
+ * The globals that portable code may use: those which Node, browsers and workers share. Nothing else of a host is
+ * visible to it (tsconfig.portable.json). Declared here and not taken from lib.dom, which would let `document` in.
+ */
+
+declare class TextEncoder {
+  encode(text?: string): Uint8Array<ArrayBuffer>
+  encodeInto(text: string, into: Uint8Array): { read: number; written: number }
+}
+
+declare class TextDecoder {
+  constructor(label?: string, options?: { fatal?: boolean; ignoreBOM?: boolean })
+  decode(bytes?: ArrayBufferView | ArrayBufferLike, options?: { stream?: boolean }): string
+}
+
+interface AbortSignal {
+  readonly aborted: boolean
+  readonly reason: unknown
+  throwIfAborted(): void
+  addEventListener(type: "abort", listener: () => void, options?: { once?: boolean }): void
+  removeEventListener(type: "abort", listener: () => void): void
+}
+declare const AbortSignal: {
+  timeout(ms: number): AbortSignal
+  any(signals: Iterable<AbortSignal>): AbortSignal
+  abort(reason?: unknown): AbortSignal
+}
+declare class AbortController {
+  readonly signal: AbortSignal
+  abort(reason?: unknown): void
+}
+
+declare const performance: { now(): number }
+
+declare function queueMicrotask(callback: () => void): void
+declare function structuredClone<T>(value: T): T
+declare function setTimeout(callback: () => void, ms?: number): unknown
+declare function clearTimeout(handle: unknown): void
+
+declare namespace WebAssembly {
+  class Module {
+    constructor(bytes: Uint8Array)
+  }
+  class Instance {
+    constructor(module: Module, imports?: object)
+    readonly exports: Readonly<Record<string, unknown>>
+  }
+  class Memory {
+    constructor(limits: { initial: number; maximum?: number })
+    readonly buffer: ArrayBuffer
+    grow(pages: number): number
+  }
+}

@@ -1,0 +1,44 @@
+/**
+ * `npm start`, also as the first command on a fresh clone: installs what is missing, builds, evaluates a real program
+ * and says what to try next.
+ */
+import { spawnSync } from "node:child_process"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import process from "node:process"
+import { ensureInstalled, modernNode, ROOT, run } from "./toolchain.mjs"
+
+const PROGRAM = "examples/fleet.nix"
+
+ensureInstalled()
+run(modernNode(), ["scripts/bundle.mjs", "--if-stale"])
+
+const source = readFileSync(join(ROOT, PROGRAM), "utf8")
+const lines = source.split("\n").length - 1
+console.log(`\n$ bin/tvix eval --strict --json ${PROGRAM}        (${lines} lines of Nix)\n`)
+
+const started = performance.now()
+const { status, stdout, stderr } = spawnSync(
+  join(ROOT, "bin", "tvix"),
+  ["eval", "--strict", "--json", join(ROOT, PROGRAM)],
+  { encoding: "utf8" },
+)
+const ms = Math.round(performance.now() - started)
+process.stderr.write(stderr ?? "")
+if (status !== 0) {
+  console.error(`\nThe evaluation failed after ${ms} ms; the message above says where. Is this clone unmodified?`)
+  process.exit(status ?? 1)
+}
+console.log(JSON.stringify(JSON.parse(stdout), undefined, 2))
+console.log(`
+Evaluated in ${ms} ms, starting included: ${PROGRAM} declares typed options for a small fleet of machines,
+merges three modules that set them, checks assertions over all machines, and renders their configuration.
+
+Try next:
+  bin/tvix eval -E 'builtins.map (x: x * x) [ 1 2 3 ]'
+  bin/tvix repl
+  bin/tvix eval --strict ${PROGRAM} -A machines.web-1.files
+  bin/nix-instantiate --eval --strict -E '{ a = 1; } // { b = 2; }'
+  npm test
+
+What is here and where: README.md, docs/ARCHITECTURE.md`)

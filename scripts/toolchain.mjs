@@ -1,0 +1,62 @@
+/**
+ * What has to be true before anything here can run: dependencies installed as the lock file says, and a Node that is
+ * new enough. Plain JavaScript for Node 20, because it runs before either is true.
+ */
+import { spawnSync } from "node:child_process"
+import { existsSync, readdirSync, statSync } from "node:fs"
+import { dirname, join } from "node:path"
+import process from "node:process"
+import { fileURLToPath } from "node:url"
+
+export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
+
+/** The first major version with everything the sources use; the same number stands in package.json's `engines`. */
+const OLDEST_NODE = 24
+
+const modified = (/** @type {string} */ path) => (existsSync(path) ? statSync(path).mtimeMs : 0)
+
+/** Installs the locked dependencies where they are missing or older than the lock file. */
+export function ensureInstalled() {
+  // npm writes this file at the end of an installation, so a half-finished one does not count.
+  const installed = modified(join(ROOT, "node_modules", ".package-lock.json"))
+  if (installed >= modified(join(ROOT, "package-lock.json")) && installed > 0) return
+  console.log("Installing dependencies (npm ci); this happens once …")
+  // The Node that runs npm may be older than the one being installed: not worth a warning.
+  run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], { shell: process.platform === "win32" })
+}
+
+/**
+ * The Node to run our code with: the one that came as a dependency, else the running one if it is new enough.
+ * npm's own link `.bin/node` is not used: it is missing under `--no-bin-links` and a script file on Windows.
+ *
+ * @returns {string} an absolute path
+ */
+export function modernNode() {
+  const modules = join(ROOT, "node_modules")
+  for (const name of existsSync(modules) ? readdirSync(modules) : []) {
+    if (!/^node-(bin-)?(linux|darwin|win)-/.test(name)) continue
+    const path = join(modules, name, "bin", process.platform === "win32" ? "node.exe" : "node")
+    if (existsSync(path)) return path
+  }
+  if (Number(process.versions.node.split(".")[0]) >= OLDEST_NODE) return process.execPath
+  console.error(
+    `This needs Node ${OLDEST_NODE} or newer; here is ${process.version}, and npm has no build of Node for ` +
+      `${process.platform}-${process.arch}. Install a newer Node and try again.`,
+  )
+  process.exit(1)
+}
+
+/**
+ * Runs a command in the repository, its output going where ours goes, and ends this process if it fails.
+ *
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @param {{ shell?: boolean, env?: NodeJS.ProcessEnv }} [options]
+ */
+export function run(command, args, options = {}) {
+  const { status, signal, error } = spawnSync(command, args, { cwd: ROOT, stdio: "inherit", ...options })
+  if (status === 0) return
+  if (error) console.error(`cannot run ${command}: ${error.message}`)
+  if (signal) console.error(`${command} was ended by ${signal}`)
+  process.exit(status ?? 1)
+}
