@@ -80,7 +80,7 @@ export function parseInteger(text: string): Integer | undefined {
 export function printFloat(value: number): string {
   if (!Number.isFinite(value)) return printNonFinite(value)
   if (value === 0) return Object.is(value, -0) ? "-0" : "0"
-  const scientific = roundedHalfEven(value, (digits) => value.toExponential(digits), 5)
+  const scientific = roundedHalfEven((digits) => value.toExponential(digits), 5)
   const [mantissa = "", exponent = ""] = scientific.split("e")
   const power = Number(exponent)
   if (power >= -4 && power < 6) return trimZeros(shiftPoint(mantissa, power))
@@ -93,7 +93,7 @@ export function formatFloat(value: number): string {
   if (Object.is(value, -0)) return "-0.000000"
   // toFixed would turn to exponents here. From 2^53 on, every float is whole.
   if (Math.abs(value) >= 2 ** 53) return `${BigInt(value)}.000000`
-  return roundedHalfEven(value, (decimals) => value.toFixed(decimals), 6)
+  return roundedHalfEven((decimals) => value.toFixed(decimals), 6)
 }
 
 /**
@@ -108,7 +108,7 @@ function printNonFinite(value: number): string {
  * Both number formats of JavaScript round a tie away from zero, while C rounds it to the even digit. A float exactly
  * between two candidates has only zeros after one more digit, a 5; so far out no float that is not a tie looks like one.
  */
-function roundedHalfEven(value: number, format: (digits: number) => string, digits: number): string {
+function roundedHalfEven(format: (digits: number) => string, digits: number): string {
   const rounded = format(digits)
   const [exact = "", exponent] = format(100).split("e")
   const point = exact.indexOf(".")
