@@ -70,7 +70,7 @@ export class Automaton {
     for (let state = open.pop(); state !== undefined; state = open.pop()) {
       const next = this.next[state]!
       const other = this.other[state]!
-      copies.set(state, this.add(this.kind[state]!, this.argument[state]!, next, other))
+      copies.set(state, this.add(this.kind[state]!, this.argument[state], next, other))
       if (other !== NONE && !copies.has(other)) open.push(other)
       if (state !== to && next !== NONE && !copies.has(next)) open.push(next)
     }
@@ -102,7 +102,7 @@ export class Automaton {
     const bytes = new Uint8Array(256)
     const seen = new Set<number>([state])
     for (const at of seen) {
-      switch (this.kind[at]) {
+      switch (this.kind[at]!) {
         case Kind.Accept:
           return undefined
         case Kind.Byte:

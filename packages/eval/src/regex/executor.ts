@@ -111,7 +111,7 @@ export class Executor {
           larger.set(stack)
           stack = this.stack = larger
         }
-        switch (kind[state]) {
+        switch (kind[state]!) {
           case Kind.Byte:
             if (at === length || text.charCodeAt(at) !== argument[state]) break forward
             at++
