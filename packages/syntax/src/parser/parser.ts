@@ -1,0 +1,140 @@
+/**
+ * Tokens to syntax tree: an LALR(1) machine. Its stack is an array, so no nesting in a text can overflow the JavaScript
+ * stack; and since its tables follow bison's rules, it finds the errors C++ Nix finds, where C++ Nix finds them.
+ */
+import type { AttrsExpr, Bindings, Expr } from "../ast.ts"
+import { END, TOKENS, TOKEN_COUNT } from "../grammar/tokens.ts"
+import { type DocComment, Lexer } from "../lexer/lexer.ts"
+import type { ProblemDetail, SyntaxProblem, SyntaxWarning } from "../problem.ts"
+import type { SourceFile } from "../source.ts"
+import {
+  ACCEPT,
+  ACTIONS,
+  ACTION_WITHOUT_TOKEN,
+  GOTOS,
+  NONTERMINAL_COUNT,
+  RULE_ACTION,
+  RULE_LEFT,
+  RULE_LENGTH,
+  expectedTokens,
+} from "./automaton.ts"
+import { newAttrs } from "./bindings.ts"
+import type { Build } from "./build.ts"
+
+export interface ParseOptions {
+  /** Whether `|>` and `<|` are allowed: an experimental feature of Nix, off by default. */
+  readonly pipeOperators?: boolean
+}
+
+/** What a parse found besides the tree. */
+export interface Findings {
+  /** In the order they were found: the first is the one C++ Nix reports. */
+  readonly problems: readonly SyntaxProblem[]
+  readonly warnings: readonly SyntaxWarning[]
+}
+/** What could be made of a text. Evaluate it only if there are no problems. */
+export interface ParsedExpr extends Findings {
+  readonly expr: Expr
+}
+export interface ParsedBindings extends Findings {
+  readonly bindings: Bindings
+}
+
+class Parser implements Build {
+  readonly text: string
+  readonly values: unknown[] = [undefined]
+  readonly froms: number[] = [0]
+  readonly tos: number[] = [0]
+  readonly problems: SyntaxProblem[] = []
+  readonly warnings: SyntaxWarning[] = []
+  readonly docs: ReadonlyMap<number, DocComment>
+  /** The states of the machine, parallel to `values`. */
+  readonly #states: number[] = [0]
+  readonly #lexer: Lexer
+
+  constructor(file: SourceFile, options: ParseOptions, repl: boolean) {
+    this.text = file.text
+    const report = (detail: ProblemDetail, from: number, to: number, at: number): void =>
+      this.report(detail, from, to, at)
+    this.#lexer = new Lexer(file.text, report, { pipeOperators: options.pipeOperators === true, repl })
+    this.docs = this.#lexer.docs
+  }
+
+  report(detail: ProblemDetail, from: number, to: number, at: number): void {
+    this.problems.push({ ...detail, from, to, at })
+  }
+
+  findings(): Findings {
+    return { problems: this.problems, warnings: this.warnings }
+  }
+
+  /** Runs the machine; the value of the start symbol, or `undefined` if a problem kept it from the end. */
+  run(): unknown {
+    const { values, froms, tos } = this
+    const lexer = this.#lexer
+    const states = this.#states
+    let top = 0
+    let state = 0
+    let token = -1
+    for (;;) {
+      let action = ACTION_WITHOUT_TOKEN[state]!
+      if (action === 0) {
+        if (token < 0) token = lexer.next()
+        action = ACTIONS[state * TOKEN_COUNT + token]!
+      }
+      if (action < 0) {
+        const rule = -action - 1
+        const make = RULE_ACTION[rule]
+        if (make !== undefined) {
+          const length = RULE_LENGTH[rule]!
+          const from = length === 0 ? tos[top]! : froms[top - length + 1]!
+          const to = tos[top]!
+          const base = top - length + 1
+          const value = make(this, base, from, to)
+          top = base
+          values[top] = value
+          froms[top] = from
+          tos[top] = to
+        }
+        // Without an action the only symbol keeps its value and place and gets another name.
+        state = GOTOS[states[top - 1]! * NONTERMINAL_COUNT + RULE_LEFT[rule]!]!
+        states[top] = state
+      } else if (action === ACCEPT) {
+        return values[top]
+      } else if (action > 0) {
+        state = action - 1
+        top++
+        states[top] = state
+        values[top] = lexer.value
+        froms[top] = lexer.from
+        tos[top] = lexer.to
+        token = -1
+      } else {
+        this.#reportUnexpected(state, token)
+        return undefined
+      }
+    }
+  }
+
+  #reportUnexpected(state: number, token: number): void {
+    const { from, to } = this.#lexer
+    const unexpected = TOKENS[token]![1]
+    // Where the text ended too soon, the place is after its last character.
+    const at = token === END ? to : from
+    this.report({ code: "unexpected-token", unexpected, expected: expectedTokens(state) }, at, to, at)
+  }
+}
+
+/** Parses a whole file as one expression. Never throws, never overflows the stack. */
+export function parse(file: SourceFile, options: ParseOptions = {}): ParsedExpr {
+  const parser = new Parser(file, options, false)
+  const expr = parser.run() as Expr | undefined
+  return { expr: expr ?? { kind: "error", from: 0, to: file.text.length }, ...parser.findings() }
+}
+
+/** Parses bindings as one types them into a REPL: `x = 1; inherit (y) z;`. */
+export function parseBindings(file: SourceFile, options: ParseOptions = {}): ParsedBindings {
+  const parser = new Parser(file, options, true)
+  const attrs = parser.run() as AttrsExpr | undefined
+  return { bindings: attrs?.bindings ?? newAttrs(0, 0, false).bindings, ...parser.findings() }
+}

@@ -1,0 +1,50 @@
+/**
+ * One piece of source text, as bytes: `text` has one char (0–255) per byte. `path` is for display only; nothing opens it.
+ *
+ * Lines end where C++ Nix sees them end: at LF, CR LF, and a CR by itself.
+ */
+export class SourceFile {
+  readonly path: string
+  readonly text: string
+  /** Offset of the first byte of every line; built on first use, since most files never error. */
+  #lineStarts: readonly number[] | undefined
+
+  constructor(path: string, text: string) {
+    this.path = path
+    this.text = text
+  }
+
+  /** Line and column of the byte at `offset`, both counted from 1; columns count bytes. */
+  position(offset: number): { readonly line: number; readonly column: number } {
+    const starts = this.#starts()
+    // Binary search for the last line that starts at or before the offset.
+    let low = 0
+    let high = starts.length
+    while (high - low > 1) {
+      const middle = (low + high) >> 1
+      if (starts[middle]! <= offset) low = middle
+      else high = middle
+    }
+    return { line: low + 1, column: offset - starts[low]! + 1 }
+  }
+
+  get lineCount(): number {
+    return this.#starts().length
+  }
+
+  /** The text of line `number` (from 1) without its line end, or `undefined` if there is no such line. */
+  line(number: number): string | undefined {
+    const starts = this.#starts()
+    const from = starts[number - 1]
+    return from === undefined ? undefined : this.text.slice(from, starts[number]).replace(/\r?\n$|\r$/, "")
+  }
+
+  #starts(): readonly number[] {
+    if (this.#lineStarts === undefined) {
+      const starts = [0]
+      for (const end of this.text.matchAll(/\r\n?|\n/g)) starts.push(end.index + end[0].length)
+      this.#lineStarts = starts
+    }
+    return this.#lineStarts
+  }
+}
