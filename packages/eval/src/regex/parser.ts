@@ -435,8 +435,8 @@ const DASH = 0x2d
 const isDigit = (code: number): boolean => code >= 0x30 && code <= 0x39
 
 function scriptOfByte(byte: number): string {
-  const c = String.fromCharCode(byte)
-  return /[0-9A-Za-z_ ]/.test(c) ? c : `\\x${byte.toString(16).padStart(2, "0")}`
+  const isPlain = isDigit(byte) || ((byte | 0x20) >= 0x61 && (byte | 0x20) <= 0x7a && byte < 0x80)
+  return isPlain ? String.fromCharCode(byte) : `\\x${byte < 16 ? "0" : ""}${byte.toString(16)}`
 }
 
 function scriptOfSet(set: ByteSet): string {
