@@ -32,6 +32,8 @@ export class Lexer {
   /** Where the text shown as "last read" begins. */
   private shownFrom = 0
   private context = ""
+  /** nlohmann::json then takes itself to be in column 0. */
+  private wentBackOverNewline = false
   private expected: Token | undefined
 
   /** Of the last string token, a byte string. */
@@ -48,6 +50,7 @@ export class Lexer {
   /** @throws {JsonError} saying that `context` was being parsed, and what was `expected` if only that could follow */
   next(context: string, expected?: Token): Token {
     this.context = context
+    this.wentBackOverNewline = false
     this.expected = expected
     if (this.at === 0) this.skipByteOrderMark()
     let c
@@ -89,7 +92,8 @@ export class Lexer {
     const newline = read.lastIndexOf("\n")
     let line = 1
     for (let at = read.indexOf("\n"); at >= 0; at = read.indexOf("\n", at + 1)) line++
-    throw new JsonError({ code: "json-syntax", line, column: this.at - newline - 1, detail })
+    const column = this.wentBackOverNewline ? 0 : this.at - newline - 1
+    throw new JsonError({ code: "json-syntax", line, column, detail })
   }
 
   private refuse(reason: string): never {
@@ -151,6 +155,7 @@ export class Lexer {
     }
     // The byte behind the number belongs to the next token.
     this.at--
+    this.wentBackOverNewline = c === 0x0a
     this.number = this.text.slice(from, this.at)
     this.isInteger = isInteger
     return "number"
