@@ -1,0 +1,256 @@
+/**
+ * Attribute sets: a shape (the names and their positions, shared by all sets made at one place) and an array of values.
+ * Whoever looks a name up can remember shape -> index, and whoever merges two sets can remember the plan for the pair.
+ *
+ * `large // small` does not copy the large one: the small one becomes a layer on top of it. Layers grow
+ * geometrically, so a fold of n such steps costs n log n and a look-up log n.
+ */
+import type { Value } from "./value.ts"
+
+/** Where an attribute was defined: an index into the evaluator's {@link PositionTable}; 0 if unknown. */
+export type Position = number
+
+/** Up to this many names a scan is faster than a `Map` look-up. */
+const SCAN_MAX = 8
+
+export class Shape {
+  /** Distinct. Sorted by byte if `sorted`; else in any order. */
+  readonly names: readonly string[]
+  readonly sorted: boolean
+  /** One per name, or undefined if none is known. */
+  readonly positions: readonly Position[] | undefined
+  #index: Map<string, number> | undefined
+  #order: Uint32Array | undefined
+  #plans: UpdatePlan[] | undefined
+  #nextPlan = 0
+
+  constructor(
+    names: readonly string[],
+    sorted: boolean,
+    positions: readonly Position[] | undefined,
+    index?: Map<string, number>,
+  ) {
+    this.names = names
+    this.sorted = sorted
+    this.positions = positions
+    this.#index = index
+  }
+
+  /** Index of `name`, or -1. */
+  find(name: string): number {
+    const names = this.names
+    if (names.length <= SCAN_MAX) {
+      for (let i = 0; i < names.length; i++) if (names[i] === name) return i
+      return -1
+    }
+    let index = this.#index
+    if (index === undefined) {
+      index = new Map()
+      for (let i = 0; i < names.length; i++) index.set(names[i]!, i)
+      this.#index = index
+    }
+    return index.get(name) ?? -1
+  }
+
+  position(index: number): Position {
+    return this.positions === undefined ? 0 : this.positions[index]!
+  }
+
+  /** The indices in bytewise order of their names. */
+  order(): Uint32Array {
+    if (this.#order === undefined) {
+      const names = this.names
+      const order = Uint32Array.from(names, (_, i) => i)
+      if (!this.sorted) {
+        // Sorting the names themselves is several times faster than sorting indices with a comparator.
+        const byName = [...names].sort(compareNames)
+        for (let i = 0; i < byName.length; i++) order[i] = this.find(byName[i]!)
+      }
+      this.#order = order
+    }
+    return this.#order
+  }
+
+  /** How to make `a // b` for a set `a` of this shape and a set `b` of shape `over`. */
+  planUpdate(over: Shape): UpdatePlan {
+    const plans = (this.#plans ??= [])
+    for (const plan of plans) if (plan.over === over) return plan
+    const plan = makePlan(this, over)
+    // Four remembered partners: sites that merge more shapes than that are not helped by remembering any.
+    plans[this.#nextPlan] = plan
+    this.#nextPlan = (this.#nextPlan + 1) & 3
+    return plan
+  }
+}
+
+/** Bytewise, since names are byte strings. */
+export function compareNames(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+export const EMPTY_SHAPE = new Shape([], true, undefined)
+
+interface UpdatePlan {
+  readonly over: Shape
+  readonly shape: Shape
+  /** For each name of `shape`: i >= 0 takes value i of the left set, i < 0 value -1 - i of the right one. */
+  readonly sources: Int32Array
+}
+
+function makePlan(under: Shape, over: Shape): UpdatePlan {
+  const names: string[] = []
+  const positions: Position[] = []
+  const sources: number[] = []
+  const known = under.positions !== undefined || over.positions !== undefined
+  const take = (shape: Shape, i: number, source: number): void => {
+    names.push(shape.names[i]!)
+    if (known) positions.push(shape.position(i))
+    sources.push(source)
+  }
+  const sorted = under.sorted && over.sorted
+  if (sorted) {
+    const a = under.names
+    const b = over.names
+    let i = 0
+    let j = 0
+    while (i < a.length || j < b.length) {
+      if (j < b.length && (i === a.length || b[j]! <= a[i]!)) {
+        if (i < a.length && b[j] === a[i]) i++
+        take(over, j, -1 - j)
+        j++
+      } else {
+        take(under, i, i)
+        i++
+      }
+    }
+  } else {
+    for (let i = 0; i < under.names.length; i++) {
+      const j = over.find(under.names[i]!)
+      if (j < 0) take(under, i, i)
+      else take(over, j, -1 - j)
+    }
+    for (let j = 0; j < over.names.length; j++) if (under.find(over.names[j]!) < 0) take(over, j, -1 - j)
+  }
+  return { over, shape: new Shape(names, sorted, known ? positions : undefined), sources: Int32Array.from(sources) }
+}
+
+/** A set at least this many times larger than what is laid over it is not copied. */
+const LAYER_RATIO = 4
+const LAYER_SIZE_MIN = 24
+
+export class AttrSet {
+  /** Names of the topmost layer; all names, if there is no `base`. */
+  shape: Shape
+  values: readonly Value[]
+  /** What the topmost layer lies on. Its values are seen where the layers above have none. */
+  base: AttrSet | null
+
+  constructor(shape: Shape, values: readonly Value[], base: AttrSet | null = null) {
+    this.shape = shape
+    this.values = values
+    this.base = base
+  }
+
+  get size(): number {
+    return this.flat().values.length
+  }
+  get isEmpty(): boolean {
+    return this.values.length === 0 && this.base === null
+  }
+
+  get(name: string): Value | undefined {
+    let set: AttrSet | null = this
+    do {
+      const i = set.shape.find(name)
+      if (i >= 0) return set.values[i]
+      set = set.base
+    } while (set !== null)
+    return undefined
+  }
+  has(name: string): boolean {
+    return this.get(name) !== undefined
+  }
+  position(name: string): Position {
+    let set: AttrSet | null = this
+    do {
+      const i = set.shape.find(name)
+      if (i >= 0) return set.shape.position(i)
+      set = set.base
+    } while (set !== null)
+    return 0
+  }
+
+  /** This set, its layers merged into one for good: afterwards `shape` and `values` are everything there is. */
+  flat(): this {
+    if (this.base !== null) {
+      const layers: AttrSet[] = []
+      for (let set: AttrSet | null = this; set !== null; set = set.base) layers.push(set)
+      // From the top, where layers are small, downwards: each value is copied O(log n) times.
+      let top = new AttrSet(layers[0]!.shape, layers[0]!.values)
+      for (let i = 1; i < layers.length; i++) top = merge(layers[i]!, top)
+      this.shape = top.shape
+      this.values = top.values
+      this.base = null
+    }
+    return this
+  }
+
+  /** Names in bytewise order. */
+  sortedNames(): readonly string[] {
+    const { shape } = this.flat()
+    if (shape.sorted) return shape.names
+    return Array.from(shape.order(), (i) => shape.names[i]!)
+  }
+
+  /** Entries in bytewise order of their names. */
+  *entries(): Generator<readonly [name: string, value: Value, position: Position]> {
+    const { shape, values } = this.flat()
+    for (const i of shape.order()) yield [shape.names[i]!, values[i]!, shape.position(i)]
+  }
+}
+
+export const EMPTY_ATTRS = new AttrSet(EMPTY_SHAPE, [])
+
+/** The topmost layers of `under` and `over` as one, whatever lies below them. */
+function merge(under: AttrSet, over: AttrSet): AttrSet {
+  const { shape, sources } = under.shape.planUpdate(over.shape)
+  const a = under.values
+  const b = over.values
+  const values: Value[] = new Array<Value>(sources.length)
+  for (let i = 0; i < sources.length; i++) {
+    const source = sources[i]!
+    values[i] = source >= 0 ? a[source]! : b[-1 - source]!
+  }
+  return new AttrSet(shape, values)
+}
+
+/** `under // over` */
+export function update(under: AttrSet, over: AttrSet): AttrSet {
+  if (over.isEmpty) return under
+  if (under.isEmpty) return over
+  if (over.base !== null) over.flat()
+  let layer = over
+  let base: AttrSet | null = under
+  // Merge with every layer not at least twice as large, so that sizes double from layer to layer.
+  while (base !== null && base.base !== null && base.values.length < 2 * layer.values.length) {
+    layer = merge(base, layer)
+    base = base.base
+  }
+  if (base === null) return layer
+  if (base.values.length >= LAYER_SIZE_MIN && base.values.length >= LAYER_RATIO * layer.values.length) {
+    return new AttrSet(layer.shape, layer.values, base)
+  }
+  const top = merge(base, layer)
+  return base.base === null ? top : new AttrSet(top.shape, top.values, base.base)
+}
+
+/** A set from entries with distinct names, in any order. */
+export function attrsFrom(entries: Iterable<readonly [name: string, value: Value]>): AttrSet {
+  const names: string[] = []
+  const values: Value[] = []
+  for (const [name, value] of entries) {
+    names.push(name)
+    values.push(value)
+  }
+  return new AttrSet(new Shape(names, false, undefined), values)
+}

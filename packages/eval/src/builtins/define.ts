@@ -1,0 +1,67 @@
+/**
+ * How builtins are declared. Arity, forcing, type errors, `:doc` and completion come from `params` and `doc`; `run` is
+ * only the meaning.
+ */
+import { AttrSet } from "../attrs.ts"
+import { fail } from "../problem.ts"
+import { isFunction } from "../type-name.ts"
+import {
+  bytesOfString,
+  isInt,
+  isList,
+  isString,
+  NixFloat,
+  NixString,
+  type Forced,
+  type NixFunction,
+  type Value,
+} from "../value.ts"
+import { Builtin, type BuiltinSpec, type Param } from "./builtin.ts"
+
+/** Declares a builtin. */
+export function builtin<A extends readonly unknown[]>(spec: BuiltinSpec<A>): Builtin {
+  return new Builtin(spec as unknown as BuiltinSpec<readonly unknown[]>) // `is` checks at run time what A says
+}
+
+const strict =
+  <T extends Forced>(kind: string, is: (value: Forced) => value is T, tracesForce: boolean) =>
+  (name: string, context?: string): Param<T> => ({
+    name,
+    kind,
+    is,
+    tracesForce,
+    ...(context === undefined ? {} : { context }),
+  })
+
+export const list = strict("a list", isList as (v: Forced) => v is readonly Value[], false)
+export const attrs = strict("a set", (v): v is AttrSet => v instanceof AttrSet, false)
+export const int = strict("an integer", isInt, true)
+export const bool = strict("a Boolean", (v): v is boolean => typeof v === "boolean", true)
+/** A string, its context kept. */
+export const string = strict("a string", isString, true)
+/** A function or a set with `__functor`. */
+export const callable = strict(
+  "a function",
+  (v): v is NixFunction | AttrSet => (v instanceof AttrSet ? v.has("__functor") : isFunction(v)),
+  true,
+)
+/** Anything, forced. */
+export const any = strict("anything", (_): _ is Forced => true, false)
+/** Anything, not forced. */
+export function lazy(name: string): Param<Value> {
+  return { name, kind: "anything", tracesForce: false }
+}
+export const number = strict(
+  "a float",
+  (v): v is number | bigint | NixFloat => isInt(v) || v instanceof NixFloat,
+  true,
+)
+
+/** The bytes of a string that must not refer to the store. */
+export function withoutContext(value: string | NixString): string {
+  if (value instanceof NixString) {
+    const [first] = value.context
+    fail({ code: "string-refers-to-store", string: bytesOfString(value), context: first! })
+  }
+  return value
+}

@@ -1,0 +1,147 @@
+/** Turning values into strings and paths. */
+import { AttrSet } from "./attrs.ts"
+import { fail, type Failure } from "./problem.ts"
+import { canonPath } from "./text/canon-path.ts"
+import { formatFloat } from "./text/number.ts"
+import {
+  bytesOfString,
+  CallThunk,
+  isInt,
+  isList,
+  isString,
+  makeString,
+  NixFloat,
+  NixPath,
+  NixString,
+  Thunk,
+  type Forced,
+  type Value,
+} from "./value.ts"
+import { asFailure, CALL, vm, type Task } from "./vm/machine.ts"
+
+export interface Coercion {
+  /** What C++ Nix says it is doing. */
+  readonly context: string
+  /** Whether null, booleans, numbers and lists become strings, as in `toString`. */
+  readonly more: boolean
+  /** Whether a path is copied to the store, as in `"${./file}"`, and its store path taken. */
+  readonly copyToStore: boolean
+}
+
+/** What string contexts are collected in while a string is put together. */
+export class ContextBuilder {
+  #context: Set<string> | undefined
+  add(value: NixString): void {
+    this.#context ??= new Set()
+    for (const element of value.context) this.#context.add(element)
+  }
+  addElement(element: string): void {
+    ;(this.#context ??= new Set()).add(element)
+  }
+  get isEmpty(): boolean {
+    return this.#context === undefined
+  }
+  string(bytes: string): string | NixString {
+    return makeString(bytes, this.#context)
+  }
+}
+
+/** A task whose result is the bytes of `value` as a string; its context goes to `into`. */
+export function* coerceToString(value: Value, coercion: Coercion, into: ContextBuilder): Task<string> {
+  const { context, more, copyToStore } = coercion
+  let v = (value instanceof Thunk ? yield value : value) as Forced
+  let doing = context
+  for (;;) {
+    if (typeof v === "string") return v
+    if (v instanceof NixString) {
+      into.add(v)
+      return v.bytes
+    }
+    if (v instanceof NixPath) {
+      if (!copyToStore) return v.path
+      const copied = (yield vm.evaluation.copyToStore(v.path)) as NixString
+      into.add(copied)
+      return copied.bytes
+    }
+    if (!(v instanceof AttrSet)) break
+    const custom = v.get("__toString")
+    if (custom !== undefined) {
+      v = (yield new CallThunk(CALL, custom, v)) as Forced
+      doing = "while evaluating the result of the `__toString` attribute"
+      continue
+    }
+    const outPath = v.get("outPath")
+    if (outPath === undefined) break
+    v = (yield outPath) as Forced
+  }
+  if (more) {
+    if (v === true) return "1"
+    if (v === false || v === null) return ""
+    if (isInt(v)) return String(v)
+    if (v instanceof NixFloat) return formatFloat(v.value)
+    if (isList(v)) return (yield coerceList(v, { ...coercion, context: doing }, into)) as string
+  }
+  return refuse(v, doing)
+}
+function refuse(found: Forced, context: string): never {
+  try {
+    return fail({ code: "cannot-coerce", found })
+  } catch (problem) {
+    throw (problem as Failure).traced(0, context)
+  }
+}
+
+/** Elements joined by spaces; an empty list among them gets none. The nesting of lists is on its own stack. */
+function* coerceList(list: readonly Value[], coercion: Coercion, into: ContextBuilder): Task<string> {
+  const element: Coercion = { ...coercion, context: "while evaluating one element of the list" }
+  const pieces: string[] = []
+  const stack: { readonly items: readonly Value[]; next: number }[] = [{ items: list, next: 0 }]
+  for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
+    const i = top.next++
+    if (i >= top.items.length) {
+      stack.pop()
+      const below = stack.at(-1)
+      if (below !== undefined && below.next < below.items.length && top.items.length > 0) pieces.push(" ")
+      continue
+    }
+    const item = top.items[i]!
+    try {
+      const value = (item instanceof Thunk ? yield item : item) as Forced
+      if (isList(value)) {
+        stack.push({ items: value, next: 0 })
+        continue
+      }
+      pieces.push(typeof value === "string" ? value : ((yield coerceToString(value, element, into)) as string))
+    } catch (problem) {
+      let failure = asFailure(problem).traced(0, coercion.context)
+      for (let depth = 1; depth < stack.length; depth++) failure = failure.traced(0, element.context)
+      throw failure
+    }
+    if (i + 1 < top.items.length) pieces.push(" ")
+  }
+  return pieces.join("")
+}
+
+/** A task whose result is `value` as an absolute path; a string's context goes to `into`. */
+export function* coerceToPath(value: Value, context: string, into: ContextBuilder): Task<string> {
+  let v: Forced
+  try {
+    v = (yield value) as Forced
+  } catch (problem) {
+    throw asFailure(problem).traced(0, context)
+  }
+  while (v instanceof AttrSet && v.has("__toString")) v = (yield new CallThunk(CALL, v.get("__toString")!, v)) as Forced
+  if (v instanceof NixPath) return v.path
+  const text = isString(v)
+    ? bytesOfString(v)
+    : ((yield coerceToString(v, { context, more: false, copyToStore: false }, into)) as string)
+  if (v instanceof NixString) into.add(v)
+  if (!text.startsWith("/")) {
+    try {
+      fail({ code: "invalid-argument", message: `string '${text}' doesn't represent an absolute path` })
+    } catch (problem) {
+      throw (problem as Failure).traced(0, context)
+    }
+  }
+  return canonPath(text)
+}

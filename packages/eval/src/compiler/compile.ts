@@ -1,0 +1,763 @@
+/**
+ * From the syntax tree to code. One walk resolves names, decides what becomes a thunk, and emits; bodies of thunks and
+ * lambdas wait in a queue, and expressions nested too deeply become codes of their own, so that the walk never goes
+ * deeper than {@link NESTING_MAX} on the JavaScript stack.
+ *
+ * What is a thunk and what is a value at once is observable (`nix-instantiate --eval` prints unevaluated attributes as
+ * `<CODE>`), so {@link Compiler.lazy} decides exactly as C++ Nix's `maybeThunk` does.
+ */
+import {
+  printParsed,
+  type AttrName,
+  type AttrsExpr,
+  type BinaryExpr,
+  type Binding,
+  type Bindings,
+  type CallExpr,
+  type Expr,
+  type Formals,
+  type InterpolatedExpr,
+  type LambdaExpr,
+  type SourceFile,
+} from "@tvix-ts/syntax"
+import { compareNames } from "../attrs.ts"
+import { absPath, canonPath } from "../text/canon-path.ts"
+import { makeInt, NixFloat, NixPath, type Forced } from "../value.ts"
+import { wordOf, type Op } from "./opcodes.ts"
+import { Scope, type WithScope } from "./scope.ts"
+import type { CodeInfo, FormalInfo, LambdaInfo, ParamInfo, ShapeInfo, Unit } from "./unit.ts"
+
+/** Deeper than any hand-written expression; each level costs a few native frames at run time. */
+const NESTING_MAX = 40
+
+export interface CompileOptions {
+  /** Directory that relative path literals start from, absolute. */
+  readonly basePath: string
+  /** What `~` stands for; undefined where there is none, or where it must not be seen. */
+  readonly home: string | undefined
+  readonly isGlobal: (name: string) => boolean
+  /** Names of the file's own frame, in slot order: the bindings of a REPL, the scope of `scopedImport`. */
+  readonly scope?: readonly string[] | undefined
+}
+
+/** A name that means nothing. The offset is the name's. */
+export class UndefinedVariable extends Error {
+  readonly variable: string
+  readonly offset: number
+  constructor(variable: string, offset: number) {
+    super(`undefined variable '${variable}'`)
+    this.variable = variable
+    this.offset = offset
+  }
+}
+
+/** One code object under construction. */
+export class CodeBuilder {
+  readonly index: number
+  readonly parent: CodeBuilder | undefined
+  /** The code whose frame this one's variables go to: itself, unless it is a `nested` part of another. */
+  readonly frameOwner: CodeBuilder
+  readonly at: number
+  slots = 0
+  entry = -1
+  lambda: LambdaInfo | undefined
+  /** Slots of parameters not yet known to be forced, for {@link LambdaInfo.strict}; bit i set once slot i is. */
+  strict = 0
+
+  constructor(index: number, parent: CodeBuilder | undefined, at: number, nested: boolean) {
+    this.index = index
+    this.parent = parent
+    this.frameOwner = nested ? parent!.frameOwner : this
+    this.at = at
+  }
+  newSlot(): number {
+    return this.frameOwner.slots++
+  }
+}
+
+/** Where code is being emitted. */
+interface Place {
+  readonly code: CodeBuilder
+  readonly scope: Scope | undefined
+  readonly depth: number
+  /** Whether this is certainly evaluated when the code runs. */
+  readonly certain: boolean
+}
+
+export function compile(source: SourceFile, expr: Expr, options: CompileOptions): Unit {
+  return new Compiler(source, options).compile(expr)
+}
+
+class Compiler {
+  readonly #source: SourceFile
+  readonly #options: CompileOptions
+  readonly #words: number[] = []
+  readonly #constants: Forced[] = []
+  readonly #constantIndex = new Map<Forced, number>()
+  readonly #names: string[] = []
+  readonly #nameIndex = new Map<string, number>()
+  readonly #shapes: ShapeInfo[] = []
+  readonly #codes: CodeBuilder[] = []
+  readonly #internalized = new Map<string, string>()
+  readonly #queue: (() => void)[] = []
+  #undefined: UndefinedVariable | undefined
+
+  constructor(source: SourceFile, options: CompileOptions) {
+    this.#source = source
+    this.#options = options
+  }
+
+  compile(expr: Expr): Unit {
+    const code = this.#newCode(undefined, 0)
+    const names = this.#options.scope
+    let scope: Scope | undefined
+    if (names !== undefined && names.length > 0) {
+      scope = Scope.of(undefined, code, new Map(names.map((name) => [name, code.newSlot()])))
+    }
+    this.#body(code, scope, expr)
+    for (let next = this.#queue.pop(); next !== undefined; next = this.#queue.pop()) next()
+    if (this.#undefined !== undefined) throw this.#undefined
+    return {
+      source: this.#source,
+      words: Int32Array.from(this.#words),
+      constants: this.#constants,
+      names: this.#names,
+      shapes: this.#shapes,
+      codes: this.#codes.map(finish),
+    }
+  }
+
+  // -------------------------------------------------------------------------------------------- emitting
+
+  #emit(op: Op): void {
+    this.#words.push(wordOf(op))
+  }
+  #word(word: number): void {
+    this.#words.push(word)
+  }
+  #constant(value: Forced): void {
+    let index = this.#constantIndex.get(value)
+    if (index === undefined) {
+      index = this.#constants.push(value) - 1
+      this.#constantIndex.set(value, index)
+    }
+    this.#word(index)
+  }
+  #name(name: string): void {
+    let index = this.#nameIndex.get(name)
+    if (index === undefined) {
+      index = this.#names.push(this.#internalize(name)) - 1
+      this.#nameIndex.set(name, index)
+    }
+    this.#word(index)
+  }
+  #slot(owner: number, slot: number): void {
+    this.#words.push(owner, slot)
+  }
+
+  /**
+   * The engine's own copy of a name. Names cut out of a source text are separate strings, and comparing two of those
+   * reads both; comparing two internalized ones compares pointers.
+   */
+  #internalize(name: string): string {
+    let known = this.#internalized.get(name)
+    if (known === undefined) {
+      known = Object.keys({ [name]: 0 })[0]!
+      this.#internalized.set(name, known)
+    }
+    return known
+  }
+
+  #newCode(parent: CodeBuilder | undefined, at: number, nested = false): CodeBuilder {
+    const code = new CodeBuilder(this.#codes.length, parent, at, nested)
+    this.#codes.push(code)
+    return code
+  }
+  #body(code: CodeBuilder, scope: Scope | undefined, expr: Expr): void {
+    code.entry = this.#words.length
+    this.expr(expr, { code, scope, depth: 0, certain: code.frameOwner === code })
+  }
+
+  // -------------------------------------------------------------------------------------------- expressions
+
+  /** Emits `expr` to be evaluated here and now. */
+  expr(expr: Expr, place: Place): void {
+    if (place.depth >= NESTING_MAX) {
+      const code = this.#newCode(place.code, expr.from, true)
+      this.#emit("nested")
+      this.#word(code.index)
+      this.#queue.push(() => this.#body(code, place.scope, expr))
+      return
+    }
+    const here: Place = { ...place, depth: place.depth + 1 }
+    const maybe: Place = here.certain ? { ...here, certain: false } : here
+    switch (expr.kind) {
+      case "int":
+      case "float":
+      case "string":
+      case "path":
+        this.#emit("constant")
+        this.#constant(this.#literal(expr))
+        return
+      case "variable":
+        return this.#variable(expr.name, expr.from, place)
+      case "search-path":
+        return this.#searchPath(expr, here)
+      case "cur-pos":
+        this.#emit("position")
+        this.#word(expr.from)
+        return
+      case "interpolated":
+        return this.#interpolated(expr, here)
+      case "select":
+        return this.#select(expr.from, expr.path, expr.fallback, () => this.expr(expr.subject, here), here)
+      case "has-attr":
+        this.#emit("has-attr")
+        this.#word(positionOf(expr.subject))
+        this.expr(expr.subject, here)
+        this.#path(expr.path, maybe)
+        return
+      case "list":
+        if (expr.items.length === 0) {
+          this.#emit("constant")
+          this.#constant(EMPTY_LIST)
+          return
+        }
+        this.#emit("list")
+        this.#word(expr.items.length)
+        for (const item of expr.items) this.lazy(item, here)
+        return
+      case "attrs":
+        return this.#attrs(expr, here)
+      case "legacy-let":
+        return this.#select(
+          -1,
+          [{ name: "body", from: expr.from, to: expr.from }],
+          undefined,
+          () => this.#attrs(expr.attrs, here),
+          here,
+        )
+      case "let": {
+        const scope = this.#openBindings(expr.bindings, here)
+        this.expr(expr.body, { ...here, scope })
+        return
+      }
+      case "with": {
+        const slot = here.code.newSlot()
+        const owner = here.code.frameOwner.index
+        this.#emit("let")
+        this.#word(1)
+        this.#slot(owner, slot)
+        this.lazy(expr.subject, here)
+        this.expr(expr.body, { ...here, scope: Scope.with(here.scope, { owner, slot, at: expr.from }) })
+        return
+      }
+      case "if":
+        this.#emit("if")
+        this.#word(expr.from)
+        this.expr(expr.condition, here)
+        this.expr(expr.consequence, maybe)
+        this.expr(expr.alternative, maybe)
+        return
+      case "assert": {
+        const { condition } = expr
+        const equality = condition.kind === "binary" && condition.operator === "=="
+        this.#emit(equality ? "assert-equal" : "assert")
+        this.#word(expr.from)
+        this.#constant(this.#print(condition))
+        if (equality) {
+          this.expr(condition.left, here)
+          this.expr(condition.right, here)
+        } else this.expr(condition, here)
+        this.expr(expr.body, here)
+        return
+      }
+      case "lambda":
+        this.#emit("lambda")
+        this.#word(this.#lambda(expr, place.scope, place.code, undefined).index)
+        return
+      case "call":
+        return this.#call(expr, here)
+      case "not":
+        this.#emit("not")
+        this.#word(positionOf(expr.operand))
+        this.expr(expr.operand, here)
+        return
+      case "negate":
+        if (this.#operatorCall("__sub", expr.from, [{ kind: "int", value: 0, ...span(expr) }, expr.operand], here)) return
+        this.#emit("subtract")
+        this.#word(expr.from)
+        this.#emit("constant")
+        this.#constant(0)
+        this.expr(expr.operand, here)
+        return
+      case "binary":
+        return this.#binary(expr, here, maybe)
+      case "error":
+        throw new Error("the tree of a file with syntax problems was given to the compiler")
+    }
+  }
+
+  /** Emits `expr` as an operand that is not evaluated now. `name` is what a lambda will be called in messages. */
+  lazy(expr: Expr, place: Place, name?: string): void {
+    switch (expr.kind) {
+      case "int":
+      case "float":
+      case "string":
+      case "path":
+        this.#emit("lazy-constant")
+        this.#constant(this.#literal(expr))
+        return
+      case "list":
+        if (expr.items.length > 0) break
+        this.#emit("lazy-constant")
+        this.#constant(EMPTY_LIST)
+        return
+      case "variable":
+        if (this.#lazyVariable(expr.name, place.scope)) return
+        break
+    }
+    const code = this.#newCode(place.code, expr.from)
+    this.#emit("thunk")
+    this.#word(code.index)
+    if (expr.kind === "lambda" && name !== undefined) {
+      this.#queue.push(() => {
+        code.entry = this.#words.length
+        this.#emit("lambda")
+        this.#word(this.#lambda(expr, place.scope, code, name).index)
+      })
+    } else this.#queue.push(() => this.#body(code, place.scope, expr))
+  }
+
+  #literal(expr: Extract<Expr, { kind: "int" | "float" | "string" | "path" }>): Forced {
+    switch (expr.kind) {
+      case "int":
+        return makeInt(BigInt(expr.value))!
+      case "float":
+        return new NixFloat(expr.value)
+      case "string":
+        return expr.value
+      case "path":
+        return new NixPath(this.#resolvePath(expr.text))
+    }
+  }
+  /** As C++ Nix shows an expression in messages. */
+  #print(expr: Expr): string {
+    return printParsed(expr, { basePath: this.#options.basePath, home: this.#options.home ?? "/homeless-shelter" })
+  }
+  #resolvePath(text: string): string {
+    if (text.startsWith("~")) return canonPath((this.#options.home ?? "/homeless-shelter") + text.slice(1))
+    return text.startsWith("/") ? canonPath(text) : absPath(text, this.#options.basePath)
+  }
+
+  #lazyVariable(name: string, scope: Scope | undefined): boolean {
+    const found = this.#resolve(name, scope)
+    if (found.kind === "slot" && found.filled) {
+      this.#emit("lazy-slot")
+      this.#slot(found.owner, found.slot)
+      return true
+    }
+    if (found.kind !== "global") return false
+    this.#emit("lazy-global")
+    this.#name(name)
+    return true
+  }
+
+  #resolve(name: string, scope: Scope | undefined): ReturnType<Scope["resolve"]> {
+    if (scope !== undefined) return scope.resolve(name, this.#options.isGlobal)
+    return this.#options.isGlobal(name) ? { kind: "global" } : { kind: "undefined" }
+  }
+
+  #variable(name: string, at: number, { code, scope, certain }: Place): void {
+    const found = this.#resolve(name, scope)
+    switch (found.kind) {
+      case "slot":
+        if (certain && found.owner === code.index && found.slot < 31) code.strict |= 1 << found.slot
+        this.#emit("variable")
+        this.#slot(found.owner, found.slot)
+        this.#word(at)
+        return
+      case "global":
+        this.#emit("global")
+        this.#name(name)
+        return
+      case "with":
+        this.#emit("with-variable")
+        this.#name(name)
+        this.#word(at)
+        this.#withs(found.withs)
+        return
+      case "undefined":
+        // Bodies are compiled out of order; the first in the file is reported.
+        if (this.#undefined === undefined || at < this.#undefined.offset) this.#undefined = new UndefinedVariable(name, at)
+        this.#emit("constant")
+        this.#constant(null)
+    }
+  }
+  #withs(withs: readonly WithScope[]): void {
+    this.#word(withs.length)
+    for (const { owner, slot, at } of withs) {
+      this.#slot(owner, slot)
+      this.#word(at)
+    }
+  }
+
+  #searchPath(expr: Extract<Expr, { kind: "search-path" }>, place: Place): void {
+    this.#emit("call")
+    this.#word(expr.from)
+    this.#variable("__findFile", expr.from, place)
+    this.#word(2)
+    if (!this.#lazyVariable("__nixPath", place.scope)) throw new Error("__nixPath is not bound")
+    this.#emit("lazy-constant")
+    this.#constant(expr.text)
+  }
+
+  #interpolated(expr: InterpolatedExpr, here: Place): void {
+    this.#emit(expr.form === "path" ? "interpolate-path" : "interpolate")
+    this.#word(expr.at)
+    this.#word(expr.parts.length)
+    expr.parts.forEach((part, i) => {
+      this.#word(expr.partAt[i]!)
+      if (part.kind === "path" && i === 0) {
+        const slash = part.text.length > 1 && part.text.endsWith("/") ? "/" : ""
+        this.#emit("constant")
+        this.#constant(new NixPath(this.#resolvePath(part.text).replace(/\/$/, "") + slash))
+      } else this.expr(part, here)
+    })
+  }
+
+  #select(at: number, path: readonly AttrName[], fallback: Expr | undefined, subject: () => void, place: Place): void {
+    const maybe: Place = { ...place, certain: false }
+    const [first] = path
+    if (fallback !== undefined) {
+      this.#emit("select-or")
+      this.#word(at)
+      subject()
+      this.expr(fallback, maybe)
+      this.#path(path, maybe)
+    } else if (path.length === 1 && first!.name !== undefined) {
+      this.#emit("select")
+      this.#name(first!.name)
+      this.#word(at)
+      subject()
+    } else {
+      this.#emit("select-path")
+      this.#word(at)
+      subject()
+      this.#path(path, maybe)
+    }
+  }
+  #path(path: readonly AttrName[], place: Place): void {
+    this.#word(path.length)
+    for (const step of path) {
+      if (step.name !== undefined) this.#name(step.name)
+      else {
+        this.#word(-1)
+        this.#constant(this.#print(step.expr))
+        this.#word(positionOf(step.expr))
+        this.expr(step.expr, place)
+      }
+    }
+  }
+
+  // -------------------------------------------------------------------------------------------- bindings
+
+  /** Emits `let` and what fills its slots, up to where its body has to follow. */
+  #openBindings(bindings: Bindings, place: Place, everyThunk = false): Scope {
+    const { code } = place
+    const owner = code.frameOwner.index
+    const sources = bindings.inheritFrom.map(() => code.newSlot())
+    const slots = new Map(bindings.statics.map((binding) => [this.#internalize(binding.name), code.newSlot()]))
+    const scope = Scope.of(place.scope, code, slots)
+    const inner: Place = { ...place, scope }
+    this.#emit("let")
+    this.#word(sources.length + slots.size)
+    scope.fillingFrom = 0
+    bindings.inheritFrom.forEach((source, i) => {
+      this.#slot(owner, sources[i]!)
+      this.lazy(source, inner)
+    })
+    for (const binding of bindings.statics) {
+      const slot = slots.get(binding.name)!
+      scope.fillingFrom = everyThunk ? 0 : slot
+      this.#slot(owner, slot)
+      this.#binding(binding, inner, place, (i) => ({ owner, slot: sources[i]! }))
+    }
+    scope.fillingFrom = Infinity
+    return scope
+  }
+
+  /** Emits what a binding's slot is filled with. */
+  #binding(binding: Binding, inner: Place, outer: Place, sourceSlot: (i: number) => { owner: number; slot: number }): void {
+    const { value, name, at } = binding
+    switch (value.kind) {
+      case "plain":
+        return this.lazy(value.expr, inner, name)
+      case "inherit":
+        return this.lazy({ kind: "variable", name, from: at, to: at + name.length }, outer)
+      case "inherit-from": {
+        const code = this.#newCode(inner.code, at)
+        this.#emit("thunk")
+        this.#word(code.index)
+        const { owner, slot } = sourceSlot(value.source)
+        this.#queue.push(() => {
+          code.entry = this.#words.length
+          this.#emit("select")
+          this.#name(name)
+          this.#word(at)
+          this.#emit("variable")
+          this.#slot(owner, slot)
+          this.#word(-1)
+        })
+      }
+    }
+  }
+
+  #attrs(expr: AttrsExpr, here: Place): void {
+    const { bindings } = expr
+    const sorted = [...bindings.statics].sort((a, b) => compareNames(a.name, b.name))
+    const shape =
+      this.#shapes.push({
+        names: sorted.map(({ name }) => this.#internalize(name)),
+        offsets: sorted.map(({ at }) => at),
+      }) - 1
+    const owner = here.code.frameOwner.index
+    if (bindings.dynamics.length > 0) this.#emit("dynamic")
+    let inner = here
+    if (expr.recursive) {
+      const overrides = bindings.statics.some(({ name }) => name === "__overrides")
+      inner = { ...here, scope: this.#openBindings(bindings, here, overrides) }
+      const slotOf = (name: string): number => {
+        const found = this.#resolve(name, inner.scope)
+        if (found.kind !== "slot") throw new Error(`a recursive attribute without a slot: ${name}`)
+        return found.slot
+      }
+      if (overrides) {
+        this.#emit("overrides")
+        this.#slot(owner, slotOf("__overrides"))
+        this.#word(expr.from)
+        this.#word(sorted.length)
+        for (const { name } of sorted) {
+          this.#name(name)
+          this.#slot(owner, slotOf(name))
+        }
+      }
+      this.#emit("attrs")
+      this.#word(shape)
+      this.#word(sorted.length)
+      for (const { name } of sorted) {
+        this.#emit("lazy-slot")
+        this.#slot(owner, slotOf(name))
+      }
+    } else {
+      const sources = bindings.inheritFrom.map(() => here.code.newSlot())
+      if (sources.length > 0) {
+        this.#emit("let")
+        this.#word(sources.length)
+        bindings.inheritFrom.forEach((source, i) => {
+          this.#slot(owner, sources[i]!)
+          this.lazy(source, here)
+        })
+      }
+      this.#emit("attrs")
+      this.#word(shape)
+      this.#word(sorted.length)
+      for (const binding of sorted) this.#binding(binding, here, here, (i) => ({ owner, slot: sources[i]! }))
+    }
+    if (bindings.dynamics.length > 0) {
+      this.#word(bindings.dynamics.length)
+      for (const { name, at, value } of bindings.dynamics) {
+        this.expr(name, { ...inner, certain: false })
+        this.#word(at)
+        this.lazy(value, inner)
+      }
+    }
+  }
+
+  // -------------------------------------------------------------------------------------------- functions
+
+  /** `p1: p2: … body` as one code, named `name`. */
+  #lambda(expr: LambdaExpr, scope: Scope | undefined, parent: CodeBuilder, name: string | undefined): CodeBuilder {
+    const code = this.#newCode(parent, expr.from)
+    const params: ParamInfo[] = []
+    const plain: { readonly name: string | undefined; readonly at: number; readonly doc: string | undefined }[] = []
+    let last = expr
+    while (last.formals === undefined && last.body.kind === "lambda") {
+      plain.push({ name: last.param, at: last.from, doc: last.doc })
+      last = last.body
+    }
+    plain.push({ name: last.param, at: last.from, doc: last.doc })
+    let inner = scope
+    let scopeOfFormals: Scope | undefined
+    for (const { name: param, at, doc } of plain) {
+      const slot = code.newSlot()
+      if (param !== undefined) inner = Scope.of(inner, code, new Map([[param, slot]]))
+      params.push({ name: param, slot, at, formals: undefined, ellipsis: false, doc })
+    }
+    if (last.formals !== undefined) {
+      const slots = new Map(last.formals.items.map((formal) => [formal.name, code.newSlot()]))
+      inner = Scope.of(inner, code, slots)
+      scopeOfFormals = inner
+    }
+    const bodyScope = inner
+    this.#queue.push(() => {
+      if (last.formals !== undefined) {
+        const formals = this.#formals(last.formals, code, scopeOfFormals!)
+        params[params.length - 1] = { ...params.at(-1)!, formals, ellipsis: last.formals.ellipsis }
+      }
+      this.#body(code, bodyScope, last.body)
+      const pattern = last.formals === undefined ? 0 : 1 << (params.length - 1)
+      const strict = (code.strict & ((1 << params.length) - 1)) | pattern
+      code.lambda = { name, params, strict }
+    })
+    return code
+  }
+
+  #formals({ items }: Formals, code: CodeBuilder, scope: Scope): FormalInfo[] {
+    // A default may refer to any other formal, and which are filled by then depends on the argument.
+    scope.fillingFrom = 0
+    const formals = [...items].sort((a, b) => compareNames(a.name, b.name)).map((formal): FormalInfo => {
+      const found = scope.resolve(formal.name, () => false)
+      if (found.kind !== "slot") throw new Error(`a formal without a slot: ${formal.name}`)
+      const fallback = formal.fallback === undefined ? -1 : this.#words.length
+      if (formal.fallback !== undefined) this.lazy(formal.fallback, { code, scope, depth: 0, certain: false }, formal.name)
+      return { name: this.#internalize(formal.name), slot: found.slot, at: formal.at, fallback }
+    })
+    scope.fillingFrom = Infinity
+    return formals
+  }
+
+  #call(expr: CallExpr, here: Place): void {
+    this.#emit("call")
+    this.#word(expr.at)
+    this.expr(expr.fn, here)
+    this.#word(expr.args.length)
+    for (const arg of expr.args) this.lazy(arg, here)
+  }
+
+  /** If `name` is bound by the program, the operator is a call of that. */
+  #operatorCall(name: string, at: number, args: readonly Expr[], here: Place): boolean {
+    if (here.scope?.bindsOperators !== true || this.#resolve(name, here.scope).kind !== "slot") return false
+    this.#emit("call")
+    this.#word(at)
+    this.#variable(name, at, here)
+    this.#word(args.length)
+    for (const arg of args) this.lazy(arg, here)
+    return true
+  }
+
+  #binary(expr: BinaryExpr, here: Place, maybe: Place): void {
+    const { left, right, at } = expr
+    const simple = (op: Op, a: Expr, b: Expr, second = here): void => {
+      this.#emit(op)
+      this.#word(at)
+      this.expr(a, here)
+      this.expr(b, second)
+    }
+    switch (expr.operator) {
+      case "+":
+        this.#emit("add")
+        this.#word(at)
+        this.#word(expr.leftAt)
+        this.#word(expr.rightAt)
+        this.expr(left, here)
+        this.expr(right, here)
+        return
+      case "-":
+        return this.#operatorCall("__sub", at, [left, right], here) ? undefined : simple("subtract", left, right)
+      case "*":
+        return this.#operatorCall("__mul", at, [left, right], here) ? undefined : simple("multiply", left, right)
+      case "/":
+        return this.#operatorCall("__div", at, [left, right], here) ? undefined : simple("divide", left, right)
+      case "<":
+      case ">=":
+        return this.#less(expr, left, right, expr.operator === ">=", here, simple)
+      case ">":
+      case "<=":
+        return this.#less(expr, right, left, expr.operator === "<=", here, simple)
+      case "==":
+      case "!=":
+        this.#emit(expr.operator === "==" ? "equal" : "unequal")
+        this.expr(left, here)
+        this.expr(right, here)
+        return
+      case "&&":
+        return simple("and", left, right, maybe)
+      case "||":
+        return simple("or", left, right, maybe)
+      case "->":
+        return simple("implies", left, right, maybe)
+      case "++":
+        return simple("concat", left, right)
+      case "//":
+        this.#emit("update")
+        // C++ Nix takes a chain of updates as one operation, whose inner steps say nothing of their own.
+        this.#word(isUpdate(left) ? -2 : positionOf(left))
+        this.#word(isUpdate(right) ? -2 : positionOf(right))
+        this.expr(left, here)
+        this.expr(right, here)
+    }
+  }
+  #less(
+    expr: BinaryExpr,
+    a: Expr,
+    b: Expr,
+    negated: boolean,
+    here: Place,
+    simple: (op: Op, a: Expr, b: Expr) => void,
+  ): void {
+    if (here.scope?.bindsOperators === true && this.#resolve("__lessThan", here.scope).kind === "slot") {
+      if (negated) {
+        this.#emit("not")
+        this.#word(expr.at)
+      }
+      this.#operatorCall("__lessThan", expr.at, [a, b], here)
+    } else simple(negated ? "not-less" : "less", a, b)
+  }
+}
+
+const EMPTY_LIST: readonly never[] = []
+
+function finish({ parent, entry, slots, at, lambda }: CodeBuilder): CodeInfo {
+  return { parent: parent?.index ?? -1, entry, slots, at, lambda }
+}
+function isUpdate(expr: Expr): boolean {
+  return expr.kind === "binary" && expr.operator === "//"
+}
+function span({ from, to }: Expr): { from: number; to: number } {
+  return { from, to }
+}
+
+/** The offset C++ Nix takes for the place of an expression when nothing better is known; -1 if it has none. */
+function positionOf(expr: Expr): number {
+  for (let e = expr; ; ) {
+    switch (e.kind) {
+      case "int":
+      case "float":
+      case "string":
+      case "path":
+      case "let":
+      case "legacy-let":
+        return -1
+      case "has-attr":
+        e = e.subject
+        continue
+      case "not":
+        e = e.operand
+        continue
+      case "list":
+        if (e.items.length === 0) return -1
+        e = e.items[0]!
+        continue
+      case "binary":
+        return e.operator === "==" || e.operator === "!=" ? -1 : e.at
+      case "interpolated":
+      case "call":
+        return e.at
+      case "attrs":
+        return e.explicit ? e.from : -1
+      default:
+        return e.from
+    }
+  }
+}

@@ -1,0 +1,66 @@
+import type { CodeBuilder } from "./compile.ts"
+
+/** Names that operators and `<…>` are calls of: whoever binds one of them changes what `1 - 2` means. */
+const OPERATOR_NAMES: ReadonlySet<string> = new Set(["__sub", "__mul", "__div", "__lessThan", "__findFile", "__nixPath"])
+
+export type Resolved =
+  | { readonly kind: "slot"; readonly owner: number; readonly slot: number; readonly filled: boolean }
+  | { readonly kind: "global" }
+  | { readonly kind: "with"; readonly withs: readonly WithScope[] }
+  | { readonly kind: "undefined" }
+
+export interface WithScope {
+  readonly owner: number
+  readonly slot: number
+  readonly at: number
+}
+
+/**
+ * What names mean at some place, innermost scope first. A scope either binds names to slots of one code's frame, or is
+ * a `with`, whose names are not known before it is evaluated and which every name that is bound outright passes by.
+ */
+export class Scope {
+  readonly parent: Scope | undefined
+  readonly #owner: number
+  readonly #slots: Map<string, number> | undefined
+  readonly #with: WithScope | undefined
+  /** Slots from here on are still being filled: reading one now would read nothing. */
+  fillingFrom = Infinity
+  /** Whether some name operators stand for is bound here or further out. */
+  readonly bindsOperators: boolean
+
+  private constructor(
+    parent: Scope | undefined,
+    owner: number,
+    slots: Map<string, number> | undefined,
+    subject: WithScope | undefined,
+  ) {
+    this.parent = parent
+    this.#owner = owner
+    this.#slots = slots
+    this.#with = subject
+    this.bindsOperators =
+      parent?.bindsOperators === true || (slots !== undefined && [...slots.keys()].some((n) => OPERATOR_NAMES.has(n)))
+  }
+
+  static of(parent: Scope | undefined, code: CodeBuilder, slots: Map<string, number>): Scope {
+    return new Scope(parent, code.frameOwner.index, slots, undefined)
+  }
+  static with(parent: Scope | undefined, subject: WithScope): Scope {
+    return new Scope(parent, subject.owner, undefined, subject)
+  }
+
+  resolve(name: string, isGlobal: (name: string) => boolean): Resolved {
+    let withs: WithScope[] | undefined
+    for (let scope: Scope | undefined = this as Scope; scope !== undefined; scope = scope.parent) {
+      if (scope.#with !== undefined) {
+        ;(withs ??= []).push(scope.#with)
+        continue
+      }
+      const slot = scope.#slots!.get(name)
+      if (slot !== undefined) return { kind: "slot", owner: scope.#owner, slot, filled: slot < scope.fillingFrom }
+    }
+    if (isGlobal(name)) return { kind: "global" }
+    return withs === undefined ? { kind: "undefined" } : { kind: "with", withs }
+  }
+}

@@ -1,0 +1,228 @@
+/** One world of evaluation: its files, settings and globals. What builtins have for `this`. */
+import { describe as describeSyntax, parse, SourceFile, type Expr } from "@tvix-ts/syntax"
+import { attrsFrom, type AttrSet, type Position } from "./attrs.ts"
+import { compile, UndefinedVariable } from "./compiler/compile.ts"
+import type { Unit } from "./compiler/unit.ts"
+import { noIo, type EvalIO } from "./io.ts"
+import { PositionTable } from "./positions.ts"
+import { fail, Failure } from "./problem.ts"
+import { NixString, Thunk, type Forced, type Value } from "./value.ts"
+import { LoadedUnit } from "./vm/load.ts"
+import { asFailure, isPromise, Run, type RunOptions, type Task } from "./vm/machine.ts"
+import { parentPath } from "./text/canon-path.ts"
+
+export interface Limits {
+  /** Function calls. */
+  readonly steps?: number
+  /** Bytes of heap in use, as far as `heapUsed` tells. */
+  readonly memory?: number
+  readonly heapUsed?: () => number
+  /** Nested function calls, as `max-call-depth` counts them. */
+  readonly depth?: number
+}
+
+export interface EvaluationOptions {
+  /** What the program may see of the world: nothing, unless given. */
+  readonly io?: EvalIO
+  /** Entries of `<…>` paths, first match wins; `prefix` may be empty. */
+  readonly searchPath?: readonly { readonly prefix: string; readonly path: string }[]
+  /** What `~` stands for; without it, such paths are refused. */
+  readonly home?: string
+  readonly limits?: Limits
+  /** Ends the evaluation with the problem `interrupted`. */
+  readonly signal?: AbortSignal
+  /** No environment, no search path, no current time. */
+  readonly pure?: boolean
+  /** Whether `|>` and `<|` are operators. */
+  readonly pipeOperators?: boolean
+  /** Takes what `builtins.trace` and `warn` say: byte strings without a line end. */
+  readonly onMessage?: (kind: "trace" | "warning", message: string) => void
+  /** Whether `traceVerbose` traces. */
+  readonly traceVerbose?: boolean
+  readonly abortOnWarn?: boolean
+  /** What `builtins.currentSystem` says. */
+  readonly system?: string
+}
+
+/** About a gigabyte. */
+const FRAMES_MAX = 12_000_000
+const SLICE = 20_000
+/** Milliseconds of evaluation before other work of the process gets its turn. */
+const YIELD_AFTER = 30
+
+export class Evaluation {
+  readonly options: EvaluationOptions
+  readonly io: EvalIO
+  readonly positions = new PositionTable()
+  /** The outermost scope. */
+  readonly globals: AttrSet
+  /** Values of imported files, by resolved path. */
+  readonly #files = new Map<string, Thunk>()
+  /** The end of the last run: an evaluator's thunks must not be forced from two sides at once. */
+  #last: Promise<unknown> = Promise.resolve()
+  #steps = 0
+
+  constructor(options: EvaluationOptions, makeGlobals: (evaluation: Evaluation) => AttrSet) {
+    this.options = options
+    this.io = options.io ?? noIo
+    this.globals = makeGlobals(this)
+  }
+
+  // -------------------------------------------------------------------------------------------- sources
+
+  /**
+   * The value of a source text, unevaluated. @throws {Failure} if it has a syntax problem or an undefined variable
+   * @param basePath directory that relative paths start from
+   * @param scope further variables of the outermost scope
+   */
+  load(source: SourceFile, basePath: string, scope?: ReadonlyMap<string, Value>): Thunk {
+    const base = this.positions.add(source)
+    const { expr, problems } = parse(source, { pipeOperators: this.options.pipeOperators === true })
+    const [problem] = problems
+    if (problem !== undefined) {
+      throw new Failure({ code: "syntax", message: describeSyntax(problem, source) }, base + problem.at)
+    }
+    return this.#start(this.#compile(source, expr, base, basePath, scope), base, scope)
+  }
+
+  #compile(source: SourceFile, expr: Expr, base: Position, basePath: string, scope?: ReadonlyMap<string, Value>): Unit {
+    try {
+      return compile(source, expr, {
+        basePath,
+        home: this.options.home,
+        isGlobal: (name) => this.globals.has(name),
+        scope: scope === undefined ? undefined : [...scope.keys()],
+      })
+    } catch (problem) {
+      if (!(problem instanceof UndefinedVariable)) throw problem
+      throw new Failure({ code: "undefined-variable", name: problem.variable }, base + problem.offset)
+    }
+  }
+  #start(unit: Unit, base: Position, scope?: ReadonlyMap<string, Value>): Thunk {
+    const loaded = new LoadedUnit(unit, base, this.globals, scope === undefined ? [] : [...scope.values()])
+    return new Thunk(loaded.code(0), null)
+  }
+
+  /** A task whose result is the value of the file at `path`, or of its `default.nix`. */
+  *importFile(path: string): Task<Forced> {
+    const resolved = (yield* this.resolveImport(path)) as string
+    let value = this.#files.get(resolved)
+    if (value === undefined) {
+      const source = new SourceFile(resolved, (yield* this.ask(() => this.io.readFile(resolved))) as string)
+      value = this.#files.get(resolved) ?? this.load(source, parentPath(resolved))
+      this.#files.set(resolved, value)
+    }
+    try {
+      return (yield value) as Forced
+    } catch (problem) {
+      throw asFailure(problem).traced(0, `while evaluating the file '${resolved}':`)
+    }
+  }
+
+  /** As {@link importFile}, with further variables; never shared. */
+  *importScoped(path: string, scope: ReadonlyMap<string, Value>): Task<Forced> {
+    const resolved = (yield* this.resolveImport(path)) as string
+    const source = new SourceFile(resolved, (yield* this.ask(() => this.io.readFile(resolved))) as string)
+    return (yield this.load(source, parentPath(resolved), scope)) as Forced
+  }
+
+  *resolveImport(path: string): Task<string> {
+    const real = (yield* this.ask(() => this.io.realPath(path))) as string
+    const type = yield* this.ask(() => this.io.fileType(real))
+    return type === "directory" ? ((yield* this.ask(() => this.io.realPath(`${real}/default.nix`))) as string) : real
+  }
+
+  /** Asks the world: waits if the answer is a promise, and fails as the program's problem if it is an error. */
+  *ask<T>(question: () => T | PromiseLike<T>): Task<T> {
+    try {
+      const answer = question()
+      return isPromise(answer) ? ((yield answer as PromiseLike<unknown>) as T) : (answer as T)
+    } catch (error) {
+      if (error instanceof Error && error.name === "IoError") fail({ code: "io", message: error.message })
+      throw error
+    }
+  }
+
+  // -------------------------------------------------------------------------------------------- for instructions
+
+  /** What `__curPos` and `unsafeGetAttrPos` tell of a position: null unless it is in a file. */
+  positionValue(position: Position): Forced {
+    const place = this.positions.place(position)
+    if (place === undefined || !place.source.path.startsWith("/")) return null
+    const { line, column } = place.source.position(place.offset)
+    return attrsFrom([
+      ["column", column],
+      ["file", place.source.path],
+      ["line", line],
+    ])
+  }
+
+  /** A task whose result is the store path of a copy of `path`, with itself as context. */
+  *copyToStore(path: string): Task<NixString> {
+    const { io } = this
+    if (io.copyToStore === undefined) fail({ code: "needs-store", what: `copying the path '${path}'` })
+    const copied = (yield* this.ask(() => io.copyToStore!(path))) as string
+    return new NixString(copied, new Set([copied]))
+  }
+
+  say(kind: "trace" | "warning", message: string): void {
+    this.options.onMessage?.(kind, message)
+  }
+
+  // -------------------------------------------------------------------------------------------- running
+
+  /** Forces a value, or runs a task, to its end. @throws {Failure} also if it would have to wait */
+  runSync<T = Forced>(start: Value | Task<T>): T {
+    const run = new Run(this, start, this.#runOptions(undefined))
+    let outcome = run.resume(null)
+    while (outcome.kind === "waiting" || outcome.kind === "yielded") {
+      outcome = run.resume(outcome.kind === "yielded" ? null : new Failure({ code: "not-synchronous" }))
+    }
+    if (outcome.kind === "failed") throw outcome.failure
+    return outcome.value as T
+  }
+
+  /** As {@link runSync}, waiting where needed and letting other work of the process go on now and then. */
+  async run<T = Forced>(start: Value | Task<T>): Promise<T> {
+    const result = this.#last.then(() => this.#run<T>(start))
+    this.#last = result.catch(() => undefined)
+    return result
+  }
+  async #run<T>(start: Value | Task<T>): Promise<T> {
+    const clock = { since: Date.now() }
+    const run = new Run(this, start, this.#runOptions(clock))
+    let outcome = run.resume(null)
+    while (outcome.kind === "waiting" || outcome.kind === "yielded") {
+      let input: Forced | Failure = null
+      if (outcome.kind === "waiting") {
+        try {
+          input = await outcome.promise
+        } catch (error) {
+          input =
+            error instanceof Error && error.name === "IoError"
+              ? new Failure({ code: "io", message: error.message })
+              : asFailure(error)
+        }
+      } else await new Promise((resolve) => setTimeout(resolve))
+      clock.since = Date.now()
+      if (this.options.signal?.aborted === true) input = new Failure({ code: "interrupted" })
+      outcome = run.resume(input)
+    }
+    if (outcome.kind === "failed") throw outcome.failure
+    return outcome.value as T
+  }
+
+  #runOptions(clock: { readonly since: number } | undefined): RunOptions {
+    const { limits = {}, signal } = this.options
+    const { steps = Infinity, memory = Infinity, heapUsed, depth = Infinity } = limits
+    const slice = Math.min(SLICE, steps)
+    const endOfSlice = (): boolean => {
+      this.#steps += slice
+      if (this.#steps >= steps) fail({ code: "limit", limit: "steps" })
+      if (heapUsed !== undefined && heapUsed() > memory) fail({ code: "limit", limit: "memory" })
+      if (signal?.aborted === true) fail({ code: "interrupted" })
+      return clock !== undefined && Date.now() - clock.since > YIELD_AFTER
+    }
+    return { framesMax: FRAMES_MAX, callsMax: depth, slice, endOfSlice }
+  }
+}

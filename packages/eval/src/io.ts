@@ -1,0 +1,46 @@
+/**
+ * All an evaluation can learn of the world. Every method may answer at once or with a promise; evaluation pauses until
+ * it settles, and an answer at once costs nothing. Paths are absolute and, like all strings of the evaluator, byte
+ * strings.
+ */
+export type Awaitable<T> = T | PromiseLike<T>
+
+export type FileType = "regular" | "directory" | "symlink" | "unknown"
+
+export interface EvalIO {
+  /** The file's bytes. Rejects or throws {@link IoError}. */
+  readFile(path: string): Awaitable<string>
+  /** Names and types of a directory's entries, in any order. */
+  readDir(path: string): Awaitable<readonly (readonly [name: string, type: FileType])[]>
+  /** What is at `path`, a symbolic link not followed; undefined if nothing is. */
+  fileType(path: string): Awaitable<FileType | undefined>
+  /** `path` with all symbolic links followed, as far as it exists. */
+  realPath(path: string): Awaitable<string>
+  /** An environment variable; "" if it is not set. */
+  getEnv(name: string): string
+  /** Seconds since 1970. */
+  currentTime(): number
+  /**
+   * Copies a file tree to the store. The result is its store path, which becomes the string's only context. Absent where
+   * there is no store.
+   */
+  copyToStore?(path: string): Awaitable<string>
+}
+
+/** What went wrong with a file, in C++ Nix's words: "opening file '/x': No such file or directory". */
+export class IoError extends Error {
+  override readonly name = "IoError"
+}
+
+/** Nothing exists and nothing is set: what an evaluation sees unless it is given something else. */
+export const noIo: EvalIO = {
+  readFile: (path) => refuse(path),
+  readDir: (path) => refuse(path),
+  fileType: () => undefined,
+  realPath: (path) => path,
+  getEnv: () => "",
+  currentTime: () => 0,
+}
+function refuse(path: string): never {
+  throw new IoError(`access to path '${path}' is forbidden: this evaluation was given no I/O`)
+}

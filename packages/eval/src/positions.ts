@@ -1,0 +1,36 @@
+import type { SourceFile } from "@tvix-ts/syntax"
+import type { Position } from "./attrs.ts"
+
+/** Where something is: a byte offset into a source. */
+export interface Place {
+  readonly source: SourceFile
+  readonly offset: number
+}
+
+/** Numbers for places: every source gets a range of them, so that a place costs one number wherever it is kept. */
+export class PositionTable {
+  readonly #sources: { readonly base: number; readonly source: SourceFile }[] = []
+  #next = 1
+
+  /** The number of offset 0 of `source`. */
+  add(source: SourceFile): Position {
+    const base = this.#next
+    this.#sources.push({ base, source })
+    // One more than there are bytes: the end of the text is a place, too.
+    this.#next += source.text.length + 1
+    return base
+  }
+
+  place(position: Position): Place | undefined {
+    if (position <= 0) return undefined
+    let low = 0
+    let high = this.#sources.length
+    while (high - low > 1) {
+      const middle = (low + high) >> 1
+      if (this.#sources[middle]!.base <= position) low = middle
+      else high = middle
+    }
+    const { base, source } = this.#sources[low]!
+    return { source, offset: position - base }
+  }
+}

@@ -1,0 +1,217 @@
+/**
+ * Binds instructions: makes of each one a function of the frame, its operands bound into it. This happens when a code
+ * object is first run, since most code of a program never is.
+ *
+ * How to read an instruction here: it evaluates its operands by calling them; when one returns {@link UNWIND} it pauses
+ * with a continuation that goes on from there. The continuations of an instruction stand right below it, and repeat what
+ * comes after the operand; where that is more than a line it is a function both call.
+ */
+import type { Position } from "../attrs.ts"
+import type { Op } from "../compiler/opcodes.ts"
+import { OPS } from "../compiler/opcodes.ts"
+import type { Forced, Value } from "../value.ts"
+import { Lambda, Thunk } from "../value.ts"
+import { Code, type Exec, type LambdaCode, type Lazy } from "./code.ts"
+import { makeFrame, slotReader, slotWriter, SmallFrame, MediumFrame, type Frame, type Slot } from "./frame.ts"
+import type { LoadedUnit } from "./load.ts"
+import { binders } from "./instructions.ts"
+import { bindPattern } from "./pattern.ts"
+
+/** Reads the instructions of one code object. */
+export class Binder {
+  readonly loaded: LoadedUnit
+  /** The code whose frame instructions run in. */
+  readonly #codeIndex: number
+  #next: number
+  #nesting = 0
+  /** Deepest nesting met: how many native frames running the code may take, its calls apart. */
+  height = 1
+
+  constructor(loaded: LoadedUnit, codeIndex: number, entry: number) {
+    this.loaded = loaded
+    this.#codeIndex = codeIndex
+    this.#next = entry
+  }
+
+  word(): number {
+    return this.loaded.unit.words[this.#next++]!
+  }
+  /** The instruction that comes next, without reading it. */
+  peek(): Op {
+    return OPS[this.loaded.unit.words[this.#next]!]!
+  }
+  constant(): Forced {
+    return this.loaded.unit.constants[this.word()]!
+  }
+  name(): string {
+    return this.loaded.unit.names[this.word()]!
+  }
+  position(): Position {
+    return this.loaded.position(this.word())
+  }
+  many<T>(read: (i: number) => T): T[] {
+    return Array.from({ length: this.word() }, (_, i) => read(i))
+  }
+
+  expr(): Exec {
+    const op = OPS[this.word()]! as keyof typeof binders
+    if (++this.#nesting > this.height) this.height = this.#nesting
+    const exec = binders[op](this)
+    this.#nesting--
+    return exec
+  }
+
+  lazy(): Lazy {
+    switch (this.peek()) {
+      case "lazy-constant": {
+        this.word()
+        const value = this.constant()
+        return () => value
+      }
+      case "lazy-global": {
+        this.word()
+        const value = this.loaded.global(this.name())
+        return () => value
+      }
+      case "lazy-slot":
+        this.word()
+        return this.slot() as Lazy
+      default: {
+        this.word()
+        const code = this.loaded.code(this.word())
+        return (frame) => new Thunk(code, frame)
+      }
+    }
+  }
+
+  /** A `lazy` operand of a call, with its form for callees that are sure to force it; see {@link LambdaInfo.strict}. */
+  argument(): { readonly lazy: Lazy; readonly eager: Lazy } {
+    const { codes, words } = this.loaded.unit
+    const index = this.peek() === "thunk" ? words[this.#next + 1]! : -1
+    const lazy = this.lazy()
+    // A code with a frame of its own does more than the few instructions that cannot fail.
+    const info = codes[index]
+    const eager = info === undefined || info.slots > 0 ? undefined : new Binder(this.loaded, index, info.entry).eager()
+    return { lazy, eager: eager === undefined ? lazy : (frame) => eager(frame) ?? lazy(frame) }
+  }
+
+  /** The value of the next instruction where it can be had without forcing or failing; undefined where not. */
+  eager(): ((frame: Frame) => Value | undefined) | undefined {
+    const op = OPS[this.word()]!
+    switch (op) {
+      case "lambda": {
+        const code = this.loaded.lambda(this.word())
+        return (frame) => new Lambda(code, frame)
+      }
+      case "constant": {
+        const value = this.constant()
+        return () => value
+      }
+      case "variable": {
+        const slot = this.slot()
+        this.word()
+        return (frame) => {
+          const value = slot(frame)
+          return value instanceof Thunk && value.code === null ? (value.state as Forced) : value
+        }
+      }
+      case "subtract":
+      case "add": {
+        this.#next += op === "add" ? 3 : 1
+        const left = this.eager()
+        const right = left && this.eager()
+        if (right === undefined) return undefined
+        const sign = op === "add" ? 1 : -1
+        return (frame) => {
+          const x = left!(frame)
+          const y = right(frame)
+          if (typeof x !== "number" || typeof y !== "number") return undefined
+          const result = x + sign * y
+          return Number.isSafeInteger(result) ? result : undefined
+        }
+      }
+      default:
+        return undefined
+    }
+  }
+
+  /** Reads a slot operand. */
+  slot(): (frame: Frame) => Slot {
+    const owner = this.word()
+    const index = this.word()
+    const read = slotReader(this.loaded.unit.codes[owner]!.slots, index)
+    const hops = this.#hops(owner)
+    switch (hops) {
+      case 0:
+        return read
+      case 1:
+        return (frame) => read(frame.up!)
+      case 2:
+        return (frame) => read(frame.up!.up!)
+      case 3:
+        return (frame) => read(frame.up!.up!.up!)
+      default:
+        return (frame) => {
+          let at = frame
+          for (let i = 0; i < hops; i++) at = at.up!
+          return read(at)
+        }
+    }
+  }
+  /** Reads a slot operand that is written: always one of the code's own frame. */
+  slotToFill(): (frame: Frame, value: Value) => void {
+    const owner = this.word()
+    return slotWriter(this.loaded.unit.codes[owner]!.slots, this.word())
+  }
+
+  /** How many frames up the frame of code `owner` is from the one instructions run in. */
+  #hops(owner: number): number {
+    const { codes } = this.loaded.unit
+    let hops = 0
+    for (let i = this.#codeIndex; i !== owner; i = codes[i]!.parent) if (codes[i]!.slots > 0) hops++
+    return hops
+  }
+}
+
+/** Gives `code` its instructions. */
+export function bindCode(loaded: LoadedUnit, index: number, code: Code): void {
+  const info = loaded.unit.codes[index]!
+  const binder = new Binder(loaded, index, info.entry)
+  const body = binder.expr()
+  code.height = binder.height + 1
+  const { slots } = info
+  code.run =
+    slots === 0
+      ? body
+      : slots <= 2 && index !== 0
+        ? (up) => body(new SmallFrame(up, undefined, undefined))
+        : slots <= 4 && index !== 0
+          ? (up) => body(new MediumFrame(up, undefined, undefined, undefined, undefined))
+          : (up) => body(makeFrame(up, slots, index === 0 ? loaded.scope : []))
+}
+
+export function bindLambda(loaded: LoadedUnit, index: number, code: LambdaCode): void {
+  const info = loaded.unit.codes[index]!
+  const binder = new Binder(loaded, index, info.entry)
+  const body = binder.expr()
+  code.height = binder.height + 2
+  const { slots } = info
+  const last = info.lambda!.params.at(-1)!
+  if (last.formals !== undefined) {
+    bindPattern(loaded, index, code, last, body)
+    return
+  }
+  code.enterMany = (up, args) => body(makeFrame(up, slots, args))
+  if (slots <= 2) {
+    code.enter1 = (up, a) => body(new SmallFrame(up, a, undefined))
+    code.enter2 = (up, a, b) => body(new SmallFrame(up, a, b))
+  } else if (slots <= 4) {
+    code.enter1 = (up, a) => body(new MediumFrame(up, a, undefined, undefined, undefined))
+    code.enter2 = (up, a, b) => body(new MediumFrame(up, a, b, undefined, undefined))
+    code.enter3 = (up, a, b, c) => body(new MediumFrame(up, a, b, c, undefined))
+  } else {
+    code.enter1 = (up, a) => body(makeFrame(up, slots, [a]))
+    code.enter2 = (up, a, b) => body(makeFrame(up, slots, [a, b]))
+    code.enter3 = (up, a, b, c) => body(makeFrame(up, slots, [a, b, c]))
+  }
+}

@@ -1,0 +1,75 @@
+import type { Forced, Value } from "../value.ts"
+import type { Frame } from "./frame.ts"
+import type { UNWIND } from "./machine.ts"
+import type { Position } from "../attrs.ts"
+
+/** A forced value; or {@link UNWIND}, if the machine is taking its native frames down to the heap. */
+export type Result = Forced | typeof UNWIND
+/** An instruction with its operands bound: evaluates to weak head normal form in the given frame. */
+export type Exec = (frame: Frame) => Result
+/** A bound operand that is not evaluated now: a value known already, or a thunk. Never unwinds. */
+export type Lazy = (frame: Frame) => Value
+
+/** Something to run in a frame: the body of a thunk, or a whole file. */
+export class Code {
+  /**
+   * Called with the frame the code was defined in. Starts as a stub that binds the instructions at first use.
+   * Nothing but the machine's own codes is called with anything else than a frame.
+   */
+  run: (frame: Frame) => Result
+  /** Native frames that running this may add before it is the machine's turn again; see machine.ts. */
+  height: number
+  constructor(run: (frame: Frame) => Result, height: number) {
+    this.run = run
+    this.height = height
+  }
+}
+
+/** What `functionArgs` tells, and what the linter and `:doc` show. */
+export interface Parameter {
+  /** The name a plain parameter, or the `@` of a pattern, is bound to. */
+  readonly name: string | undefined
+  readonly at: Position
+  readonly formals: readonly FormalParameter[] | undefined
+  readonly ellipsis: boolean
+  readonly doc: string | undefined
+}
+export interface FormalParameter {
+  readonly name: string
+  readonly at: Position
+  readonly optional: boolean
+}
+
+/**
+ * The code of `p1: p2: …: body`. Only the last parameter may be a set pattern: matching one can fail, and must then
+ * fail when the argument arrives. `enterN` are for N parameters and start as stubs that bind.
+ */
+export class LambdaCode {
+  readonly params: readonly Parameter[]
+  readonly arity: number
+  /** The name the function was bound to, for messages. */
+  readonly name: string | undefined
+  /** See {@link LambdaInfo.strict} in compiler/unit.ts. */
+  readonly strict: number
+  height = 50
+  enter1: (frame: Frame, a: Value, at: Position) => Result
+  enter2: (frame: Frame, a: Value, b: Value, at: Position) => Result
+  enter3: (frame: Frame, a: Value, b: Value, c: Value, at: Position) => Result
+  enterMany: (frame: Frame, args: readonly Value[], at: Position) => Result
+
+  constructor(
+    params: readonly Parameter[],
+    name: string | undefined,
+    strict: number,
+    bind: (code: LambdaCode) => void,
+  ) {
+    this.params = params
+    this.strict = strict
+    this.arity = params.length
+    this.name = name
+    this.enter1 = (frame, a, at) => (bind(this), this.enter1(frame, a, at))
+    this.enter2 = (frame, a, b, at) => (bind(this), this.enter2(frame, a, b, at))
+    this.enter3 = (frame, a, b, c, at) => (bind(this), this.enter3(frame, a, b, c, at))
+    this.enterMany = (frame, args, at) => (bind(this), this.enterMany(frame, args, at))
+  }
+}

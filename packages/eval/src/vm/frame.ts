@@ -1,0 +1,101 @@
+/**
+ * The variables of one activation: parameters and the `let`, `rec` and `with` bindings of a body share one frame, and
+ * thunks made in it point to it. `up` is the frame the code was defined in.
+ *
+ * Three sizes only, so that a load from "some frame" sees at most three maps and stays inline (bench/README.md).
+ * Slots are `undefined` until filled.
+ */
+import type { Value } from "../value.ts"
+
+export type Slot = Value | undefined
+export type Frame = SmallFrame | MediumFrame | LargeFrame
+
+export class SmallFrame {
+  readonly up: Frame | null
+  a: Slot
+  b: Slot
+  constructor(up: Frame | null, a: Slot, b: Slot) {
+    this.up = up
+    this.a = a
+    this.b = b
+  }
+}
+
+export class MediumFrame {
+  readonly up: Frame | null
+  a: Slot
+  b: Slot
+  c: Slot
+  d: Slot
+  constructor(up: Frame | null, a: Slot, b: Slot, c: Slot, d: Slot) {
+    this.up = up
+    this.a = a
+    this.b = b
+    this.c = c
+    this.d = d
+  }
+}
+
+export class LargeFrame {
+  readonly up: Frame | null
+  readonly slots: Slot[]
+  constructor(up: Frame | null, slots: Slot[]) {
+    this.up = up
+    this.slots = slots
+  }
+}
+
+/** A new frame of `count` slots, the first of them filled from `values`. */
+export function makeFrame(up: Frame | null, count: number, values: readonly Value[] = []): Frame {
+  if (count <= 2) return new SmallFrame(up, values[0], values[1])
+  if (count <= 4) return new MediumFrame(up, values[0], values[1], values[2], values[3])
+  const slots = new Array<Slot>(count).fill(undefined)
+  for (let i = 0; i < values.length; i++) slots[i] = values[i]
+  return new LargeFrame(up, slots)
+}
+
+type ReadSlot = (frame: Frame) => Slot
+type WriteSlot = (frame: Frame, value: Value) => void
+
+const small = (frame: Frame): SmallFrame => frame as SmallFrame
+const medium = (frame: Frame): MediumFrame => frame as MediumFrame
+
+/** Reads slot `slot` of a frame with `count` slots. */
+export function slotReader(count: number, slot: number): ReadSlot {
+  if (count > 4) return (frame) => (frame as LargeFrame).slots[slot]
+  switch (slot) {
+    case 0:
+      return (frame) => small(frame).a
+    case 1:
+      return (frame) => small(frame).b
+    case 2:
+      return (frame) => medium(frame).c
+    default:
+      return (frame) => medium(frame).d
+  }
+}
+
+export function slotWriter(count: number, slot: number): WriteSlot {
+  if (count > 4)
+    return (frame, value) => {
+      ;(frame as LargeFrame).slots[slot] = value
+    }
+  switch (slot) {
+    case 0:
+      return (frame, value) => {
+        small(frame).a = value
+      }
+    case 1:
+      return (frame, value) => {
+        small(frame).b = value
+      }
+    case 2:
+      return (frame, value) => {
+        medium(frame).c = value
+      }
+    default:
+      return (frame, value) => {
+        medium(frame).d = value
+      }
+  }
+}

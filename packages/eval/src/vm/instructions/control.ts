@@ -1,0 +1,203 @@
+import type { Position } from "../../attrs.ts"
+import { assertEqual, equal } from "../../equality.ts"
+import { Failure } from "../../problem.ts"
+import type { Forced, Value } from "../../value.ts"
+import type { Binder } from "../bind.ts"
+import type { Exec, Lazy, Result } from "../code.ts"
+import type { Frame } from "../frame.ts"
+import { failAs, failWith, pause, runTask, UNWIND, type Continuation } from "../machine.ts"
+
+function notABoolean(found: Forced, at: Position, context: string): typeof UNWIND {
+  return failAs(new Failure({ code: "type-error", expected: "a Boolean", found }, at).traced(at, context))
+}
+
+const CONDITION = "while evaluating a branch condition"
+export function bindIf(b: Binder): Exec {
+  const at = b.position()
+  const condition = b.expr()
+  const consequence = b.expr()
+  const alternative = b.expr()
+  return (frame) => {
+    const value = condition(frame)
+    if (value === true) return consequence(frame)
+    if (value === false) return alternative(frame)
+    return value === UNWIND ? pause(IF, frame, consequence, alternative, at) : notABoolean(value, at, CONDITION)
+  }
+}
+const IF: Continuation = {
+  name: "if",
+  resume: ({ a: frame, b: consequence, c: alternative, d: at }, value) =>
+    typeof value === "boolean" ? (value ? consequence(frame) : alternative(frame)) : notABoolean(value, at, CONDITION),
+  trace: ({ d: at }, failure) => failure.traced(at, CONDITION),
+}
+
+const ARGUMENT_OF_NOT = "in the argument of the not operator"
+export function bindNot(b: Binder): Exec {
+  const at = b.position()
+  const operand = b.expr()
+  return (frame) => {
+    const value = operand(frame)
+    if (typeof value === "boolean") return !value
+    return value === UNWIND ? pause(NOT, at) : notABoolean(value, at, ARGUMENT_OF_NOT)
+  }
+}
+const NOT: Continuation = {
+  name: "not",
+  resume: ({ a: at }, value) => (typeof value === "boolean" ? !value : notABoolean(value, at, ARGUMENT_OF_NOT)),
+  trace: ({ a: at }, failure) => failure.traced(at, ARGUMENT_OF_NOT),
+}
+
+/** `&&`, `||` and `->`: if the left operand is `decisive`, the result is known without the right one. */
+function bindJunction(name: string, decisive: boolean, result: boolean): (b: Binder) => Exec {
+  const leftContext = `in the left operand of the ${name} operator`
+  const rightContext = `in the right operand of the ${name} operator`
+  const checked = (value: Forced, at: Position): Result =>
+    typeof value === "boolean" ? value : notABoolean(value, at, rightContext)
+  const goOn = (frame: Frame, right: Exec, at: Position): Result => {
+    const value = right(frame)
+    if (typeof value === "boolean") return value
+    return value === UNWIND ? pause(RIGHT, at) : notABoolean(value, at, rightContext)
+  }
+  const RIGHT: Continuation = {
+    name: "junction-right",
+    resume: ({ a: at }, value) => checked(value, at),
+    trace: ({ a: at }, failure) => failure.traced(at, rightContext),
+  }
+  const LEFT: Continuation = {
+    name: "junction-left",
+    resume: ({ a: frame, b: right, c: at }, value) => {
+      if (typeof value !== "boolean") return notABoolean(value, at, leftContext)
+      return value === decisive ? result : goOn(frame, right, at)
+    },
+    trace: ({ c: at }, failure) => failure.traced(at, leftContext),
+  }
+  return (b) => {
+    const at = b.position()
+    const left = b.expr()
+    const right = b.expr()
+    return (frame) => {
+      const value = left(frame)
+      if (value === decisive) return result
+      if (value === !decisive) return goOn(frame, right, at)
+      return value === UNWIND ? pause(LEFT, frame, right, at) : notABoolean(value, at, leftContext)
+    }
+  }
+}
+export const bindAnd = bindJunction("AND (&&)", false, false)
+export const bindOr = bindJunction("OR (||)", true, true)
+export const bindImplies = bindJunction("IMPL (->)", false, true)
+
+// ---------------------------------------------------------------------------------------------- assert
+
+const ASSERTION = "in the condition of the assert statement"
+export function bindAssert(b: Binder): Exec {
+  const at = b.position()
+  const expression = b.constant() as string
+  const condition = b.expr()
+  const body = b.expr()
+  const site: AssertSite = { at, expression, body }
+  return (frame) => {
+    const value = condition(frame)
+    if (value === true) return body(frame)
+    return value === UNWIND ? pause(ASSERT, site, frame) : assertionFailed(site, value)
+  }
+}
+interface AssertSite {
+  readonly at: Position
+  readonly expression: string
+  readonly body: Exec
+}
+function assertionFailed({ at, expression }: AssertSite, value: Forced): typeof UNWIND {
+  return value === false ? failWith({ code: "assertion-failed", expression }, at) : notABoolean(value, at, ASSERTION)
+}
+const ASSERT: Continuation = {
+  name: "assert",
+  resume: ({ a: site, b: frame }, value) => (value === true ? site.body(frame) : assertionFailed(site, value)),
+  trace: ({ a: site }, failure) => failure.traced(site.at, ASSERTION),
+}
+
+/** `assert a == b; body`, whose failure tells where the two differ. */
+export function bindAssertEqual(b: Binder): Exec {
+  const at = b.position()
+  const expression = b.constant() as string
+  const left = b.expr()
+  const right = b.expr()
+  const site: AssertEqualSite = { at, expression, right, body: b.expr() }
+  return (frame) => {
+    const value = left(frame)
+    return value === UNWIND ? pause(ASSERT_LEFT, site, frame) : assertRight(site, frame, value)
+  }
+}
+interface AssertEqualSite extends AssertSite {
+  readonly right: Exec
+}
+function assertRight(site: AssertEqualSite, frame: Frame, left: Forced): Result {
+  const right = site.right(frame)
+  return right === UNWIND ? pause(ASSERT_RIGHT, site, frame, left) : compareAsserted(site, frame, left, right)
+}
+function compareAsserted(site: AssertEqualSite, frame: Frame, left: Forced, right: Forced): Result {
+  const same = equal(left, right)
+  if (same === true) return site.body(frame)
+  return same === UNWIND ? pause(ASSERT_COMPARED, site, frame, left, right) : explain(site, left, right)
+}
+function explain(site: AssertEqualSite, left: Forced, right: Forced): Result {
+  const result = runTask(assertEqual(left, right))
+  return result === UNWIND ? pause(ASSERT_EXPLAINED, site) : assertionFailed(site, false)
+}
+const inCondition = (site: AssertSite, failure: Failure): Failure => failure.traced(site.at, ASSERTION)
+const ASSERT_LEFT: Continuation = {
+  name: "assert-left",
+  resume: ({ a: site, b: frame }, left) => assertRight(site, frame, left),
+  trace: ({ a: site }, failure) => inCondition(site, failure),
+}
+const ASSERT_RIGHT: Continuation = {
+  name: "assert-right",
+  resume: ({ a: site, b: frame, c: left }, right) => compareAsserted(site, frame, left, right),
+  trace: ({ a: site }, failure) => inCondition(site, failure),
+}
+const ASSERT_COMPARED: Continuation = {
+  name: "assert-compared",
+  resume: ({ a: site, b: frame, c: left, d: right }, same) =>
+    same === true ? site.body(frame) : explain(site, left, right),
+  trace: ({ a: site }, failure) => inCondition(site, failure),
+}
+const ASSERT_EXPLAINED: Continuation = {
+  name: "assert-explained",
+  resume: ({ a: site }) => assertionFailed(site, false),
+  trace: ({ a: site }, failure) =>
+    failure.problem.code === "assertion-unequal"
+      ? failure.traced(site.at, `while evaluating the condition of the assertion '${site.expression}'`)
+      : failure,
+}
+
+// ---------------------------------------------------------------------------------------------- let
+
+export function bindLet(b: Binder): Exec {
+  const fills = b.many(() => ({ fill: b.slotToFill(), lazy: b.lazy() }))
+  const body = b.expr()
+  const [first, second] = fills
+  if (first !== undefined && fills.length === 1) {
+    const { fill, lazy } = first
+    return (frame) => {
+      fill(frame, lazy(frame))
+      return body(frame)
+    }
+  }
+  if (first !== undefined && second !== undefined && fills.length === 2) {
+    return (frame) => {
+      first.fill(frame, first.lazy(frame))
+      second.fill(frame, second.lazy(frame))
+      return body(frame)
+    }
+  }
+  return (frame) => {
+    fillAll(fills, frame)
+    return body(frame)
+  }
+}
+function fillAll(
+  fills: readonly { readonly fill: (frame: Frame, value: Value) => void; readonly lazy: Lazy }[],
+  frame: Frame,
+): void {
+  for (let i = 0; i < fills.length; i++) fills[i]!.fill(frame, fills[i]!.lazy(frame))
+}

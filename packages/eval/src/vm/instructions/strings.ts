@@ -1,0 +1,181 @@
+/** `+` and interpolation, which C++ Nix has as one operation. */
+import type { Position } from "../../attrs.ts"
+import { coerceToString, ContextBuilder, type Coercion } from "../../coerce.ts"
+import { add } from "../../numbers.ts"
+import { Failure } from "../../problem.ts"
+import { canonPath } from "../../text/canon-path.ts"
+import { isInt, NixFloat, NixPath, NixString, type Forced } from "../../value.ts"
+import type { Binder } from "../bind.ts"
+import type { Exec, Result } from "../code.ts"
+import type { Frame } from "../frame.ts"
+import { asFailure, failAs, failWith, pause, runTask, UNWIND, type Continuation } from "../machine.ts"
+
+const SEGMENT = "while evaluating a path segment"
+/** Paths inside a string are copied to the store; what is appended to a path is not. */
+const INTO_STRING: Coercion = { context: SEGMENT, more: false, copyToStore: true }
+const AS_IS: Coercion = { context: SEGMENT, more: false, copyToStore: false }
+
+interface Part {
+  readonly at: Position
+  readonly exec: Exec
+}
+interface Site {
+  readonly at: Position
+  readonly parts: readonly Part[]
+  readonly coercion: Coercion
+  readonly result: "string" | "path"
+}
+/** What has been put together so far. */
+class Buffer {
+  text = ""
+  readonly context = new ContextBuilder()
+}
+
+function readSite(b: Binder, coercion: Coercion, result: Site["result"]): Site {
+  const at = b.position()
+  return { at, parts: b.many(() => ({ at: b.position(), exec: b.expr() })), coercion, result }
+}
+
+export function bindInterpolate(b: Binder): Exec {
+  const site = readSite(b, INTO_STRING, "string")
+  const { parts } = site
+  return (frame) => {
+    // Nearly always every part is a string without a context: nothing to collect then.
+    let text = ""
+    for (let i = 0; i < parts.length; i++) {
+      const value = parts[i]!.exec(frame)
+      if (typeof value === "string") {
+        text += value
+        continue
+      }
+      const buffer = new Buffer()
+      buffer.text = text
+      return value === UNWIND ? pause(PART, site, frame, buffer, i) : appendAndGoOn(site, frame, buffer, i, value)
+    }
+    return text
+  }
+}
+export function bindInterpolatePath(b: Binder): Exec {
+  const site = readSite(b, AS_IS, "path")
+  return (frame) => goOn(site, frame, new Buffer(), 0)
+}
+
+function goOn(site: Site, frame: Frame, buffer: Buffer, from: number): Result {
+  for (let i = from; i < site.parts.length; i++) {
+    const value = site.parts[i]!.exec(frame)
+    if (value === UNWIND) return pause(PART, site, frame, buffer, i)
+    const result = append(site, buffer, i, value)
+    if (result === UNWIND) return pause(COERCED, site, frame, buffer, i)
+  }
+  return finish(site, buffer)
+}
+function appendAndGoOn(site: Site, frame: Frame, buffer: Buffer, i: number, value: Forced): Result {
+  const result = append(site, buffer, i, value)
+  return result === UNWIND ? pause(COERCED, site, frame, buffer, i) : goOn(site, frame, buffer, i + 1)
+}
+/** Adds part i to the buffer; UNWIND if that takes a task, whose result {@link COERCED} adds. */
+function append(site: Site, buffer: Buffer, i: number, value: Forced): typeof UNWIND | null {
+  if (typeof value === "string") buffer.text += value
+  else if (value instanceof NixString) {
+    buffer.text += value.bytes
+    buffer.context.add(value)
+  } else if (i === 0 && value instanceof NixPath && site.result === "path") buffer.text += value.path
+  else {
+    const text = runTask(coerceToString(value, site.coercion, buffer.context))
+    if (text === UNWIND) return UNWIND
+    buffer.text += text as string
+  }
+  return null
+}
+function finish(site: Site, buffer: Buffer): Result {
+  if (site.result === "string") return buffer.context.string(buffer.text)
+  if (!buffer.context.isEmpty) return failWith({ code: "path-append-context" }, site.at)
+  return new NixPath(canonPath(buffer.text))
+}
+/** a: site, b: frame, c: buffer, d: index of the part being evaluated */
+const PART: Continuation = {
+  name: "part",
+  resume: ({ a: site, b: frame, c: buffer, d: i }, value) => appendAndGoOn(site, frame, buffer, i, value),
+}
+const COERCED: Continuation = {
+  name: "coerced",
+  resume: ({ a: site, b: frame, c: buffer, d: i }, text) => {
+    buffer.text += text as string
+    return goOn(site, frame, buffer, i + 1)
+  },
+  // Coercion knows what it was doing, but only the site knows where.
+  trace: ({ a: site, d: i }, failure) => placeContext(failure, site.parts[i].at),
+}
+
+/** Gives the outermost trace line, if it has no place, this one. */
+function placeContext(failure: Failure, at: Position): Failure {
+  const { problem, trace, beforeBody } = failure
+  if (trace === undefined || trace.at !== 0 || !COERCIONS.has(trace.message)) return failure
+  return new Failure(problem, failure.at, { ...trace, at }, beforeBody)
+}
+const COERCIONS: ReadonlySet<string> = new Set([
+  SEGMENT,
+  "while evaluating the result of the `__toString` attribute",
+  "while evaluating one element of the list",
+])
+
+// ---------------------------------------------------------------------------------------------- +
+
+interface AddSite {
+  readonly at: Position
+  readonly leftAt: Position
+  readonly rightAt: Position
+  readonly right: Exec
+}
+export function bindAdd(b: Binder): Exec {
+  const at = b.position()
+  const leftAt = b.position()
+  const rightAt = b.position()
+  const left = b.expr()
+  const right = b.expr()
+  const site: AddSite = { at, leftAt, rightAt, right }
+  return (frame) => {
+    const x = left(frame)
+    if (x === UNWIND) return pause(ADD_LEFT, site, frame)
+    const y = right(frame)
+    if (typeof x === "number" && typeof y === "number") {
+      const sum = x + y
+      if (Number.isSafeInteger(sum)) return sum
+    } else if (typeof x === "string" && typeof y === "string") return x + y
+    return y === UNWIND ? pause(ADD_RIGHT, site, x) : addValues(site, x, y)
+  }
+}
+/** a: site, b: frame */
+const ADD_LEFT: Continuation = {
+  name: "add-left",
+  resume: ({ a: site, b: frame }, x) => {
+    const y = site.right(frame)
+    return y === UNWIND ? pause(ADD_RIGHT, site, x) : addValues(site, x, y)
+  },
+}
+const ADD_RIGHT: Continuation = { name: "add-right", resume: ({ a: site, b: x }, y) => addValues(site, x, y) }
+
+/** The left operand decides what kind of addition it is. */
+function addValues(site: AddSite, x: Forced, y: Forced): Result {
+  if (isInt(x) || x instanceof NixFloat) {
+    if (!isInt(y) && !(y instanceof NixFloat)) {
+      return failWith({ code: "cannot-add", found: y, to: isInt(x) ? "an integer" : "a float" }, site.rightAt)
+    }
+    try {
+      return add(x, y)
+    } catch (problem) {
+      return failAs(asFailure(problem).placed(site.rightAt))
+    }
+  }
+  const given =
+    (value: Forced): Exec =>
+    () =>
+      value
+  const parts: Part[] = [
+    { at: site.leftAt, exec: given(x) },
+    { at: site.rightAt, exec: given(y) },
+  ]
+  const coercion = typeof x === "string" || x instanceof NixString ? INTO_STRING : AS_IS
+  const result = x instanceof NixPath ? "path" : "string"
+  return goOn({ at: site.at, parts, coercion, result }, null as never, new Buffer(), 0)
+}

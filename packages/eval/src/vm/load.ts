@@ -1,0 +1,72 @@
+import { Shape, type AttrSet } from "../attrs.ts"
+import type { Unit } from "../compiler/unit.ts"
+import type { Forced, Value } from "../value.ts"
+import { bindCode, bindLambda } from "./bind.ts"
+import { Code, LambdaCode } from "./code.ts"
+
+/** A unit about to run: its code objects come into being, and bind their instructions, when they are first reached. */
+export class LoadedUnit {
+  readonly unit: Unit
+  /** What to add to an offset to make a position of it. */
+  readonly base: number
+  readonly globals: AttrSet
+  /** Values of the names the unit was compiled with (`CompileOptions.scope`). */
+  readonly scope: readonly Value[]
+  readonly #codes: (Code | undefined)[] = []
+  readonly #lambdas: (LambdaCode | undefined)[] = []
+  readonly #shapes: (Shape | undefined)[] = []
+
+  constructor(unit: Unit, base: number, globals: AttrSet, scope: readonly Value[] = []) {
+    this.unit = unit
+    this.base = base
+    this.globals = globals
+    this.scope = scope
+  }
+
+  /** The position of a byte offset; 0 for -1, which means unknown. */
+  position(offset: number): number {
+    return offset < 0 ? 0 : this.base + offset
+  }
+
+  global(name: string): Forced {
+    return this.globals.get(name) as Forced
+  }
+
+  code(index: number): Code {
+    return (this.#codes[index] ??= new Code((frame) => {
+      const code = this.#codes[index]!
+      bindCode(this, index, code)
+      return code.run(frame)
+    }, INITIAL_HEIGHT))
+  }
+
+  lambda(index: number): LambdaCode {
+    const known = this.#lambdas[index]
+    if (known !== undefined) return known
+    const info = this.unit.codes[index]!.lambda!
+    const params = info.params.map(({ name, at, formals, ellipsis, doc }) => ({
+      name,
+      at: this.position(at),
+      formals: formals?.map((f) => ({ name: f.name, at: this.position(f.at), optional: f.fallback >= 0 })),
+      ellipsis,
+      doc,
+    }))
+    return (this.#lambdas[index] = new LambdaCode(params, info.name, info.strict, (code) =>
+      bindLambda(this, index, code),
+    ))
+  }
+
+  shape(index: number): Shape {
+    const known = this.#shapes[index]
+    if (known !== undefined) return known
+    const { names, offsets } = this.unit.shapes[index]!
+    return (this.#shapes[index] = new Shape(
+      names,
+      true,
+      offsets.map((offset) => this.position(offset)),
+    ))
+  }
+}
+
+/** Before its instructions are bound nobody knows how deep a code nests; this is the most the compiler allows. */
+const INITIAL_HEIGHT = 50

@@ -1,0 +1,538 @@
+/**
+ * The machine. Bound instructions call each other directly, so hot code runs on the JavaScript stack at full speed;
+ * but that stack holds only the top few hundred levels of an evaluation. When it is full, when an evaluation has to
+ * wait, and when something fails, every native frame on the way out *pauses*: it puts what it needs to go on into a
+ * {@link HeapFrame} and returns {@link UNWIND}. The machine then has the whole stack as data and goes on from its top,
+ * fails through it, or hands it to whoever will resume it. So depth is bounded by memory only, nothing is executed
+ * twice, and no exception is ever unwound through native frames. docs/decisions/0002-execution.md has the measurements.
+ */
+import type { Position } from "../attrs.ts"
+import type { Evaluation } from "../evaluation.ts"
+import { Failure, type EvalProblem } from "../problem.ts"
+import { CallThunk, Lambda, PartialLambda, Thunk, type Forced, type Value } from "../value.ts"
+import { Code, type LambdaCode, type Result } from "./code.ts"
+import type { Frame } from "./frame.ts"
+
+export const UNWIND: unique symbol = Symbol("unwind")
+
+/** How a paused native frame goes on. One per place in the machine where a frame can pause, never one per frame. */
+export interface Continuation {
+  readonly name: string
+  /** `value` is what the frame above returned. */
+  resume(frame: HeapFrame, value: Forced): Result
+  /** A problem passes through this frame: add what it knows to the trace. */
+  trace?(frame: HeapFrame, failure: Failure): Failure
+  /** As `trace`, for frames that may recover: the result goes to the frame below. */
+  recover?(frame: HeapFrame, failure: Failure): Result | Failure
+  /** True for function calls, which `max-call-depth` counts. */
+  readonly call?: boolean
+}
+
+export class HeapFrame {
+  readonly to: Continuation
+  // What they hold is the continuation's business; four fields cover them all and keep one hidden class.
+  readonly a: any
+  readonly b: any
+  readonly c: any
+  readonly d: any
+  constructor(to: Continuation, a: unknown, b: unknown, c: unknown, d: unknown) {
+    this.to = to
+    this.a = a
+    this.b = b
+    this.c = c
+    this.d = d
+  }
+}
+
+/**
+ * Native frames an evaluation may add, counted by `height`: about 150 bytes each once optimised, up to 400 before.
+ * Node and browsers give a megabyte.
+ */
+export const NATIVE_FRAMES = 1800
+/** The state all instructions share. One evaluation runs at a time; {@link Run.resume} saves and restores for nesting. */
+export const vm = {
+  /** Native frames in use. */
+  depth: 0,
+  /** Calls left in this slice, and calls a slice has: how often limits and the clock are looked at. */
+  fuel: Infinity,
+  slice: Infinity,
+  /** Nix calls in progress, paused ones included. */
+  calls: 0,
+  callsMax: Infinity,
+  /** What builtins work for: their `this`. */
+  evaluation: undefined as unknown as Evaluation,
+  /** Paused frames, innermost first, while unwinding. */
+  paused: [] as HeapFrame[],
+  /** Why we unwind: a failure, a promise to wait for, or (both undefined) room on the native stack. */
+  failure: undefined as Failure | undefined,
+  waiting: undefined as PromiseLike<Forced> | undefined,
+  /** Called at the end of a slice; true if the evaluation must be let go. */
+  endOfSlice: undefined as (() => boolean) | undefined,
+  yielding: false,
+}
+
+/** Pauses a native frame. */
+export function pause(to: Continuation, a?: unknown, b?: unknown, c?: unknown, d?: unknown): typeof UNWIND {
+  vm.paused.push(new HeapFrame(to, a, b, c, d))
+  return UNWIND
+}
+
+/** Fails from an instruction; builtins throw a {@link Failure} instead. */
+export function failWith(problem: EvalProblem, at: Position): typeof UNWIND {
+  return failAs(new Failure(problem, at))
+}
+export function failAs(failure: Failure): typeof UNWIND {
+  vm.failure = failure
+  return UNWIND
+}
+// ---------------------------------------------------------------------------------------------- forcing
+
+export function force(value: Value, at: Position): Result {
+  return value instanceof Thunk ? forceThunk(value, at) : value
+}
+
+export function forceThunk(thunk: Thunk, at: Position): Result {
+  const code = thunk.code
+  if (code === null) return thunk.state as Forced
+  if (code === CALL) return forceCall(thunk as CallThunk, at)
+  if ((vm.depth += code.height) > NATIVE_FRAMES) return pause(FORCE, thunk, at)
+  const frame = thunk.state as Frame
+  thunk.code = BLACK_HOLE
+  thunk.state = thunk
+  const result = code.run(frame)
+  if (result === UNWIND) return pauseForce(thunk, code, frame, at)
+  vm.depth -= code.height
+  thunk.code = null
+  thunk.state = result
+  return result
+}
+
+function pauseForce(thunk: Thunk, code: Code, frame: unknown, at: Position): typeof UNWIND {
+  if (code === BLACK_HOLE || code === FAILED) {
+    // Nothing was started: put back what the attempt overwrote.
+    thunk.code = code
+    thunk.state = frame
+    if (code === BLACK_HOLE) vm.failure = vm.failure!.placed(at)
+    return UNWIND
+  }
+  return pause(UPDATE, thunk, code, frame, at)
+}
+
+/** A thunk that is being forced. Its `state` is itself, which is what tells the place of an infinite recursion. */
+const BLACK_HOLE = new Code(
+  (thunk) => failWith({ code: "infinite-recursion", thunk: thunk as unknown as Thunk }, 0),
+  1,
+)
+const FAILED = new Code((failure) => {
+  vm.failure = failure as unknown as Failure
+  return UNWIND
+}, 1)
+
+/** The code of a {@link CallThunk}. Never run: {@link forceThunk} knows it. */
+export const CALL = new Code(() => failWith({ code: "internal", cause: "CALL was run" }, 0), 2)
+
+function forceCall(thunk: CallThunk, at: Position): Result {
+  if ((vm.depth += 3) > NATIVE_FRAMES) return pause(FORCE, thunk, at)
+  const fn = thunk.state as Value
+  const argument = thunk.argument!
+  thunk.code = BLACK_HOLE
+  thunk.state = thunk
+  const result = apply1(fn, argument, 0)
+  if (result === UNWIND) return pause(UPDATE_CALL, thunk, fn, argument, at)
+  vm.depth -= 3
+  thunk.code = null
+  thunk.state = result
+  thunk.argument = undefined
+  return result
+}
+
+const FORCE: Continuation = {
+  name: "force",
+  resume: ({ a: thunk, b: at }) => force(thunk, at),
+}
+/** a: thunk, b: code, c: frame, d: position of what forces it */
+const UPDATE: Continuation = {
+  name: "update",
+  resume: ({ a: thunk }, value) => {
+    thunk.code = null
+    thunk.state = value
+    return value
+  },
+  trace: ({ a: thunk, b: code, c: frame }, failure) => {
+    thunk.code = failure.transient ? code : FAILED
+    thunk.state = failure.transient ? frame : failure
+    return failure
+  },
+}
+const UPDATE_CALL: Continuation = {
+  name: "update-call",
+  resume: (frame, value) => {
+    frame.a.argument = undefined
+    return UPDATE.resume(frame, value)
+  },
+  trace: ({ a: thunk, b: fn }, failure) => {
+    thunk.code = failure.transient ? CALL : FAILED
+    thunk.state = failure.transient ? fn : failure
+    return failure
+  },
+}
+
+// ---------------------------------------------------------------------------------------------- calling
+
+/** Whether a call of a function of this height has to pause first. Counts it in if not. */
+export function mustPause(height: number): boolean {
+  return ((vm.depth += height) > NATIVE_FRAMES || --vm.fuel < 0 || vm.calls > vm.callsMax) && reallyPause()
+}
+function reallyPause(): boolean {
+  if (vm.fuel < 0) {
+    vm.fuel = vm.slice
+    if (vm.endOfSlice !== undefined) {
+      try {
+        vm.yielding = vm.endOfSlice()
+      } catch (problem) {
+        vm.failure = asFailure(problem)
+      }
+    }
+  }
+  return vm.depth > NATIVE_FRAMES || vm.yielding || vm.failure !== undefined || vm.calls > vm.callsMax
+}
+
+/** Pauses before a call; `ENTER` will try it again with an empty native stack. */
+export function pauseCall(callee: Forced, args: readonly Value[], at: Position): typeof UNWIND {
+  if (vm.failure !== undefined) return UNWIND
+  if (vm.calls > vm.callsMax) return failWith({ code: "stack-overflow" }, at)
+  return pause(ENTER, callee, args, at)
+}
+const ENTER: Continuation = {
+  name: "enter",
+  resume: ({ a: lambda, b: args, c: at }) => applyMany(lambda, args, at),
+}
+
+/** a: code, b: position of the call */
+const CALLED: Continuation = {
+  name: "called",
+  call: true,
+  resume: (_, value) => value,
+  trace: ({ a: code, b: at }, failure) => traceCall(failure, code, at),
+}
+function traceCall(failure: Failure, code: LambdaCode, at: Position): Failure {
+  if (failure.beforeBody) return failure.marked(false)
+  const name = code.name === undefined ? "anonymous lambda" : `'${code.name}'`
+  const traced = failure.traced(code.params[code.arity - 1]!.at, `while calling ${name}`, "detail")
+  return at === 0 ? traced : traced.traced(at, "from call site", "detail")
+}
+
+/** `fn a`; `fn` may be unforced. */
+export function apply1(fn: Value, a: Value, at: Position): Result {
+  if (fn instanceof Lambda && fn.code.arity === 1) {
+    const code = fn.code
+    if (mustPause(code.height)) return pauseCall(fn, [a], at)
+    vm.calls++
+    const result = code.enter1(fn.frame!, a, at)
+    if (result === UNWIND) return pause(CALLED, code, at)
+    vm.calls--
+    vm.depth -= code.height
+    return result
+  }
+  return applyMany(fn, [a], at)
+}
+
+/** `fn a b` */
+export function apply2(fn: Value, a: Value, b: Value, at: Position): Result {
+  if (fn instanceof Lambda && fn.code.arity === 2) {
+    const code = fn.code
+    if (mustPause(code.height)) return pauseCall(fn, [a, b], at)
+    vm.calls++
+    const result = code.enter2(fn.frame!, a, b, at)
+    if (result === UNWIND) return pause(CALLED, code, at)
+    vm.calls--
+    vm.depth -= code.height
+    return result
+  }
+  return applyMany(fn, [a, b], at)
+}
+
+/** `fn a b c` */
+export function apply3(fn: Value, a: Value, b: Value, c: Value, at: Position): Result {
+  if (fn instanceof Lambda && fn.code.arity === 3) {
+    const code = fn.code
+    if (mustPause(code.height)) return pauseCall(fn, [a, b, c], at)
+    vm.calls++
+    const result = code.enter3(fn.frame!, a, b, c, at)
+    if (result === UNWIND) return pause(CALLED, code, at)
+    vm.calls--
+    vm.depth -= code.height
+    return result
+  }
+  return applyMany(fn, [a, b, c], at)
+}
+
+/** `fn args…`, for any function and at least one argument. */
+export function applyMany(fn: Value, args: readonly Value[], at: Position): Result {
+  let callee: Result = force(fn, at)
+  let rest = args
+  while (callee !== UNWIND && rest.length > 0) {
+    if (callee instanceof PartialLambda) {
+      rest = [...callee.args, ...rest]
+      callee = callee.lambda
+    }
+    const arity: number = callee instanceof Lambda ? callee.code.arity : applyOther.arity(callee)
+    if (callee instanceof Lambda && rest.length < arity) return new PartialLambda(callee, rest)
+    const now: readonly Value[] = rest.length > arity ? rest.slice(0, arity) : rest
+    callee = callee instanceof Lambda ? enter(callee, now, at) : applyOther.apply(callee, now, at)
+    rest = rest.length > now.length ? rest.slice(now.length) : []
+  }
+  return callee === UNWIND && rest.length > 0 ? pause(APPLY_REST, rest, at) : callee
+}
+/** a: the arguments still to apply, b: position of the call */
+const APPLY_REST: Continuation = {
+  name: "apply-rest",
+  resume: ({ a: args, b: at }, fn) => applyMany(fn, args, at),
+}
+
+/** Exactly as many arguments as parameters. */
+function enter(lambda: Lambda, args: readonly Value[], at: Position): Result {
+  const code = lambda.code
+  if (mustPause(code.height)) return pauseCall(lambda, args, at)
+  vm.calls++
+  const frame = lambda.frame!
+  const result =
+    args.length === 1
+      ? code.enter1(frame, args[0]!, at)
+      : args.length === 2
+        ? code.enter2(frame, args[0]!, args[1]!, at)
+        : args.length === 3
+          ? code.enter3(frame, args[0]!, args[1]!, args[2]!, at)
+          : code.enterMany(frame, args, at)
+  if (result === UNWIND) return pause(CALLED, code, at)
+  vm.calls--
+  vm.depth -= code.height
+  return result
+}
+
+/** How to call what is not a lambda: builtins and functors. Set by builtins/call.ts, which depends on this file. */
+export const applyOther: {
+  /** Arguments taken at once: any number for a builtin, one for a functor. */
+  arity: (callee: Forced) => number
+  apply: (callee: Forced, args: readonly Value[], at: Position) => Result
+} = {
+  arity: () => 1,
+  apply: (callee, _, at) => failWith({ code: "not-a-function", found: callee }, at),
+}
+
+// ---------------------------------------------------------------------------------------------- tasks
+
+/**
+ * A computation that needs the machine: a builtin that calls back, coercion, equality, printing. It yields a value to
+ * have it forced (a {@link CallThunk} to have a function called), another task to have it run, or a promise to wait for,
+ * and is resumed with the result. Generators keep such recursion off the JavaScript stack; for the same reason, yield a
+ * task rather than `yield*` it where the nesting depends on the program.
+ */
+export type Task<T = Value> = Generator<Value | Task<any> | PromiseLike<any>, T, any>
+
+export function isTask(request: unknown): request is Task {
+  return typeof request === "object" && request !== null && typeof (request as Task).next === "function"
+}
+export function isPromise(request: unknown): request is PromiseLike<Forced> {
+  return typeof request === "object" && request !== null && typeof (request as PromiseLike<Forced>).then === "function"
+}
+
+/** Runs `task` until it is done. Its result may be any JavaScript value; a thunk is forced. */
+export function runTask(task: Task<any>): Result {
+  if ((vm.depth += 4) > NATIVE_FRAMES) return pause(START, task)
+  return stepTask(task, undefined)
+}
+const START: Continuation = { name: "start", resume: ({ a: task }) => runTask(task) }
+
+function stepTask(task: Task<any>, input: unknown): Result {
+  for (;;) {
+    let step: IteratorResult<unknown, unknown>
+    try {
+      step = task.next(input)
+    } catch (problem) {
+      return raise(problem)
+    }
+    const result = step.done ? step.value : answer(step.value)
+    if (step.done) {
+      vm.depth -= 4
+      return result instanceof Thunk ? forceThunk(result, 0) : (result as Forced)
+    }
+    if (result === UNWIND) return pause(TASK, task)
+    input = result
+  }
+}
+const TASK: Continuation = {
+  name: "task",
+  resume: ({ a: task }, value) => {
+    vm.depth += 4
+    return stepTask(task, value)
+  },
+  recover: ({ a: task }, failure) => {
+    let step: IteratorResult<unknown, unknown>
+    try {
+      step = task.throw(failure)
+    } catch (problem) {
+      return asFailure(problem)
+    }
+    if (step.done) return force(step.value as Value, 0)
+    const result = answer(step.value)
+    if (result === UNWIND) return pause(TASK, task)
+    vm.depth += 4
+    return stepTask(task, result)
+  },
+}
+
+function answer(request: unknown): Result {
+  if (request instanceof Thunk) return forceThunk(request, 0)
+  if (isTask(request)) return runTask(request)
+  if (isPromise(request)) {
+    vm.waiting = request
+    return UNWIND
+  }
+  return request as Forced
+}
+
+/** Fails with whatever JavaScript threw. */
+export function raise(problem: unknown): typeof UNWIND {
+  vm.failure = asFailure(problem)
+  return UNWIND
+}
+export function asFailure(problem: unknown): Failure {
+  if (problem instanceof Failure) return problem
+  // The engine's own limits, met by a string or an array that grew too long; not a bug of ours.
+  if (problem instanceof RangeError && /string length/i.test(problem.message))
+    return new Failure({ code: "limit", limit: "string-length" })
+  if (problem instanceof RangeError && /array length/i.test(problem.message))
+    return new Failure({ code: "limit", limit: "list-length" })
+  return new Failure({ code: "internal", cause: problem })
+}
+
+// ---------------------------------------------------------------------------------------------- running
+
+export type Outcome =
+  | { readonly kind: "done"; readonly value: Forced }
+  | { readonly kind: "failed"; readonly failure: Failure }
+  | { readonly kind: "waiting"; readonly promise: PromiseLike<Forced> }
+  /** The slice is over and whoever runs this wants to do something else in between; resume with `null`. */
+  | { readonly kind: "yielded" }
+
+export interface RunOptions {
+  /** Paused frames (about 100 bytes each) before an evaluation counts as endless recursion. */
+  readonly framesMax: number
+  /** C++ Nix's `max-call-depth`. */
+  readonly callsMax: number
+  /** Calls between two calls of `endOfSlice`, which may throw a {@link Failure}, or return true to let the caller go on. */
+  readonly slice: number
+  readonly endOfSlice: (() => boolean) | undefined
+}
+
+/** One evaluation: its stack, as far as it is on the heap. */
+export class Run {
+  readonly #evaluation: Evaluation
+  readonly #options: RunOptions
+  readonly #frames: HeapFrame[]
+  #calls = 0
+  #fuel: number
+
+  constructor(evaluation: Evaluation, start: Value | Task<any>, options: RunOptions) {
+    this.#evaluation = evaluation
+    this.#options = options
+    this.#frames = [new HeapFrame(isTask(start) ? START : FORCE, start, 0, undefined, undefined)]
+    this.#fuel = options.slice
+  }
+
+  /** Goes on with `input`: what the last outcome waited for, or the failure of it. */
+  resume(input: Forced | Failure): Outcome {
+    const saved = { ...vm }
+    const { callsMax, slice, endOfSlice } = this.#options
+    Object.assign(vm, {
+      depth: 0,
+      paused: [],
+      failure: undefined,
+      waiting: undefined,
+      yielding: false,
+      evaluation: this.#evaluation,
+      calls: this.#calls,
+      fuel: this.#fuel,
+      callsMax,
+      slice,
+      endOfSlice,
+    } satisfies typeof vm)
+    try {
+      return this.#loop(input)
+    } finally {
+      this.#calls = vm.calls
+      this.#fuel = vm.fuel
+      Object.assign(vm, saved)
+    }
+  }
+
+  #loop(input: Forced | Failure): Outcome {
+    const frames = this.#frames
+    let result: Result = null
+    if (input instanceof Failure) {
+      vm.failure = input
+      result = UNWIND
+    } else {
+      result = input
+    }
+    for (;;) {
+      if (result === UNWIND) {
+        const { paused } = vm
+        while (paused.length > 0) frames.push(paused.pop()!)
+        if (vm.failure !== undefined) {
+          result = this.#unwind(vm.failure)
+          if (result !== UNWIND) continue
+          if (vm.failure !== undefined && frames.length === 0 && vm.paused.length === 0) {
+            const { failure } = vm
+            vm.failure = undefined
+            return { kind: "failed", failure }
+          }
+          continue
+        }
+        if (vm.waiting !== undefined) {
+          const promise = vm.waiting
+          vm.waiting = undefined
+          return { kind: "waiting", promise }
+        }
+        if (frames.length > this.#options.framesMax) {
+          vm.failure = new Failure({ code: "stack-overflow" })
+          continue
+        }
+        if (vm.yielding) {
+          vm.yielding = false
+          return { kind: "yielded" }
+        }
+        result = null
+      }
+      const frame = frames.pop()
+      if (frame === undefined) return { kind: "done", value: result }
+      if (frame.to.call) vm.calls--
+      vm.depth = 0
+      result = frame.to.resume(frame, result)
+    }
+  }
+
+  /** Takes `failure` down the stack until a frame recovers: that frame's result, or UNWIND with the failure in `vm`. */
+  #unwind(failure: Failure): Result {
+    const frames = this.#frames
+    vm.failure = undefined
+    for (;;) {
+      const frame = frames.pop()
+      if (frame === undefined) {
+        vm.failure = failure
+        return UNWIND
+      }
+      const { to } = frame
+      if (to.call) vm.calls--
+      if (to.trace !== undefined) failure = to.trace(frame, failure)
+      if (to.recover !== undefined) {
+        vm.depth = 0
+        const result = to.recover(frame, failure)
+        if (!(result instanceof Failure)) return result
+        failure = result
+      }
+    }
+  }
+}
+

@@ -1,0 +1,115 @@
+/** Entering functions whose last parameter is a set pattern. */
+import { AttrSet, type Position, type Shape } from "../attrs.ts"
+import type { ParamInfo } from "../compiler/unit.ts"
+import { Failure } from "../problem.ts"
+import type { Forced, Value } from "../value.ts"
+import { Binder } from "./bind.ts"
+import type { Exec, LambdaCode, Lazy, Result } from "./code.ts"
+import { makeFrame, slotWriter, type Frame } from "./frame.ts"
+import type { LoadedUnit } from "./load.ts"
+import { failAs, force, pause, UNWIND, type Continuation } from "./machine.ts"
+
+interface Formal {
+  readonly name: string
+  readonly write: (frame: Frame, value: Value) => void
+  readonly fallback: Lazy | undefined
+}
+
+export function bindPattern(loaded: LoadedUnit, index: number, code: LambdaCode, last: ParamInfo, body: Exec): void {
+  const { slots } = loaded.unit.codes[index]!
+  const formals = last.formals!.map((formal): Formal => ({
+    name: formal.name,
+    write: slotWriter(slots, formal.slot),
+    fallback: formal.fallback < 0 ? undefined : new Binder(loaded, index, formal.fallback).lazy(),
+  }))
+  const pattern = new Pattern(code, formals, last.ellipsis, slots, body)
+  code.enterMany = (up, args, at) => pattern.enter(up, args, args.at(-1)!, at)
+  code.enter1 = (up, a, at) => (a instanceof AttrSet ? pattern.match(up, [a], a, at) : pattern.enter(up, [a], a, at))
+  code.enter2 = (up, a, b, at) => pattern.enter(up, [a, b], b, at)
+  code.enter3 = (up, a, b, c, at) => pattern.enter(up, [a, b, c], c, at)
+}
+
+class Pattern {
+  readonly code: LambdaCode
+  readonly #formals: readonly Formal[]
+  readonly #ellipsis: boolean
+  readonly #slots: number
+  readonly #body: Exec
+  /** The shape last matched, and where in it each formal is (-1: nowhere). */
+  #shape: Shape | undefined = undefined
+  #indices: Int32Array = new Int32Array(0)
+
+  constructor(code: LambdaCode, formals: readonly Formal[], ellipsis: boolean, slots: number, body: Exec) {
+    this.code = code
+    this.#formals = formals
+    this.#ellipsis = ellipsis
+    this.#slots = slots
+    this.#body = body
+  }
+
+  get at(): Position {
+    return this.code.params.at(-1)!.at
+  }
+
+  enter(up: Frame, args: readonly Value[], last: Value, at: Position): Result {
+    const set = force(last, this.at)
+    return set === UNWIND ? pause(PATTERN, this, up, args, at) : this.match(up, args, set, at)
+  }
+
+  match(up: Frame, args: readonly Value[], set: Forced, at: Position): Result {
+    if (!(set instanceof AttrSet)) {
+      const failure = new Failure({ code: "type-error", expected: "a set", found: set })
+      return refuse(failure.traced(this.at, "while evaluating the value passed for the lambda argument"), at)
+    }
+    const { shape, values } = set.flat()
+    if (shape !== this.#shape && !this.#learn(shape)) return this.#mismatch(shape, at)
+    const indices = this.#indices
+    const formals = this.#formals
+    const frame = this.#slots === 0 ? up : makeFrame(up, this.#slots, args)
+    for (let i = 0; i < formals.length; i++) {
+      const formal = formals[i]!
+      const index = indices[i]!
+      if (index >= 0) formal.write(frame, values[index]!)
+    }
+    for (let i = 0; i < formals.length; i++) {
+      if (indices[i]! < 0) formals[i]!.write(frame, formals[i]!.fallback!(frame))
+    }
+    return this.#body(frame)
+  }
+
+  /** Whether sets of `shape` match. */
+  #learn(shape: Shape): boolean {
+    const indices = Int32Array.from(this.#formals, ({ name }) => shape.find(name))
+    let used = 0
+    for (let i = 0; i < indices.length; i++) {
+      if (indices[i]! >= 0) used++
+      else if (this.#formals[i]!.fallback === undefined) return false
+    }
+    if (!this.#ellipsis && used !== shape.names.length) return false
+    this.#shape = shape
+    this.#indices = indices
+    return true
+  }
+
+  #mismatch(shape: Shape, at: Position): typeof UNWIND {
+    const fn = this.code.name
+    const missing = this.#formals.find(({ name, fallback }) => fallback === undefined && shape.find(name) < 0)
+    if (missing !== undefined) {
+      return refuse(new Failure({ code: "missing-argument", fn, name: missing.name }, this.at), at)
+    }
+    const known = this.#formals.map(({ name }) => name)
+    const surplus = new AttrSet(shape, []).sortedNames().find((name) => !known.includes(name))!
+    return refuse(new Failure({ code: "unexpected-argument", fn, name: surplus, known }, this.at), at)
+  }
+}
+
+function refuse(failure: Failure, at: Position): typeof UNWIND {
+  return failAs((at === 0 ? failure : failure.traced(at, "from call site")).marked(true))
+}
+
+/** a: pattern, b: frame around, c: arguments, d: position of the call */
+const PATTERN: Continuation = {
+  name: "pattern",
+  resume: ({ a: pattern, b: up, c: args, d: at }, set) => pattern.match(up, args, set, at),
+  trace: ({ d: at }, failure) => (at === 0 ? failure : failure.traced(at, "from call site")).marked(true),
+}
