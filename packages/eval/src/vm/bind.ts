@@ -13,6 +13,8 @@ import type { Forced, Value } from "../value.ts"
 import { Lambda, Thunk } from "../value.ts"
 import { Code, type Exec, type LambdaCode, type Lazy } from "./code.ts"
 import { makeFrame, slotReader, slotWriter, SmallFrame, MediumFrame, type Frame, type Slot } from "./frame.ts"
+import { forceSlot } from "./force-slot.ts"
+import { force } from "./machine.ts"
 import type { LoadedUnit } from "./load.ts"
 import { binders } from "./instructions.ts"
 import { bindPattern } from "./pattern.ts"
@@ -139,24 +141,19 @@ export class Binder {
   slot(): (frame: Frame) => Slot {
     const owner = this.word()
     const index = this.word()
-    const read = slotReader(this.loaded.unit.codes[owner]!.slots, index)
+    return slotReader(this.loaded.unit.codes[owner]!.slots, index, this.#hops(owner))
+  }
+  /** Reads the operands of `variable`. */
+  variable(): Exec {
+    const owner = this.word()
+    const index = this.word()
+    const at = this.position()
+    const { slots } = this.loaded.unit.codes[owner]!
     const hops = this.#hops(owner)
-    switch (hops) {
-      case 0:
-        return read
-      case 1:
-        return (frame) => read(frame.up!)
-      case 2:
-        return (frame) => read(frame.up!.up!)
-      case 3:
-        return (frame) => read(frame.up!.up!.up!)
-      default:
-        return (frame) => {
-          let at = frame
-          for (let i = 0; i < hops; i++) at = at.up!
-          return read(at)
-        }
-    }
+    const direct = forceSlot(slots, index, hops, at)
+    if (direct !== undefined) return direct
+    const read = slotReader(slots, index, hops)
+    return (frame) => force(read(frame) as Value, at)
   }
   /** Reads a slot operand that is written: always one of the code's own frame. */
   slotToFill(): (frame: Frame, value: Value) => void {

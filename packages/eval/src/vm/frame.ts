@@ -57,29 +57,48 @@ export function makeFrame(up: Frame | null, count: number, values: readonly Valu
 type ReadSlot = (frame: Frame) => Slot
 type WriteSlot = (frame: Frame, value: Value) => void
 
-const small = (frame: Frame): SmallFrame => frame as SmallFrame
-const medium = (frame: Frame): MediumFrame => frame as MediumFrame
+const small = (frame: Frame | null): SmallFrame => frame as SmallFrame
+const medium = (frame: Frame | null): MediumFrame => frame as MediumFrame
+const large = (frame: Frame | null): LargeFrame => frame as LargeFrame
 
-/** Reads slot `slot` of a frame with `count` slots. */
-export function slotReader(count: number, slot: number): ReadSlot {
-  if (count > 4) return (frame) => (frame as LargeFrame).slots[slot]
-  switch (slot) {
+/**
+ * Reads slot `slot` of the frame `hops` up, which has `count` slots. Spelled out, because every variable of every
+ * program is read here: a function that calls a more general one costs a third more (bench/programs/fib.nix).
+ */
+export function slotReader(count: number, slot: number, hops: number): ReadSlot {
+  switch (hops) {
     case 0:
-      return (frame) => small(frame).a
+      if (count > 4) return (frame) => large(frame).slots[slot]
+      if (slot === 0) return (frame) => small(frame).a
+      if (slot === 1) return (frame) => small(frame).b
+      return slot === 2 ? (frame) => medium(frame).c : (frame) => medium(frame).d
     case 1:
-      return (frame) => small(frame).b
+      if (count > 4) return (frame) => large(frame.up).slots[slot]
+      if (slot === 0) return (frame) => small(frame.up).a
+      if (slot === 1) return (frame) => small(frame.up).b
+      return slot === 2 ? (frame) => medium(frame.up).c : (frame) => medium(frame.up).d
     case 2:
-      return (frame) => medium(frame).c
-    default:
-      return (frame) => medium(frame).d
+      if (count > 4) return (frame) => large(frame.up!.up).slots[slot]
+      if (slot === 0) return (frame) => small(frame.up!.up).a
+      if (slot === 1) return (frame) => small(frame.up!.up).b
+      return slot === 2 ? (frame) => medium(frame.up!.up).c : (frame) => medium(frame.up!.up).d
+    default: {
+      const read = slotReader(count, slot, 2)
+      return (frame) => {
+        let at = frame
+        for (let i = 2; i < hops; i++) at = at.up!
+        return read(at)
+      }
+    }
   }
 }
 
 export function slotWriter(count: number, slot: number): WriteSlot {
-  if (count > 4)
+  if (count > 4) {
     return (frame, value) => {
-      ;(frame as LargeFrame).slots[slot] = value
+      large(frame).slots[slot] = value
     }
+  }
   switch (slot) {
     case 0:
       return (frame, value) => {

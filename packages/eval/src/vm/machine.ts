@@ -509,7 +509,14 @@ export class Run {
       if (frame === undefined) return { kind: "done", value: result }
       if (frame.to.call) vm.calls--
       vm.depth = 0
-      result = frame.to.resume(frame, result)
+      try {
+        result = frame.to.resume(frame, result)
+      } catch (problem) {
+        // Only the engine's limits (a string, an array too long) and our bugs get here: past the native frames, which
+        // had no chance to pause.
+        vm.paused.length = 0
+        result = raise(problem)
+      }
     }
   }
 

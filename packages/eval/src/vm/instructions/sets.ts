@@ -60,7 +60,7 @@ function concat(x: Forced, y: Forced, at: Position): Result {
   if (!isList(x)) return notAList(x, at)
   if (!isList(y)) return notAList(y, at)
   if (x.length === 0) return y
-  return y.length === 0 ? x : [...x, ...y]
+  return y.length === 0 ? x : x.concat(y)
 }
 function notAList(found: Forced, at: Position): typeof UNWIND {
   return failAs(new Failure({ code: "type-error", expected: "a list", found }).traced(at, CONCATENATING))

@@ -17,13 +17,7 @@ export function bindGlobal(b: Binder): Exec {
 }
 
 export function bindVariable(b: Binder): Exec {
-  const slot = b.slot()
-  const at = b.position()
-  return (frame) => {
-    const value = slot(frame) as Value
-    if (!(value instanceof Thunk)) return value
-    return value.code === null ? (value.state as Forced) : forceThunk(value, at)
-  }
+  return b.variable()
 }
 
 export function bindLambda(b: Binder): Exec {
