@@ -157,6 +157,27 @@ export class Lexer {
     return this.#code()
   }
 
+  /** Whether the next token is sought within `"…"`. */
+  get inString(): boolean {
+    return this.#mode === STRING
+  }
+
+  /**
+   * For the parser after an error: makes it so that `depth` modes wait to be returned to. The current mode stays if
+   * `keepMode`, else it becomes the one that belongs at that depth.
+   */
+  setDepth(depth: number, keepMode: boolean): void {
+    const modes = this.#modes
+    if (depth < modes.length) {
+      if (!keepMode) this.#mode = modes[depth]!
+      modes.length = depth
+    }
+    while (modes.length < depth) {
+      modes.push(modes.length === 0 ? CODE_BOTTOM : CODE)
+      if (!keepMode) this.#mode = CODE
+    }
+  }
+
   #enter(mode: number): void {
     this.#modes.push(this.#mode)
     this.#mode = mode

@@ -90,7 +90,7 @@ export function addBinding(
     const binding: Binding = { name: step.name, at: from, value: { kind: "plain", expr }, doc }
     const known = inner.bindings.find(step.name)
     if (known === undefined) inner.bindings.add(binding)
-    else merge(build, known, binding, path.map(shown), path[last]!.to)
+    else merge(build, known, binding, path)
   }
   if (doc !== undefined) documentLambda(expr, doc)
 }
@@ -111,37 +111,41 @@ export function addInherited(build: Build, attrs: GrowingAttrs, names: readonly 
   }
 }
 
+/** A merge of two sets in progress. `parent` is the one that led to it: merges nest as the sets do. */
+interface Merge {
+  readonly parent: Merge | undefined
+  readonly target: BindingTable
+  readonly source: BindingTable
+  /** Index of the binding of `source` to look at next; the one before it is what a nested merge is about. */
+  next: number
+}
+
 /**
- * Merges `added` into `known`, which has the same name. Possible only between two sets, and then attribute by attribute;
- * a `rec` on the added set is lost, as it is in C++ Nix (its issue 9020). With a stack of its own: sets nest deeply.
+ * Merges `added`, defined by `path`, into `known`, which has the same name. Possible only between two sets, and then
+ * attribute by attribute; a `rec` on the added set is lost, as it is in C++ Nix (its issue 9020).
  */
-function merge(build: Build, known: Binding, added: Binding, path: readonly string[], to: number): void {
-  interface Merge {
-    readonly target: GrowingAttrs
-    readonly source: GrowingAttrs
-    readonly path: readonly string[]
-    next: number
+function merge(build: Build, known: Binding, added: Binding, path: readonly AttrName[]): void {
+  const begin = (known: Binding, added: Binding, parent: Merge | undefined): Merge | undefined => {
+    const target = attrsOf(known)?.bindings
+    const source = attrsOf(added)?.bindings
+    if (target !== undefined && source !== undefined) return { parent, target, source, next: 0 }
+    const names: string[] = []
+    for (let at = parent; at !== undefined; at = at.parent) names.push(printName(at.source.statics[at.next - 1]!.name))
+    reportDuplicate(build, [...path.map(shown), ...names.toReversed()], added.at, path.at(-1)!.to, known.at)
+    return parent
   }
-  const work: Merge[] = []
-  const begin = (known: Binding, added: Binding, path: readonly string[]): void => {
-    const target = attrsOf(known)
-    const source = attrsOf(added)
-    if (target !== undefined && source !== undefined) work.push({ target, source, path, next: 0 })
-    else reportDuplicate(build, path, added.at, to, known.at)
-  }
-  begin(known, added, path)
-  for (let step = work.at(-1); step !== undefined; step = work.at(-1)) {
-    const target = step.target.bindings
-    const source = step.source.bindings
-    const binding = source.statics[step.next++]
+  let merging = begin(known, added, undefined)
+  while (merging !== undefined) {
+    const { target, source } = merging
+    const binding = source.statics[merging.next++]
     if (binding === undefined) {
-      target.dynamics.push(...source.dynamics)
-      target.inheritFrom.push(...source.inheritFrom)
-      work.pop()
+      for (const dynamic of source.dynamics) target.dynamics.push(dynamic)
+      for (const expr of source.inheritFrom) target.inheritFrom.push(expr)
+      merging = merging.parent
       continue
     }
     const known = target.find(binding.name)
-    if (known !== undefined) begin(known, binding, [...step.path, printName(binding.name)])
+    if (known !== undefined) merging = begin(known, binding, merging)
     else if (binding.value.kind !== "inherit-from") target.add(binding)
     else {
       const source = binding.value.source + target.inheritFrom.length

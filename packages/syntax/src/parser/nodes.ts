@@ -46,7 +46,7 @@ export const int: Action = (b, i, from, to) => ({ kind: "int", from, to, value: 
 export const float: Action = (b, i, from, to) => ({ kind: "float", from, to, value: b.values[i] })
 export const uri: Action = (b, i, from, to) => ({ kind: "string", from, to, form: "uri", value: textAt(b, i) })
 export const pathStart: Action = (b, _, from, to) => ({ kind: "path", from, to, text: b.text.slice(from, to) }) satisfies PathExpr
-export const searchPath: Action = (b, i, from, to): SearchPathExpr => ({
+export const searchPath: Action = (b, _, from, to): SearchPathExpr => ({
   kind: "search-path",
   from,
   to,

@@ -2,7 +2,7 @@
  * Tokens to syntax tree: an LALR(1) machine. Its stack is an array, so no nesting in a text can overflow the JavaScript
  * stack; and since its tables follow bison's rules, it finds the errors C++ Nix finds, where C++ Nix finds them.
  */
-import type { AttrsExpr, Bindings, Expr } from "../ast.ts"
+import type { AttrsExpr, Bindings, ErrorExpr, Expr } from "../ast.ts"
 import { END, TOKENS, TOKEN_COUNT } from "../grammar/tokens.ts"
 import { type DocComment, Lexer } from "../lexer/lexer.ts"
 import type { ProblemDetail, SyntaxProblem, SyntaxWarning } from "../problem.ts"
@@ -20,6 +20,7 @@ import {
 } from "./automaton.ts"
 import { newAttrs } from "./bindings.ts"
 import type { Build } from "./build.ts"
+import { BINDINGS, Recovery } from "./recovery.ts"
 
 export interface ParseOptions {
   /** Whether `|>` and `<|` are allowed: an experimental feature of Nix, off by default. */
@@ -39,6 +40,9 @@ export interface ParsedExpr extends Findings {
 export interface ParsedBindings extends Findings {
   readonly bindings: Bindings
 }
+
+/** A parse gives up after this many problems: what follows is unlikely to be Nix. */
+const PROBLEMS_MAX = 100
 
 class Parser implements Build {
   readonly text: string
@@ -73,9 +77,12 @@ class Parser implements Build {
     const { values, froms, tos } = this
     const lexer = this.#lexer
     const states = this.#states
+    const recovery = new Recovery(states, lexer)
     let top = 0
     let state = 0
+    /** The token to act on, and the one to go on with after it; -1 is one yet to be read. */
     let token = -1
+    let pending = -1
     for (;;) {
       let action = ACTION_WITHOUT_TOKEN[state]!
       if (action === 0) {
@@ -108,10 +115,25 @@ class Parser implements Build {
         values[top] = lexer.value
         froms[top] = lexer.from
         tos[top] = lexer.to
-        token = -1
+        token = pending
+        pending = -1
       } else {
         this.#reportUnexpected(state, token)
-        return undefined
+        const found = this.problems.length < PROBLEMS_MAX ? recovery.find(top, token) : undefined
+        if (found === undefined) return undefined
+        const { repair } = found
+        top = repair.top
+        if (repair.push !== undefined) {
+          const from = tos[top]!
+          top++
+          states[top] = GOTOS[states[top - 1]! * NONTERMINAL_COUNT + repair.push]!
+          values[top] = repair.push === BINDINGS ? newAttrs(from, lexer.from, true) : errorExpr(from, lexer.from)
+          froms[top] = from
+          tos[top] = lexer.from
+        }
+        state = states[top]!
+        token = repair.insert ?? found.token
+        if (repair.insert !== undefined) pending = found.token
       }
     }
   }
@@ -125,11 +147,15 @@ class Parser implements Build {
   }
 }
 
+function errorExpr(from: number, to: number): ErrorExpr {
+  return { kind: "error", from, to }
+}
+
 /** Parses a whole file as one expression. Never throws, never overflows the stack. */
 export function parse(file: SourceFile, options: ParseOptions = {}): ParsedExpr {
   const parser = new Parser(file, options, false)
   const expr = parser.run() as Expr | undefined
-  return { expr: expr ?? { kind: "error", from: 0, to: file.text.length }, ...parser.findings() }
+  return { expr: expr ?? errorExpr(0, file.text.length), ...parser.findings() }
 }
 
 /** Parses bindings as one types them into a REPL: `x = 1; inherit (y) z;`. */

@@ -104,7 +104,7 @@ const ARITHMETIC: { readonly [O in BinaryOperator]?: string } = { "-": "__sub", 
 
 function arithmetic({ operator, left, right }: BinaryExpr): Pieces | undefined {
   const builtin = ARITHMETIC[operator]
-  return builtin && [`${builtin} `, left, " ", right]
+  return builtin === undefined ? undefined : [`${builtin} `, left, " ", right]
 }
 
 function joined(parts: readonly Expr[], separator: string): Pieces {
