@@ -1,0 +1,19 @@
+import { bytesOf } from "@tvix-ts/bytes"
+import { engine } from "#native"
+import type { HashAlgorithm } from "./algorithm.ts"
+import type { Hasher } from "./engine.ts"
+
+/** The digest of `bytes`. */
+export function hash(algorithm: HashAlgorithm, bytes: Uint8Array): Uint8Array {
+  return engine.hash(algorithm, bytes)
+}
+
+/** The digest of the bytes that a byte string stands for: one character, 0 to 255, each. */
+export function hashByteString(algorithm: HashAlgorithm, byteString: string): Uint8Array {
+  return engine.hash(algorithm, bytesOf(byteString))
+}
+
+/** Hashes what arrives in pieces. */
+export function startHash(algorithm: HashAlgorithm): Hasher {
+  return engine.startHash(algorithm)
+}

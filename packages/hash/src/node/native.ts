@@ -1,0 +1,78 @@
+/** Hashing in Node: OpenSSL's, and BLAKE3 from a native addon where one is installed. Everything loads on first use. */
+import type * as Blake3Addon from "@napi-rs/blake-hash"
+import type * as Blake3Jit from "blake3-jit"
+import type * as Crypto from "node:crypto"
+import process from "node:process"
+import type { Hasher, HashEngine } from "../engine.ts"
+
+// Loading these costs milliseconds that most runs never need.
+let crypto: typeof Crypto | undefined
+const loadCrypto = (): typeof Crypto => (crypto ??= process.getBuiltinModule("node:crypto"))
+
+interface Blake3 {
+  readonly jit: typeof Blake3Jit
+  readonly addon: typeof Blake3Addon | undefined
+}
+let blake: Blake3 | undefined
+
+function loadBlake(): Blake3 {
+  if (blake === undefined) {
+    const require = process.getBuiltinModule("node:module").createRequire(import.meta.url)
+    let addon: Blake3["addon"]
+    try {
+      addon = require("@napi-rs/blake-hash")
+    } catch {
+      // An optional dependency, and not built for every platform.
+    }
+    blake = { jit: require("blake3-jit"), addon }
+  }
+  return blake
+}
+
+/** Bytes. Below this a call into the addon costs more than it saves. */
+const ADDON_FROM = 4096
+
+export const engine: HashEngine = {
+  hash(algorithm, bytes) {
+    if (algorithm !== "blake3") return plain(loadCrypto().hash(algorithm, bytes, "buffer"))
+    const { jit, addon } = loadBlake()
+    return addon !== undefined && bytes.length >= ADDON_FROM ? plain(addon.blake3(bytes)) : jit.hash(bytes)
+  },
+  startHash(algorithm) {
+    if (algorithm !== "blake3") {
+      const running = loadCrypto().createHash(algorithm)
+      return hasher(
+        (bytes) => running.update(bytes),
+        () => plain(running.digest()),
+      )
+    }
+    const { jit, addon } = loadBlake()
+    if (addon !== undefined) {
+      const running = new addon.Blake3Hasher()
+      return hasher(
+        (bytes) => running.update(bytes),
+        () => plain(running.digestBuffer()),
+      )
+    }
+    const running = new jit.Hasher()
+    return hasher(
+      (bytes) => running.update(bytes),
+      () => running.finalize(),
+    )
+  },
+}
+
+function hasher(update: (bytes: Uint8Array) => void, digest: () => Uint8Array): Hasher {
+  return {
+    update(bytes) {
+      update(bytes)
+      return this
+    },
+    digest,
+  }
+}
+
+/** Not a Buffer, whose `slice` shares memory and which prints and compares differently. */
+function plain({ buffer, byteOffset, length }: Uint8Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, length)
+}
