@@ -1,0 +1,1 @@
+a: b: builtins.add a b

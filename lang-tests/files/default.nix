@@ -1,0 +1,1 @@
+{ this = "files/default.nix"; }
