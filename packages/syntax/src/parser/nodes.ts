@@ -246,11 +246,18 @@ export const openFormals: Action = (b, i): Formals => ({ items: b.values[i + 1] 
 export const noFormals: Action = (): Formals => ({ items: [], ellipsis: false })
 export const anyFormals: Action = (): Formals => ({ items: [], ellipsis: true })
 
+/** Reports names that occur twice; C++ Nix reports the one among them that it met first, at its second place. */
 function checkFormals(b: Build, { items }: Formals): void {
-  const seen = new Set<string>()
+  if (items.length < 2) return
+  const repeats = new Map<string, number[]>()
   for (const { name, at } of items) {
-    if (seen.has(name)) b.report({ code: "duplicate-formal", name }, at, at + name.length, at)
-    seen.add(name)
+    const known = repeats.get(name)
+    if (known === undefined) repeats.set(name, [])
+    else known.push(at)
+  }
+  if (repeats.size === items.length) return
+  for (const [name, offsets] of repeats) {
+    for (const at of offsets) b.report({ code: "duplicate-formal", name }, at, at + name.length, at)
   }
 }
 

@@ -66,7 +66,8 @@ function piecesOf(expr: Expr, context: PathContext): Pieces {
       return ["(! ", expr.operand, ")"]
     case "binary":
       if (expr.operator === "+") return ["(", expr.left, " + ", expr.right, ")"]
-      if (expr.operator === "<=" || expr.operator === ">=") return ["(! (", ...(asCall(expr) ?? []), "))"]
+      if (expr.operator === "<=") return ["(! (__lessThan ", expr.right, " ", expr.left, "))"]
+      if (expr.operator === ">=") return ["(! (__lessThan ", expr.left, " ", expr.right, "))"]
       return ["(", ...(asCall(expr) ?? [expr.left, ` ${expr.operator} `, expr.right]), ")"]
     case "call":
       return ["(", ...(asCall(expr.fn) ?? [expr.fn]), ...expr.args.flatMap((arg): Pieces => [" ", arg]), ")"]
@@ -89,22 +90,24 @@ function asCall(expr: Expr): Pieces | undefined {
     case "search-path":
       return ["__findFile __nixPath ", printString(expr.text)]
     case "binary":
-      return comparison(expr) ?? arithmetic(expr)
+      return builtinCall(expr)
     default:
       return undefined
   }
 }
 
-function comparison({ operator, left, right }: BinaryExpr): Pieces | undefined {
-  if (operator === "<" || operator === ">=") return ["__lessThan ", left, " ", right]
-  return operator === ">" || operator === "<=" ? ["__lessThan ", right, " ", left] : undefined
+const BUILTIN_OF: { readonly [O in BinaryOperator]?: string } = {
+  "<": "__lessThan",
+  ">": "__lessThan",
+  "-": "__sub",
+  "*": "__mul",
+  "/": "__div",
 }
 
-const ARITHMETIC: { readonly [O in BinaryOperator]?: string } = { "-": "__sub", "*": "__mul", "/": "__div" }
-
-function arithmetic({ operator, left, right }: BinaryExpr): Pieces | undefined {
-  const builtin = ARITHMETIC[operator]
-  return builtin === undefined ? undefined : [`${builtin} `, left, " ", right]
+function builtinCall({ operator, left, right }: BinaryExpr): Pieces | undefined {
+  const builtin = BUILTIN_OF[operator]
+  if (builtin === undefined) return undefined
+  return operator === ">" ? [`${builtin} `, right, " ", left] : [`${builtin} `, left, " ", right]
 }
 
 function joined(parts: readonly Expr[], separator: string): Pieces {
