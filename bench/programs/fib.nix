@@ -1,0 +1,5 @@
+# Calls, comparisons and small sums, and nothing else.
+let
+  fib = n: if n < 2 then n else fib (n - 1) + fib (n - 2);
+in
+fib 32
