@@ -33,4 +33,11 @@ export class PositionTable {
     const { base, source } = this.#sources[low]!
     return { source, offset: position - base }
   }
+  /** `path:line:column`, as messages name a place. */
+  show(position: Position): string {
+    const place = this.place(position)
+    if (place === undefined) return "\xc2\xabnone\xc2\xbb:0"
+    const { line, column } = place.source.position(place.offset)
+    return `${place.source.path}:${line}:${column}`
+  }
 }

@@ -2,10 +2,12 @@
  * Everything that can go wrong while evaluating. Data, not prose: tests and callers match on `code`; {@link describe} is
  * the only place that makes a sentence of it, and the sentence is C++ Nix's.
  */
+import { byteStringOf } from "@tvix-ts/bytes"
 import { printShort } from "./print/short.ts"
 import type { Forced, Thunk } from "./value.ts"
 import { typeName, typeOf } from "./type-name.ts"
 import type { Position } from "./attrs.ts"
+import type { PositionTable } from "./positions.ts"
 
 export type EvalProblem =
   | { readonly code: "type-error"; readonly expected: string; readonly found: Forced }
@@ -43,7 +45,18 @@ export type EvalProblem =
   | { readonly code: "needs-store"; readonly what: string }
   /** A builtin refused its input; `message` is C++ Nix's. */
   | { readonly code: "invalid-argument"; readonly message: string; readonly suggestions?: readonly string[] }
+  /** `-A` names an attribute that is not there. */
+  | {
+      readonly code: "selection-missing"
+      readonly name: string
+      readonly path: string
+      readonly known: readonly string[]
+    }
   | { readonly code: "not-synchronous" }
+  /** A value that has no counterpart in plain JavaScript was to become one. */
+  | { readonly code: "not-plain"; readonly found: Forced; readonly why: "function" | "cycle" }
+  /** A function of the host threw `cause`, or gave back something that is not a Nix value. */
+  | { readonly code: "host-error"; readonly cause: unknown }
   /** A bug of ours, never of the program. */
   | { readonly code: "internal"; readonly cause: unknown }
 
@@ -117,19 +130,20 @@ export function fail(problem: EvalProblem, at: Position = 0): never {
   throw new Failure(problem, at)
 }
 
-export function describe(problem: EvalProblem): string {
+/** The sentence for `problem`, a byte string. With `positions`, functions in it come with their places. */
+export function describe(problem: EvalProblem, positions?: PositionTable): string {
   switch (problem.code) {
     case "type-error":
-      return `expected ${problem.expected} but found ${typeName(problem.found)}: ${printShort(problem.found)}`
+      return `expected ${problem.expected} but found ${typeName(problem.found)}: ${printShort(problem.found, positions)}`
     case "not-a-function":
-      return `attempt to call something which is not a function but ${typeName(problem.found)}: ${printShort(problem.found)}`
+      return `attempt to call something which is not a function but ${typeName(problem.found)}: ${printShort(problem.found, positions)}`
     case "cannot-coerce":
-      return `cannot coerce ${typeName(problem.found)} to a string: ${printShort(problem.found)}`
+      return `cannot coerce ${typeName(problem.found)} to a string: ${printShort(problem.found, positions)}`
     case "cannot-add":
       return `cannot add ${typeName(problem.found)} to ${problem.to}`
     case "cannot-compare": {
       const { left, right } = problem
-      const values = `values are ${printShort(left)} and ${printShort(right)}`
+      const values = `values are ${printShort(left, positions)} and ${printShort(right, positions)}`
       const detail = typeOf(left) === typeOf(right) ? `values of that type are incomparable (${values})` : values
       return `cannot compare ${typeName(left)} with ${typeName(right)}; ${detail}`
     }
@@ -173,6 +187,8 @@ export function describe(problem: EvalProblem): string {
     case "syntax":
     case "invalid-argument":
       return problem.message
+    case "selection-missing":
+      return `attribute '${problem.name}' in selection path '${problem.path}' not found`
     case "limit":
       return `the evaluation reached its limit of ${problem.limit}`
     case "interrupted":
@@ -181,9 +197,19 @@ export function describe(problem: EvalProblem): string {
       return `${problem.what} needs a store, and this evaluation has none`
     case "not-synchronous":
       return "the evaluation has to wait for I/O, but was started synchronously"
+    case "not-plain":
+      return problem.why === "cycle"
+        ? `cannot convert ${typeName(problem.found)} that contains itself to plain data`
+        : `cannot convert ${typeName(problem.found)} to plain data`
+    case "host-error":
+      return `error in a function of the host: ${byteStringOf(messageOf(problem.cause))}`
     case "internal":
       return `internal error: ${String(problem.cause)}. This is a bug of Tvix; please report it`
   }
 }
 
 const OPERATOR: Readonly<Record<string, string>> = { adding: "+", subtracting: "-", multiplying: "*", dividing: "/" }
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause)
+}

@@ -1,0 +1,36 @@
+/** Writing to the outside: byte strings, at once, and without complaint when nobody reads any more. */
+import { writeSync } from "node:fs"
+import process from "node:process"
+
+const STDOUT = 1
+const STDERR = 2
+/** What a shell reports of a command killed by SIGPIPE. */
+const EXIT_PIPE = 141
+
+export function writeOut(bytes: string): void {
+  write(STDOUT, bytes)
+}
+export function writeError(bytes: string): void {
+  write(STDERR, bytes)
+}
+
+function write(file: number, bytes: string): void {
+  let rest = Buffer.from(bytes, "latin1")
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(writeSync(file, rest))
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      // A pipe somebody made non-blocking, and full: its reader needs a moment.
+      if (code === "EAGAIN") Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
+      else if (code === "EPIPE") process.exit(EXIT_PIPE)
+      else throw error
+    }
+  }
+}
+
+/** Whether to colour what goes to standard error. */
+export function colorsWanted(env: Readonly<Record<string, string | undefined>> = process.env): boolean {
+  if ((env["NO_COLOR"] ?? "") !== "" || env["NOCOLOR"] !== undefined) return false
+  return process.stderr.isTTY === true && (env["TERM"] ?? "dumb") !== "dumb"
+}

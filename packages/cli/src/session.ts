@@ -1,0 +1,153 @@
+/** One evaluation as the commands run it: sources in, printed values out. */
+import { byteStringOf } from "@tvix-ts/bytes"
+import {
+  autoCall,
+  coerceToString,
+  ContextBuilder,
+  Evaluation,
+  Failure,
+  forceDeep,
+  makeGlobals,
+  nixWarning,
+  plain,
+  printValue,
+  select,
+  type Palette,
+  type Value,
+} from "@tvix-ts/eval"
+import { nodeIo } from "@tvix-ts/eval/node"
+import { SourceFile } from "@tvix-ts/syntax"
+import { readFileSync } from "node:fs"
+import process from "node:process"
+import { writeError } from "./output.ts"
+import type { Settings } from "./settings.ts"
+
+/** U+00AB and U+00BB as UTF-8 */
+const STRING_ORIGIN = "\xc2\xabstring\xc2\xbb"
+const STDIN_ORIGIN = "\xc2\xabstdin\xc2\xbb"
+
+/** One program to evaluate, named by an operand. */
+export type Program =
+  | { readonly kind: "expression"; readonly text: string }
+  | { readonly kind: "stdin" }
+  | { readonly kind: "file"; readonly path: string }
+
+export class Session {
+  readonly evaluation: Evaluation
+  readonly #settings: Settings
+  readonly #args = new Map<string, Value>()
+  readonly #directory = byteStringOf(process.cwd())
+
+  constructor(settings: Settings, palette: Palette = plain) {
+    this.#settings = settings
+    const home = process.env["HOME"]
+    this.evaluation = new Evaluation(
+      {
+        io: nodeIo(),
+        searchPath: searchPath(settings, this.#directory),
+        ...(home === undefined ? {} : { home: byteStringOf(home) }),
+        ...(settings.system === undefined ? {} : { system: settings.system }),
+        limits: limitsOf(settings),
+        ...(settings.timeoutMs === undefined ? {} : { signal: AbortSignal.timeout(settings.timeoutMs) }),
+        pure: settings.pure,
+        pipeOperators: settings.pipeOperators,
+        traceVerbose: settings.traceVerbose,
+        abortOnWarn: settings.abortOnWarn,
+        onMessage: (kind, message) =>
+          writeError(kind === "trace" ? `trace: ${message}\n` : `${nixWarning(message, palette)}\n`),
+      },
+      makeGlobals,
+    )
+  }
+
+  /** Reads the arguments of `--arg`. Apart from the constructor, since they can have syntax problems. */
+  loadArguments(): void {
+    for (const [name, { kind, text }] of this.#settings.args) {
+      const bytes = byteStringOf(text)
+      this.#args.set(byteStringOf(name), kind === "string" ? bytes : this.#loadText(STRING_ORIGIN, bytes))
+    }
+  }
+
+  /** The source and the directory its paths start from. @throws {Failure} */
+  source(program: Program): { readonly source: SourceFile; readonly basePath: string } {
+    switch (program.kind) {
+      case "expression":
+        return { source: new SourceFile(STRING_ORIGIN, byteStringOf(program.text)), basePath: this.#directory }
+      case "stdin":
+        return { source: new SourceFile(STDIN_ORIGIN, readFileSync(0, "latin1")), basePath: this.#directory }
+      case "file": {
+        const { evaluation } = this
+        const path = absolute(byteStringOf(program.path), this.#directory)
+        const resolved = evaluation.runSync<string>(evaluation.resolveImport(path))
+        const text = evaluation.runSync<string>(evaluation.ask(() => evaluation.io.readFile(resolved)))
+        return { source: new SourceFile(resolved, text), basePath: resolved.replace(/\/[^/]*$/, "") || "/" }
+      }
+    }
+  }
+
+  load(program: Program): Value {
+    const { source, basePath } = this.source(program)
+    return this.evaluation.load(source, basePath)
+  }
+
+  #loadText(origin: string, text: string): Value {
+    return this.evaluation.load(new SourceFile(origin, text), this.#directory)
+  }
+
+  /** What to print of the value that `path` selects from `root`: a byte string, its line end included. */
+  print(root: Value, path: string): string | Promise<string> {
+    const task = printing(root, path, this.#args, this.#settings)
+    return this.#settings.timeoutMs === undefined ? this.evaluation.runSync(task) : this.evaluation.run(task)
+  }
+}
+
+function* printing(
+  root: Value,
+  path: string,
+  args: ReadonlyMap<string, Value>,
+  { strict, output }: Settings,
+): Generator<any, string, any> {
+  let value = yield select(root, path, args)
+  if (args.size > 0) value = yield autoCall(value, args)
+  switch (output) {
+    case "raw": {
+      const context = "while generating the nix-instantiate output"
+      return yield coerceToString(value, { context, more: false, copyToStore: true }, new ContextBuilder())
+    }
+    case "json":
+    case "xml":
+      throw new Failure({ code: "invalid-argument", message: `--${output} is not there yet` })
+    case "nix":
+      if (strict) value = yield forceDeep(value)
+      return `${printValue(value)}\n`
+  }
+}
+
+function limitsOf({ stepsMax, memoryMax, depthMax }: Settings) {
+  return {
+    ...(stepsMax === undefined ? {} : { steps: stepsMax }),
+    ...(memoryMax === undefined ? {} : { memory: memoryMax, heapUsed: () => process.memoryUsage().heapUsed }),
+    ...(depthMax === undefined ? {} : { depth: depthMax }),
+  }
+}
+
+function searchPath(settings: Settings, directory: string) {
+  const fromEnvironment = settings.pure ? [] : (settings.nixPath ?? splitNixPath(process.env["NIX_PATH"] ?? ""))
+  return [...settings.includes, ...fromEnvironment].map((entry) => {
+    const equals = entry.indexOf("=")
+    const path = byteStringOf(entry.slice(equals + 1))
+    return {
+      prefix: equals < 0 ? "" : byteStringOf(entry.slice(0, equals)),
+      path: /^(?:[a-z+]+:|$)/.test(path) ? path : absolute(path, directory),
+    }
+  })
+}
+
+/** Colons separate entries, except the one of a URL. */
+export function splitNixPath(text: string): string[] {
+  return text.split(/:(?!\/\/)/).filter((entry) => entry !== "")
+}
+
+function absolute(path: string, directory: string): string {
+  return path.startsWith("/") ? path : `${directory}/${path}`
+}

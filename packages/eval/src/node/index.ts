@@ -1,0 +1,1 @@
+export { nodeIo, type NodeIoOptions } from "./io.ts"
