@@ -113,4 +113,6 @@ function show(found: ReadonlyMap<Case, readonly Difference[]>): void {
 }
 
 /** Undoes one char a byte, for people to read. */
-const fromBytes = (text: string): string => Buffer.from(text, "latin1").toString()
+function fromBytes(text: string): string {
+  return Buffer.from(text, "latin1").toString()
+}
