@@ -1,5 +1,7 @@
 import type { Evaluation } from "../evaluation.ts"
+import type { EvalProblem } from "../problem.ts"
 import type { Forced, Value } from "../value.ts"
+import type { Result } from "../vm/code.ts"
 import type { Task } from "../vm/machine.ts"
 
 /** One parameter, as data: read by the machine, by `:doc` and by completion. `T` is what `run` gets. */
@@ -16,30 +18,55 @@ export interface Param<T> {
   readonly context?: string
   /** Whether that is also said of an error inside the argument, or only of its having the wrong type. */
   readonly tracesForce: boolean
+  /** What is wrong with a value that `is` does not take, if it is not simply its type. */
+  readonly refuse?: (found: Forced) => EvalProblem | undefined
 }
 
-export interface BuiltinSpec<A extends readonly unknown[]> {
+interface Declaration<A extends readonly unknown[]> {
   /** Without the `__` that some have as a global. */
   readonly name: string
   readonly params: { readonly [I in keyof A]: Param<A[I]> }
   readonly doc: string
   /** How it is visible: in `builtins` always; as `name` or as `__name` in the outermost scope, too. Default `__name`. */
   readonly global?: "name" | "__name" | "none"
-  /** Write a plain function; a generator (`*run`) where it must call back into Nix code (see Task in vm/machine.ts). */
-  readonly run: (this: Evaluation, ...args: A) => Value | Task
   /** False for those of which no trace says "while calling the '…' builtin". Default true. */
   readonly traced?: boolean
+  /** Indices of the parameters in the order they are forced, which shows in errors. Default: from left to right. */
+  readonly order?: readonly number[]
+  /** Index of a list parameter that, if empty, is the result: what comes after it in `order` is not looked at. */
+  readonly unlessEmpty?: number
 }
+
+export type BuiltinSpec<A extends readonly unknown[]> = Declaration<A> &
+  (
+    | {
+        /**
+         * Write a plain function; a generator (`*run`) where it must call back into Nix code (see Task in
+         * vm/machine.ts).
+         */
+        readonly run: (this: Evaluation, ...args: A) => Value | Task
+      }
+    | {
+        /**
+         * Instead of `run` where a generator would cost too much: part of the machine, which calls `force` and `apply1`
+         * itself and pauses with a continuation of its own when they return UNWIND.
+         */
+        readonly native: (...args: A) => Result
+      }
+  )
 
 export class Builtin {
   readonly name: string
   readonly params: readonly Param<unknown>[]
   readonly doc: string
   readonly global: "name" | "__name" | "none"
-  readonly run: (this: Evaluation, ...args: readonly Value[]) => Value | Task
+  /** `run` or `native` of the declaration. */
+  readonly run: (this: Evaluation, ...args: readonly Value[]) => Value | Result | Task
+  readonly kind: "plain" | "task" | "native"
   readonly traced: boolean
-  /** Whether `run` is a generator. */
-  readonly isTask: boolean
+  readonly order: readonly number[]
+  /** See {@link Declaration.unlessEmpty}; -1 if there is none. */
+  readonly unlessEmpty: number
   /** Contexts of the parameters, defaults filled in. */
   readonly contexts: readonly string[]
   /** Native frames a call may add before the machine is asked again. */
@@ -50,9 +77,13 @@ export class Builtin {
     this.params = spec.params
     this.doc = spec.doc
     this.global = spec.global ?? "__name"
-    this.run = spec.run as Builtin["run"]
+    const run = "native" in spec ? spec.native : spec.run
+    this.run = run as Builtin["run"]
+    this.kind = "native" in spec ? "native" : Object.getPrototypeOf(run) === GENERATOR ? "task" : "plain"
     this.traced = spec.traced ?? true
-    this.isTask = Object.getPrototypeOf(spec.run) === GENERATOR
+    const strict = spec.params.flatMap(({ is }, i) => (is === undefined ? [] : [i]))
+    this.order = spec.order ?? strict
+    this.unlessEmpty = spec.unlessEmpty ?? -1
     this.contexts = spec.params.map(
       ({ context }, i) => context ?? `while evaluating the ${ORDINALS[i]} argument passed to builtins.${spec.name}`,
     )

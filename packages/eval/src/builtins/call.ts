@@ -1,7 +1,7 @@
 /** Calling what is not a lambda: builtins, and sets with `__functor`. */
 import { AttrSet, type Position } from "../attrs.ts"
 import { Failure } from "../problem.ts"
-import { CallThunk, PartialBuiltin, type Forced, type Value } from "../value.ts"
+import { CallThunk, isList, PartialBuiltin, type Forced, type Value } from "../value.ts"
 import type { Result } from "../vm/code.ts"
 import {
   applyMany,
@@ -69,36 +69,41 @@ const BUILTIN: Continuation = {
     builtin.traced ? failure.traced(at, `while calling the '${builtin.name}' builtin`) : failure,
 }
 
-/** Forces and checks the strict arguments from index `from` on, then runs the builtin. */
+/** Forces and checks the strict arguments, from step `from` of their order on, then runs the builtin. */
 function forceArguments(builtin: Builtin, args: readonly Value[], from: number): Result {
-  const { params } = builtin
+  const { params, order } = builtin
   let forced: Value[] | undefined
-  for (let i = from; i < params.length; i++) {
-    const { is } = params[i]!
-    if (is === undefined) continue
+  for (let step = from; step < order.length; step++) {
+    const i = order[step]!
     const given = args[i]!
     const value = force(given, 0)
-    if (value === UNWIND) return pause(ARGUMENT, builtin, forced ?? args, i)
-    if (!is(value)) return wrongType(builtin, i, value)
+    if (value === UNWIND) return pause(ARGUMENT, builtin, forced ?? args, step)
+    if (!params[i]!.is!(value)) return wrongType(builtin, i, value)
+    if (i === builtin.unlessEmpty && isList(value) && value.length === 0) return value
     if (value !== given) (forced ??= [...args])[i] = value
   }
   return run(builtin, forced ?? args)
 }
 function wrongType(builtin: Builtin, i: number, found: Forced): typeof UNWIND {
-  const failure = new Failure({ code: "type-error", expected: builtin.params[i]!.kind, found })
+  const param = builtin.params[i]!
+  const failure = new Failure(param.refuse?.(found) ?? { code: "type-error", expected: param.kind, found })
   return raise(failure.traced(0, builtin.contexts[i]!))
 }
-/** a: builtin, b: arguments, those before index c forced */
+/** a: builtin, b: arguments, those before step c of the order forced */
 const ARGUMENT: Continuation = {
   name: "argument",
-  resume: ({ a: builtin, b: args, c: i }, value) => {
+  resume: ({ a: builtin, b: args, c: step }, value) => {
+    const i = builtin.order[step]
     if (!builtin.params[i].is(value)) return wrongType(builtin, i, value)
+    if (i === builtin.unlessEmpty && value.length === 0) return value
     const forced = [...args]
     forced[i] = value
-    return forceArguments(builtin, forced, i + 1)
+    return forceArguments(builtin, forced, step + 1)
   },
-  trace: ({ a: builtin, c: i }, failure) =>
-    builtin.params[i].tracesForce ? failure.traced(0, builtin.contexts[i]) : failure,
+  trace: ({ a: builtin, c: step }, failure) => {
+    const i = builtin.order[step]
+    return builtin.params[i].tracesForce ? failure.traced(0, builtin.contexts[i]) : failure
+  },
 }
 
 function run(builtin: Builtin, args: readonly Value[]): Result {
@@ -108,7 +113,14 @@ function run(builtin: Builtin, args: readonly Value[]): Result {
   } catch (problem) {
     return raise(problem)
   }
-  return builtin.isTask ? runTask(result as Task) : force(result as Value, 0)
+  switch (builtin.kind) {
+    case "native":
+      return result as Result
+    case "plain":
+      return force(result as Value, 0)
+    case "task":
+      return runTask(result as Task)
+  }
 }
 
 /** What yields the result of `fn a`, for builtins that call back: `yield call(f, x)`. */

@@ -3,10 +3,9 @@
  * only the meaning.
  */
 import { AttrSet } from "../attrs.ts"
-import { fail } from "../problem.ts"
+import { fail, type EvalProblem } from "../problem.ts"
 import { isFunction } from "../type-name.ts"
 import {
-  bytesOfString,
   isInt,
   isList,
   isString,
@@ -39,12 +38,13 @@ export const int = strict("an integer", isInt, true)
 export const bool = strict("a Boolean", (v): v is boolean => typeof v === "boolean", true)
 /** A string, its context kept. */
 export const string = strict("a string", isString, true)
+/** The bytes of a string that must not refer to the store. */
+export const plainString = (name: string, context?: string): Param<string> => ({
+  ...strict("a string", (v): v is string => typeof v === "string", true)(name, context),
+  refuse: (found) => (found instanceof NixString ? refersToStore(found) : undefined),
+})
 /** A function or a set with `__functor`. */
-export const callable = strict(
-  "a function",
-  (v): v is NixFunction | AttrSet => (v instanceof AttrSet ? v.has("__functor") : isFunction(v)),
-  true,
-)
+export const callable = strict("a function", isCallable, true)
 /** Anything, forced. */
 export const any = strict("anything", (_): _ is Forced => true, false)
 /** Anything, not forced. */
@@ -57,11 +57,15 @@ export const number = strict(
   true,
 )
 
+export function isCallable(value: Forced): value is NixFunction | AttrSet {
+  return value instanceof AttrSet ? value.has("__functor") : isFunction(value)
+}
+
 /** The bytes of a string that must not refer to the store. */
 export function withoutContext(value: string | NixString): string {
-  if (value instanceof NixString) {
-    const [first] = value.context
-    fail({ code: "string-refers-to-store", string: bytesOfString(value), context: first! })
-  }
-  return value
+  return value instanceof NixString ? fail(refersToStore(value)) : value
+}
+export function refersToStore(value: NixString): EvalProblem {
+  const [first] = value.context
+  return { code: "string-refers-to-store", string: value.bytes, context: first! }
 }

@@ -2,11 +2,12 @@ import { AttrSet, attrsFrom } from "../attrs.ts"
 import type { Evaluation } from "../evaluation.ts"
 import type { Value } from "../value.ts"
 import type { Builtin } from "./builtin.ts"
+import { foldBuiltins } from "./folds.ts"
 import { listBuiltins } from "./lists.ts"
 import "./call.ts"
 
 /** All builtins, one declaration each. */
-export const BUILTINS: readonly Builtin[] = [...listBuiltins]
+export const BUILTINS: readonly Builtin[] = [...listBuiltins, ...foldBuiltins]
 
 /** The outermost scope: `builtins`, and what of it is visible by itself. */
 export function makeGlobals(_evaluation: Evaluation): AttrSet {

@@ -1,8 +1,10 @@
+import { equal } from "../equality.ts"
 import { fail } from "../problem.ts"
-import { CallThunk, type Value } from "../value.ts"
-import { CALL } from "../vm/machine.ts"
-import { call } from "./call.ts"
-import { any, builtin, callable, int, lazy, list } from "./define.ts"
+import { CallThunk, isList, type Forced, type Value } from "../value.ts"
+import type { Result } from "../vm/code.ts"
+import { CALL, failWith, force, pause, UNWIND, type Continuation } from "../vm/machine.ts"
+import { builtin, callable, int, isCallable, lazy, list } from "./define.ts"
+import { each, forcing, wrongType } from "./loop.ts"
 
 export const listBuiltins = [
   builtin({
@@ -13,7 +15,11 @@ export const listBuiltins = [
   }),
   builtin({
     name: "elemAt",
-    params: [list("list"), int("n")],
+    params: [
+      list("list", "while evaluating the first argument passed to 'builtins.elemAt'"),
+      int("n", "while evaluating the second argument passed to 'builtins.elemAt'"),
+    ],
+    order: [1, 0],
     doc: "Element `n` of a list, counted from 0.",
     run(xs, n) {
       if (n < 0 || n >= xs.length) {
@@ -23,49 +29,109 @@ export const listBuiltins = [
     },
   }),
   builtin({
-    name: "map",
-    global: "name",
-    params: [lazy("f"), list("list", "while evaluating the second argument passed to builtins.map")],
-    doc: "Applies `f` to each element of a list.",
-    run: (f, xs) => xs.map((x) => new CallThunk(CALL, f, x)),
-  }),
-  builtin({
-    name: "genList",
-    params: [lazy("generator"), int("length")],
-    doc: "The list of `generator 0`, `generator 1` and so on, `length` of them.",
-    run(f, n) {
-      if (n < 0) fail({ code: "invalid-argument", message: `cannot create list of size ${n}` })
-      const list = new Array<Value>(Number(n))
-      for (let i = 0; i < list.length; i++) list[i] = new CallThunk(CALL, f, i)
-      return list
-    },
-  }),
-  builtin({
-    name: "foldl'",
-    params: [callable("op"), lazy("nul"), list("list")],
-    doc: "Folds a list from the left: `op (op nul x0) x1` and so on, forcing each result.",
-    *run(op, nul, xs) {
-      let result: Value = nul
-      for (const x of xs) {
-        const partial = yield call(op, result)
-        result = yield call(partial, x)
-      }
-      return result
-    },
-  }),
-  builtin({
-    name: "seq",
-    params: [any("e1"), lazy("e2")],
-    doc: "Evaluates `e1`, then returns `e2`.",
-    run: (_, e2) => e2,
-  }),
-  builtin({
     name: "head",
-    params: [list("list")],
+    params: [list("list", "while evaluating the first argument passed to 'builtins.head'")],
     doc: "The first element of a list.",
     run(xs) {
       if (xs.length === 0) fail({ code: "invalid-argument", message: "'builtins.head' called on an empty list" })
       return xs[0]!
     },
   }),
+  builtin({
+    name: "tail",
+    params: [list("list", "while evaluating the first argument passed to 'builtins.tail'")],
+    doc: "A list without its first element. Copies the rest: to walk a list by it takes quadratic time.",
+    run(xs) {
+      if (xs.length === 0) fail({ code: "invalid-argument", message: "'builtins.tail' called on an empty list" })
+      return xs.slice(1)
+    },
+  }),
+  builtin({
+    name: "map",
+    global: "name",
+    params: [callable("f"), list("list")],
+    order: [1, 0],
+    unlessEmpty: 1,
+    doc: "Applies `f` to each element of a list, when that element of the result is wanted.",
+    run: (f, xs) => xs.map((x) => new CallThunk(CALL, f, x)),
+  }),
+  builtin({
+    name: "genList",
+    params: [lazy("generator"), int("length")],
+    doc: "The list of `generator 0`, `generator 1` and so on, `length` of them.",
+    native(f, n) {
+      if (n < 0) return failWith({ code: "invalid-argument", message: `cannot create list of size ${n}` }, 0)
+      const generator = force(f, 0)
+      return generator === UNWIND ? pause(GENERATOR, n) : generate(generator, Number(n))
+    },
+  }),
+  builtin({
+    name: "elem",
+    params: [lazy("x"), list("list")],
+    doc: "Whether a list has an element equal to `x`.",
+    native(x, xs) {
+      if (xs.length === 0) return false
+      const wanted = force(x, 0)
+      return wanted === UNWIND ? pause(WANTED, x, xs) : search(x, wanted, xs, 0)
+    },
+  }),
+  builtin({
+    name: "concatLists",
+    params: [list("lists")],
+    doc: "The lists of a list, one after the other, as one list.",
+    native(lists) {
+      const all: Value[] = []
+      return each({
+        list: lists,
+        begin: forcing,
+        take(xs) {
+          if (!isList(xs)) return wrongType("a list", xs, "while evaluating a value of the list passed to builtins.concatLists")
+          for (let i = 0; i < xs.length; i++) all.push(xs[i]!)
+          return undefined
+        },
+        done: () => all,
+      })
+    },
+  }),
 ]
+
+const GENERATING = "while evaluating the first argument passed to builtins.genList"
+function generate(generator: Forced, length: number): Result {
+  if (!isCallable(generator)) return wrongType("a function", generator, GENERATING)
+  const list = new Array<Value>(length)
+  for (let i = 0; i < length; i++) list[i] = new CallThunk(CALL, generator, i)
+  return list
+}
+const GENERATOR: Continuation = {
+  name: "generator",
+  resume: ({ a: length }, generator) => generate(generator, Number(length)),
+  trace: (_, failure) => failure.traced(0, GENERATING),
+}
+
+// ---------------------------------------------------------------------------------------------- elem
+
+/** `x` is the slot `wanted` came from: an element that is the very same slot counts as equal, even if it is a function. */
+function search(x: Value, wanted: Forced, list: readonly Value[], from: number): Result {
+  for (let i = from; i < list.length; i++) {
+    const element = list[i]!
+    const value = force(element, 0)
+    if (value === UNWIND) return pause(ELEMENT, x, wanted, list, i)
+    const same = x === element || equal(wanted, value)
+    if (same === UNWIND) return pause(COMPARED, x, wanted, list, i)
+    if (same === true) return true
+  }
+  return false
+}
+const WANTED: Continuation = {
+  name: "elem-wanted",
+  resume: ({ a: x, b: list }, wanted) => search(x, wanted, list, 0),
+}
+/** The element at index d is forced: look at it again. */
+const ELEMENT: Continuation = {
+  name: "elem-element",
+  resume: ({ a: x, b: wanted, c: list, d: i }) => search(x, wanted, list, i),
+}
+const COMPARED: Continuation = {
+  name: "elem-compared",
+  resume: ({ a: x, b: wanted, c: list, d: i }, same) => (same === true ? true : search(x, wanted, list, i + 1)),
+}
