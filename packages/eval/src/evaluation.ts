@@ -44,8 +44,8 @@ export interface EvaluationOptions {
   readonly system?: string
 }
 
-/** About a gigabyte. */
-const FRAMES_MAX = 12_000_000
+/** About half a gigabyte of frames, and with what they hold a gigabyte or two. */
+const FRAMES_MAX = 5_000_000
 const SLICE = 20_000
 /** Milliseconds of evaluation before other work of the process gets its turn. */
 const YIELD_AFTER = 30
@@ -60,6 +60,8 @@ export class Evaluation {
   readonly #files = new Map<string, Thunk>()
   /** The end of the last run: an evaluator's thunks must not be forced from two sides at once. */
   #last: Promise<unknown> = Promise.resolve()
+  /** Of the run that has its turn. */
+  #signal: AbortSignal | undefined
   #steps = 0
 
   constructor(options: EvaluationOptions, makeGlobals: (evaluation: Evaluation) => AttrSet) {
@@ -173,9 +175,11 @@ export class Evaluation {
 
   /** Forces a value, or runs a task, to its end. @throws {Failure} also if it would have to wait */
   runSync<T = Forced>(start: Value | Task<T>): T {
-    const run = new Run(this, start, this.#runOptions(undefined))
+    const run = new Run(this, start, this.#runOptions(undefined, this.options.signal))
     let outcome = run.resume(null)
     while (outcome.kind === "waiting" || outcome.kind === "yielded") {
+      // Nobody will look at the answer, nor must it count as an unhandled error.
+      if (outcome.kind === "waiting") outcome.promise.then(undefined, () => undefined)
       outcome = run.resume(outcome.kind === "yielded" ? null : new Failure({ code: "not-synchronous" }))
     }
     if (outcome.kind === "failed") throw outcome.failure
@@ -183,20 +187,28 @@ export class Evaluation {
   }
 
   /** As {@link runSync}, waiting where needed and letting other work of the process go on now and then. */
-  async run<T = Forced>(start: Value | Task<T>): Promise<T> {
-    const result = this.#last.then(() => this.#run<T>(start))
+  async run<T = Forced>(start: Value | Task<T>, signal?: AbortSignal): Promise<T> {
+    const result = this.#last.then(() => {
+      this.#signal = signal ?? this.options.signal
+      return this.runNow<T>(start)
+    })
     this.#last = result.catch(() => undefined)
     return result
   }
-  async #run<T>(start: Value | Task<T>): Promise<T> {
+  /**
+   * As {@link run}, without waiting for runs begun earlier: for whoever works on behalf of one that waits for him, as a
+   * function of the host does that a program called. What interrupts that run interrupts this one.
+   */
+  async runNow<T>(start: Value | Task<T>): Promise<T> {
+    const signal = this.#signal
     const clock = { since: Date.now() }
-    const run = new Run(this, start, this.#runOptions(clock))
+    const run = new Run(this, start, this.#runOptions(clock, signal))
     let outcome = run.resume(null)
     while (outcome.kind === "waiting" || outcome.kind === "yielded") {
       let input: Forced | Failure = null
       if (outcome.kind === "waiting") {
         try {
-          input = await outcome.promise
+          input = await untilAborted(outcome.promise, signal)
         } catch (error) {
           input =
             error instanceof Error && error.name === "IoError"
@@ -205,15 +217,15 @@ export class Evaluation {
         }
       } else await new Promise((resolve) => setTimeout(resolve))
       clock.since = Date.now()
-      if (this.options.signal?.aborted === true) input = new Failure({ code: "interrupted" })
+      if (signal?.aborted === true) input = new Failure({ code: "interrupted" })
       outcome = run.resume(input)
     }
     if (outcome.kind === "failed") throw outcome.failure
     return outcome.value as T
   }
 
-  #runOptions(clock: { readonly since: number } | undefined): RunOptions {
-    const { limits = {}, signal } = this.options
+  #runOptions(clock: { readonly since: number } | undefined, signal: AbortSignal | undefined): RunOptions {
+    const { limits = {} } = this.options
     const { steps = Infinity, memory = Infinity, heapUsed, depth = Infinity } = limits
     const slice = Math.min(SLICE, steps)
     const endOfSlice = (): boolean => {
@@ -225,4 +237,19 @@ export class Evaluation {
     }
     return { framesMax: FRAMES_MAX, callsMax: depth, slice, endOfSlice }
   }
+}
+
+/** What `answer` settles to; fails as soon as `signal` aborts, since an answer may never come. */
+async function untilAborted<T>(answer: PromiseLike<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return answer
+  return new Promise<T>((resolve, reject) => {
+    const stop = (): void => reject(new Failure({ code: "interrupted" }))
+    if (signal.aborted) stop()
+    signal.addEventListener("abort", stop, { once: true })
+    const done = (): void => signal.removeEventListener("abort", stop)
+    answer.then(
+      (value) => (done(), resolve(value)),
+      (error: unknown) => (done(), reject(error)),
+    )
+  })
 }
