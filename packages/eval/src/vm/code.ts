@@ -52,6 +52,8 @@ export class LambdaCode {
   /** See {@link LambdaInfo.strict} in compiler/unit.ts. */
   readonly strict: number
   height = 50
+  /** What a trace says of a call: one string for all calls, since a deep trace has millions. */
+  readonly calling: string
   enter1: (frame: Frame, a: Value, at: Position) => Result
   enter2: (frame: Frame, a: Value, b: Value, at: Position) => Result
   enter3: (frame: Frame, a: Value, b: Value, c: Value, at: Position) => Result
@@ -67,6 +69,7 @@ export class LambdaCode {
     this.strict = strict
     this.arity = params.length
     this.name = name
+    this.calling = `while calling ${name === undefined ? "anonymous lambda" : `'${name}'`}`
     this.enter1 = (frame, a, at) => (bind(this), this.enter1(frame, a, at))
     this.enter2 = (frame, a, b, at) => (bind(this), this.enter2(frame, a, b, at))
     this.enter3 = (frame, a, b, c, at) => (bind(this), this.enter3(frame, a, b, c, at))

@@ -217,8 +217,7 @@ const CALLED: Continuation = {
 }
 function traceCall(failure: Failure, code: LambdaCode, at: Position): Failure {
   if (failure.beforeBody) return failure.marked(false)
-  const name = code.name === undefined ? "anonymous lambda" : `'${code.name}'`
-  const traced = failure.traced(code.params[code.arity - 1]!.at, `while calling ${name}`, "detail")
+  const traced = failure.traced(code.params[code.arity - 1]!.at, code.calling, "detail")
   return at === 0 ? traced : traced.traced(at, "from call site", "detail")
 }
 
@@ -496,7 +495,8 @@ export class Run {
           return { kind: "waiting", promise }
         }
         if (frames.length > this.#options.framesMax) {
-          vm.failure = new Failure({ code: "stack-overflow" })
+          const top = frames.at(-1)!
+          vm.failure = new Failure({ code: "stack-overflow" }, top.to === ENTER ? top.c : top.to === FORCE ? top.b : 0)
           continue
         }
         if (vm.yielding) {
