@@ -2,7 +2,8 @@
 import { AttrSet, type Position } from "../attrs.ts"
 import { Failure } from "../problem.ts"
 import { CallThunk, isList, PartialBuiltin, type Forced, type Value } from "../value.ts"
-import type { Result } from "../vm/code.ts"
+import type { Exec, Lazy, Result } from "../vm/code.ts"
+import type { Frame } from "../vm/frame.ts"
 import {
   applyMany,
   applyOther,
@@ -54,7 +55,32 @@ const FUNCTOR: Continuation = {
 export function callBuiltin(builtin: Builtin, args: readonly Value[], at: Position): Result {
   if (mustPause(builtin.height)) return pauseCall(builtin, args, at)
   vm.calls++
-  const result = forceArguments(builtin, args, 0)
+  return finish(builtin, forceArguments(builtin, args, 0, undefined), at)
+}
+
+/** An argument as it stands in the program: `exec` evaluates it, `lazy` makes a thunk of it. */
+export interface Operand {
+  readonly exec: Exec
+  readonly lazy: Lazy
+}
+
+/** As {@link callBuiltin}, without making thunks of the arguments that the builtin forces first thing anyway. */
+export function callBuiltinWith(builtin: Builtin, operands: readonly Operand[], frame: Frame, at: Position): Result {
+  const { params } = builtin
+  if (mustPause(builtin.height)) {
+    return pauseCall(
+      builtin,
+      operands.map(({ lazy }) => lazy(frame)),
+      at,
+    )
+  }
+  vm.calls++
+  const args = new Array<Value>(operands.length)
+  for (let i = 0; i < operands.length; i++) args[i] = params[i]!.is === undefined ? operands[i]!.lazy(frame) : null
+  return finish(builtin, forceArguments(builtin, args, 0, { operands, frame }), at)
+}
+
+function finish(builtin: Builtin, result: Result, at: Position): Result {
   if (result === UNWIND) return pause(BUILTIN, builtin, at)
   vm.calls--
   vm.depth -= builtin.height
@@ -69,15 +95,18 @@ const BUILTIN: Continuation = {
     builtin.traced ? failure.traced(at, `while calling the '${builtin.name}' builtin`) : failure,
 }
 
+/** Where arguments come from that are not evaluated yet; undefined if they are values, perhaps thunks, in `args`. */
+type Source = { readonly operands: readonly Operand[]; readonly frame: Frame } | undefined
+
 /** Forces and checks the strict arguments, from step `from` of their order on, then runs the builtin. */
-function forceArguments(builtin: Builtin, args: readonly Value[], from: number): Result {
+function forceArguments(builtin: Builtin, args: readonly Value[], from: number, source: Source): Result {
   const { params, order } = builtin
   let forced: Value[] | undefined
   for (let step = from; step < order.length; step++) {
     const i = order[step]!
     const given = args[i]!
-    const value = force(given, 0)
-    if (value === UNWIND) return pause(ARGUMENT, builtin, forced ?? args, step)
+    const value = source === undefined ? force(given, 0) : source.operands[i]!.exec(source.frame)
+    if (value === UNWIND) return pause(ARGUMENT, builtin, forced ?? args, step, source)
     if (!params[i]!.is!(value)) return wrongType(builtin, i, value)
     if (i === builtin.unlessEmpty && isList(value) && value.length === 0) return value
     if (value !== given) (forced ??= [...args])[i] = value
@@ -89,16 +118,16 @@ function wrongType(builtin: Builtin, i: number, found: Forced): typeof UNWIND {
   const failure = new Failure(param.refuse?.(found) ?? { code: "type-error", expected: param.kind, found })
   return raise(failure.traced(0, builtin.contexts[i]!))
 }
-/** a: builtin, b: arguments, those before step c of the order forced */
+/** a: builtin, b: arguments, those before step c of the order forced, d: source of the others */
 const ARGUMENT: Continuation = {
   name: "argument",
-  resume: ({ a: builtin, b: args, c: step }, value) => {
+  resume: ({ a: builtin, b: args, c: step, d: source }, value) => {
     const i = builtin.order[step]
     if (!builtin.params[i].is(value)) return wrongType(builtin, i, value)
-    if (i === builtin.unlessEmpty && value.length === 0) return value
+    if (i === builtin.unlessEmpty && isList(value) && value.length === 0) return value
     const forced = [...args]
     forced[i] = value
-    return forceArguments(builtin, forced, step + 1)
+    return forceArguments(builtin, forced, step + 1, source)
   },
   trace: ({ a: builtin, c: step }, failure) => {
     const i = builtin.order[step]

@@ -14,10 +14,30 @@ import { Lambda, Thunk } from "../value.ts"
 import { Code, type Exec, type LambdaCode, type Lazy } from "./code.ts"
 import { makeFrame, slotReader, slotWriter, SmallFrame, MediumFrame, type Frame, type Slot } from "./frame.ts"
 import { forceSlot } from "./force-slot.ts"
-import { force } from "./machine.ts"
+import { force, NATIVE_FRAMES, pause, UNWIND, vm, type Continuation } from "./machine.ts"
 import type { LoadedUnit } from "./load.ts"
 import { binders } from "./instructions.ts"
 import { bindPattern } from "./pattern.ts"
+
+/** An argument of a call. */
+export interface Argument {
+  readonly lazy: Lazy
+  /** Evaluated already if that cannot fail, for callees sure to force it; see {@link LambdaInfo.strict}. */
+  readonly eager: Lazy
+  /** Evaluates it, for callees that would do so first thing. */
+  readonly exec: Exec
+}
+
+/** Runs `code` where it stands, instead of through a thunk. */
+export function runCode(code: Code): Exec {
+  return (frame) => {
+    if ((vm.depth += code.height) > NATIVE_FRAMES) return pause(RUN, code, frame)
+    const result = code.run(frame)
+    if (result !== UNWIND) vm.depth -= code.height
+    return result
+  }
+}
+const RUN: Continuation = { name: "run", resume: ({ a: code, b: frame }) => code.run(frame) }
 
 /** Reads the instructions of one code object. */
 export class Binder {
@@ -86,15 +106,23 @@ export class Binder {
     }
   }
 
-  /** A `lazy` operand of a call, with its form for callees that are sure to force it; see {@link LambdaInfo.strict}. */
-  argument(): { readonly lazy: Lazy; readonly eager: Lazy } {
+  /** A `lazy` operand of a call, in the forms that callees may want it in. */
+  argument(): Argument {
     const { codes, words } = this.loaded.unit
-    const index = this.peek() === "thunk" ? words[this.#next + 1]! : -1
+    if (this.peek() !== "thunk") {
+      const lazy = this.lazy()
+      return { lazy, eager: lazy, exec: (frame) => force(lazy(frame), 0) }
+    }
+    const index = words[this.#next + 1]!
     const lazy = this.lazy()
     // A code with a frame of its own does more than the few instructions that cannot fail.
-    const info = codes[index]
-    const eager = info === undefined || info.slots > 0 ? undefined : new Binder(this.loaded, index, info.entry).eager()
-    return { lazy, eager: eager === undefined ? lazy : (frame) => eager(frame) ?? lazy(frame) }
+    const info = codes[index]!
+    const eager = info.slots > 0 ? undefined : new Binder(this.loaded, index, info.entry).eager()
+    return {
+      lazy,
+      eager: eager === undefined ? lazy : (frame) => eager(frame) ?? lazy(frame),
+      exec: runCode(this.loaded.code(index)),
+    }
   }
 
   /** The value of the next instruction where it can be had without forcing or failing; undefined where not. */

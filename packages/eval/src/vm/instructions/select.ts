@@ -113,10 +113,8 @@ export function bindHasAttr(b: Binder): Exec {
   const at = b.position()
   const subject = b.expr()
   const site: PathSite = { at, steps: readPath(b), onMissing: { kind: "false" } }
-  const [only] = site.steps
-  const walk = walkPath(subject, site)
-  if (site.steps.length > 1 || only!.name === undefined) return walk
-  const { name } = only!
+  const name = site.steps.length === 1 ? site.steps[0]!.name : undefined
+  if (name === undefined) return walkPath(subject, site)
   return (frame) => {
     const set = subject(frame)
     if (set instanceof AttrSet) return set.has(name)

@@ -1,10 +1,10 @@
 import { AttrSet, EMPTY_SHAPE, type Position, type Shape } from "../../attrs.ts"
 import { Failure } from "../../problem.ts"
 import { Lambda, Thunk, type Forced, type Value } from "../../value.ts"
-import type { Binder } from "../bind.ts"
+import { runCode, type Binder } from "../bind.ts"
 import type { Exec, Result } from "../code.ts"
 import type { Frame, Slot } from "../frame.ts"
-import { failAs, failWith, force, forceThunk, NATIVE_FRAMES, pause, UNWIND, vm, type Continuation } from "../machine.ts"
+import { failAs, failWith, force, forceThunk, pause, UNWIND, vm, type Continuation } from "../machine.ts"
 
 export function bindConstant(b: Binder): Exec {
   const value = b.constant()
@@ -32,15 +32,8 @@ export function bindPosition(b: Binder): Exec {
 
 /** An expression that was cut out of its surroundings because they were too deep. */
 export function bindNested(b: Binder): Exec {
-  const code = b.loaded.code(b.word())
-  return (frame) => {
-    if ((vm.depth += code.height) > NATIVE_FRAMES) return pause(NESTED, code, frame)
-    const result = code.run(frame)
-    if (result !== UNWIND) vm.depth -= code.height
-    return result
-  }
+  return runCode(b.loaded.code(b.word()))
 }
-const NESTED: Continuation = { name: "nested", resume: ({ a: code, b: frame }) => code.run(frame) }
 
 // ---------------------------------------------------------------------------------------------- with
 
