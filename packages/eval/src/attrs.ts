@@ -21,6 +21,7 @@ export class Shape {
   readonly positions: readonly Position[] | undefined
   #index: Map<string, number> | undefined
   #order: Uint32Array | undefined
+  #unplaced: Shape | undefined
   #plans: UpdatePlan[] | undefined
   #nextPlan = 0
 
@@ -54,6 +55,12 @@ export class Shape {
 
   position(index: number): Position {
     return this.positions === undefined ? 0 : this.positions[index]!
+  }
+
+  /** The same names in the same order, known to be nowhere in particular. */
+  withoutPositions(): Shape {
+    if (this.positions === undefined) return this
+    return (this.#unplaced ??= new Shape(this.names, this.sorted, undefined, this.#index))
   }
 
   /** The indices in bytewise order of their names. */

@@ -2,12 +2,15 @@ import { AttrSet, attrsFrom } from "../attrs.ts"
 import type { Evaluation } from "../evaluation.ts"
 import type { Value } from "../value.ts"
 import type { Builtin } from "./builtin.ts"
+import { controlBuiltins } from "./control.ts"
 import { foldBuiltins } from "./folds.ts"
+import { functionBuiltins } from "./functions.ts"
 import { listBuiltins } from "./lists.ts"
+import { setBuiltins } from "./sets.ts"
 import "./call.ts"
 
 /** All builtins, one declaration each. */
-export const BUILTINS: readonly Builtin[] = [...listBuiltins, ...foldBuiltins]
+export const BUILTINS: readonly Builtin[] = [...listBuiltins, ...foldBuiltins, ...setBuiltins, ...controlBuiltins, ...functionBuiltins]
 
 /** The outermost scope: `builtins`, and what of it is visible by itself. */
 export function makeGlobals(_evaluation: Evaluation): AttrSet {

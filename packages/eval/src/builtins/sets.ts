@@ -1,0 +1,259 @@
+import { AttrSet, EMPTY_ATTRS, Shape } from "../attrs.ts"
+import { Failure } from "../problem.ts"
+import { bytesOfString, isString, NixString, Thunk, type Forced, type Value } from "../value.ts"
+import { Code, type Result } from "../vm/code.ts"
+import type { Frame } from "../vm/frame.ts"
+import { apply2, failAs, force, forceThunk, pause, UNWIND, type Continuation } from "../vm/machine.ts"
+import { attrs, builtin, callable, lazy, list, plainString, refersToStore } from "./define.ts"
+import { each, failDoing, forcing, wrongType } from "./loop.ts"
+
+export const setBuiltins = [
+  builtin({
+    name: "attrNames",
+    params: [attrs("set", "while evaluating the argument passed to builtins.attrNames")],
+    doc: "The names of the attributes of a set, sorted.",
+    run: (set) => set.sortedNames(),
+  }),
+  builtin({
+    name: "attrValues",
+    params: [attrs("set", "while evaluating the argument passed to builtins.attrValues")],
+    doc: "The values of the attributes of a set, sorted by their names.",
+    run(set) {
+      const { shape, values } = set.flat()
+      return shape.sorted ? values : Array.from(shape.order(), (i) => values[i]!)
+    },
+  }),
+  builtin({
+    name: "getAttr",
+    params: [plainString("s"), attrs("set")],
+    doc: "The attribute named `s` of a set: `set.${s}`.",
+    native(name, set) {
+      const value = set.get(name)
+      if (value !== undefined) return force(value, 0)
+      return failDoing({ code: "attribute-missing", name, known: [] }, "in the attribute set under consideration")
+    },
+  }),
+  builtin({
+    name: "hasAttr",
+    params: [plainString("s"), attrs("set")],
+    doc: "Whether a set has an attribute named `s`: `set ? ${s}`.",
+    run: (name, set) => set.has(name),
+  }),
+  builtin({
+    name: "unsafeGetAttrPos",
+    params: [plainString("s"), attrs("set")],
+    doc: "Where the attribute named `s` was defined, as a set of `file`, `line` and `column`; null if that is not known.",
+    run(name, set) {
+      return set.has(name) ? this.positionValue(set.position(name)) : null
+    },
+  }),
+  builtin({
+    name: "removeAttrs",
+    global: "name",
+    params: [attrs("set"), list("list")],
+    doc: "A set without the attributes named in a list, which need not exist.",
+    native(set, unwanted) {
+      const names = new Set<string>()
+      const doing = "while evaluating the values of the second argument passed to builtins.removeAttrs"
+      return each({
+        list: unwanted,
+        begin: forcing,
+        take(name) {
+          if (!isString(name)) return wrongType("a string", name, doing)
+          if (name instanceof NixString) return failDoing(refersToStore(name), doing)
+          names.add(name)
+          return undefined
+        },
+        done: () => keep(set, (name) => !names.has(name)),
+        trace: (failure) => failure.traced(0, doing),
+      })
+    },
+  }),
+  builtin({
+    name: "listToAttrs",
+    params: [list("e", "while evaluating the argument passed to builtins.listToAttrs")],
+    doc: "The set of the attributes a list tells `name` and `value` of. Of several with one name the first one counts.",
+    native: listToAttrs,
+  }),
+  builtin({
+    name: "intersectAttrs",
+    params: [attrs("e1"), attrs("e2")],
+    doc: "The attributes of `e2` whose names `e1` has, too.",
+    run(left, right) {
+      if (left.size >= right.size) return keep(right, (name) => left.has(name))
+      const names = left.flat().shape.names.filter((name) => right.has(name))
+      const positions = names.map((name) => right.position(name))
+      const values = names.map((name) => right.get(name)!)
+      return new AttrSet(new Shape(names, left.shape.sorted, positions), values)
+    },
+  }),
+  builtin({
+    name: "catAttrs",
+    params: [plainString("attr"), list("list")],
+    doc: "The values of the attribute named `attr` in the sets of a list that have it.",
+    native(name, sets) {
+      const found: Value[] = []
+      return each({
+        list: sets,
+        begin: forcing,
+        take(set) {
+          if (!(set instanceof AttrSet)) {
+            return wrongType("a set", set, "while evaluating an element in the list passed as second argument to builtins.catAttrs")
+          }
+          const value = set.get(name)
+          if (value !== undefined) found.push(value)
+          return undefined
+        },
+        done: () => found,
+      })
+    },
+  }),
+  builtin({
+    name: "mapAttrs",
+    params: [lazy("f"), attrs("attrset")],
+    doc: "A set with the same names whose values are `f name value`, each computed when it is wanted.",
+    run(f, set) {
+      const { shape, values } = set.flat()
+      const { names } = shape
+      return new AttrSet(
+        shape.withoutPositions(),
+        values.map((value, i) => calling(f, names[i]!, value)),
+      )
+    },
+  }),
+  builtin({
+    name: "zipAttrsWith",
+    params: [callable("f"), list("list")],
+    doc: "The set of `f name values` for each name that some set of a list has, with the values it has there, in order.",
+    native(f, sets) {
+      const index = new Map<string, number>()
+      const names: string[] = []
+      const values: Value[][] = []
+      return each({
+        list: sets,
+        begin: forcing,
+        take(set) {
+          if (!(set instanceof AttrSet)) {
+            return wrongType("a set", set, "while evaluating a value of the list passed as second argument to builtins.zipAttrsWith")
+          }
+          const { shape, values: found } = set.flat()
+          for (let i = 0; i < found.length; i++) {
+            const name = shape.names[i]!
+            const known = index.get(name)
+            if (known !== undefined) {
+              values[known]!.push(found[i]!)
+              continue
+            }
+            index.set(name, names.length)
+            names.push(name)
+            values.push([found[i]!])
+          }
+          return undefined
+        },
+        done: () =>
+          new AttrSet(
+            new Shape(names, false, undefined, index),
+            values.map((list, i) => calling(f, names[i]!, list)),
+          ),
+      })
+    },
+  }),
+]
+
+/** The attributes of `set` whose names pass. */
+function keep(set: AttrSet, wanted: (name: string) => boolean): AttrSet {
+  const { shape, values } = set.flat()
+  const kept: number[] = []
+  for (let i = 0; i < values.length; i++) if (wanted(shape.names[i]!)) kept.push(i)
+  if (kept.length === values.length) return set
+  if (kept.length === 0) return EMPTY_ATTRS
+  const names = kept.map((i) => shape.names[i]!)
+  const positions = shape.positions && kept.map((i) => shape.position(i))
+  return new AttrSet(
+    new Shape(names, shape.sorted, positions),
+    kept.map((i) => values[i]!),
+  )
+}
+
+// ---------------------------------------------------------------------------------------------- mapAttrs, zipAttrsWith
+
+/** `f name value`, not yet called. */
+function calling(f: Value, name: string, value: Value): Thunk {
+  return new Thunk(ATTRIBUTE, new AttributeCall(f, name, value))
+}
+class AttributeCall {
+  readonly f: Value
+  readonly name: string
+  readonly value: Value
+  constructor(f: Value, name: string, value: Value) {
+    this.f = f
+    this.name = name
+    this.value = value
+  }
+}
+const ATTRIBUTE = new Code((state: Frame | AttributeCall) => {
+  const { f, name, value } = state as AttributeCall
+  return apply2(f, name, value, 0)
+}, 3)
+
+// ---------------------------------------------------------------------------------------------- listToAttrs
+
+const PAIR = "in a {name=...; value=...;} pair"
+function listToAttrs(pairs: readonly Value[]): Result {
+  const index = new Map<string, number>()
+  const names: string[] = []
+  const sets: AttrSet[] = []
+  return each({
+    list: pairs,
+    begin(pair) {
+      const set = force(pair, 0)
+      return set === UNWIND ? pause(NAME_OF) : nameOf(set)
+    },
+    take(name, pair) {
+      const key = bytesOfString(name as string)
+      if (index.has(key)) return undefined
+      index.set(key, names.length)
+      names.push(key)
+      // The name is known, so the pair has been forced.
+      sets.push((pair instanceof Thunk ? pair.state : pair) as AttrSet)
+      return undefined
+    },
+    done() {
+      const values: Value[] = new Array<Value>(sets.length)
+      const positions: number[] = new Array<number>(sets.length)
+      for (let i = 0; i < sets.length; i++) {
+        const value = sets[i]!.get("value")
+        if (value === undefined) return failDoing({ code: "attribute-missing", name: "value", known: [] }, PAIR)
+        values[i] = value
+        positions[i] = sets[i]!.position("value")
+      }
+      return new AttrSet(new Shape(names, false, positions, index), values)
+    },
+  })
+}
+function nameOf(set: Forced): Result {
+  if (!(set instanceof AttrSet)) {
+    return wrongType("a set", set, "while evaluating an element of the list passed to builtins.listToAttrs")
+  }
+  const name = set.get("name")
+  if (name === undefined) return failDoing({ code: "attribute-missing", name: "name", known: [] }, PAIR)
+  const value = name instanceof Thunk ? forceThunk(name, 0) : name
+  if (typeof value === "string") return value
+  return value === UNWIND ? pause(NAME, set) : checkName(set, value)
+}
+const NAMING = "while evaluating the `name` attribute of an element of the list passed to builtins.listToAttrs"
+function checkName(set: AttrSet, name: Forced): Result {
+  if (typeof name === "string") return name
+  const at = set.position("name")
+  const failure =
+    name instanceof NixString
+      ? new Failure(refersToStore(name))
+      : new Failure({ code: "type-error", expected: "a string", found: name }, at)
+  return failAs(failure.traced(at, NAMING))
+}
+const NAME_OF: Continuation = { name: "name-of", resume: (_, set) => nameOf(set) }
+const NAME: Continuation = {
+  name: "name",
+  resume: ({ a: set }, name) => checkName(set, name),
+  trace: ({ a: set }, failure) => failure.traced(set.position("name"), NAMING),
+}

@@ -1,0 +1,92 @@
+/** Evaluating a value and everything in it. */
+import { AttrSet } from "./attrs.ts"
+import type { Failure } from "./problem.ts"
+import { isList, Thunk, type Forced, type Value } from "./value.ts"
+import { Code, type Result } from "./vm/code.ts"
+import { force, pause, UNWIND, type Continuation } from "./vm/machine.ts"
+
+/** What, when forced, forces `value` and all it holds, and then is it. Values may contain themselves. */
+export function deeply(value: Value): Thunk {
+  return new Thunk(DEEPLY, value)
+}
+const DEEPLY = new Code((value) => forceDeeply(value as unknown as Value), 5)
+
+/** One list or set under way. */
+interface Level {
+  readonly values: readonly Value[]
+  /** Undefined for a list. */
+  readonly set: AttrSet | undefined
+  /** Of the value being forced; in order of evaluation. */
+  next: number
+}
+
+function forceDeeply(value: Value): Result {
+  const top = force(value, 0)
+  return top === UNWIND ? pause(TOP) : enter(top)
+}
+const TOP: Continuation = { name: "deeply", resume: (_, value) => enter(value) }
+
+function enter(top: Forced): Result {
+  const walk = new Walk(top)
+  walk.push(top)
+  return walk.run()
+}
+
+class Walk {
+  readonly top: Forced
+  readonly #seen = new Set<object>()
+  /** The nesting of the value is here and not on the JavaScript stack. */
+  readonly #levels: Level[] = []
+
+  constructor(top: Forced) {
+    this.top = top
+  }
+
+  push(value: Forced): void {
+    if (typeof value !== "object" || value === null) return
+    const set = value instanceof AttrSet ? value : undefined
+    if ((set === undefined && !isList(value)) || this.#seen.has(value)) return
+    this.#seen.add(value)
+    const values = set === undefined ? (value as readonly Value[]) : set.flat().values
+    if (values.length > 0) this.#levels.push({ values, set, next: -1 })
+  }
+
+  run(): Result {
+    const levels = this.#levels
+    for (;;) {
+      const level = levels.at(-1)
+      if (level === undefined) return this.top
+      const { values, set } = level
+      const i = ++level.next
+      if (i === values.length) {
+        levels.pop()
+        continue
+      }
+      const value = force(values[set === undefined ? i : set.shape.order()[i]!]!, 0)
+      if (value === UNWIND) return pause(WALK, this)
+      this.push(value)
+    }
+  }
+
+  /** Adds where the failing value is. */
+  trace(failure: Failure): Failure {
+    let traced = failure
+    for (const { set, next } of this.#levels.toReversed()) {
+      if (set === undefined) {
+        traced = traced.traced(0, `while evaluating list element at index ${next}`)
+        continue
+      }
+      const i = set.shape.order()[next]!
+      traced = traced.traced(set.shape.position(i), `while evaluating the attribute '${set.shape.names[i]!}'`)
+    }
+    return traced
+  }
+}
+const WALK: Continuation = {
+  name: "deeply-walk",
+  resume: ({ a: walk }, value) => {
+    walk.push(value)
+    return walk.run()
+  },
+  trace: ({ a: walk }, failure) => walk.trace(failure),
+}
