@@ -71,7 +71,9 @@ function failureType(error: unknown): string | undefined {
 function explain(error: unknown): string {
   // node:test wraps what was thrown; the wrapper says nothing that the cause does not.
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
-  return cause instanceof Error ? (cause.stack ?? cause.message) : typeof cause === "string" ? cause : inspect(cause)
+  if (!(cause instanceof Error)) return typeof cause === "string" ? cause : inspect(cause)
+  // The runner's own frames are the same below every failure.
+  return (cause.stack ?? cause.message).replaceAll(/\n +at .*\bnode:(internal|async_hooks).*/g, "")
 }
 
 const indent = (text: string): string => text.replaceAll(/^/gm, "    ")

@@ -1,0 +1,108 @@
+/**
+ * The documentation is true: every command in it is run, and where it shows output, that is what comes out.
+ *
+ * ```sh blocks hold commands that must succeed, a line each; ```console blocks hold `$ command` lines, each followed by
+ * exactly what it prints; ```ts blocks that import something are programs, and each `console.log(…) // text` in one prints
+ * that text. What .ci/run runs in a section of its own is not run again here.
+ */
+import assert from "node:assert/strict"
+import { spawnSync } from "node:child_process"
+import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import process from "node:process"
+import { describe, test } from "node:test"
+import { ROOT } from "./toolchain.mjs"
+
+interface Command {
+  readonly text: string
+  /** 1-based. */
+  readonly line: number
+  /** What it prints, if the text says so. */
+  readonly output: string | undefined
+}
+
+function commandsOf(markdown: string): Command[] {
+  const found: Command[] = []
+  for (const { 0: block, 1: kind, 2: body = "", index } of markdown.matchAll(/^```(sh|console)\n([^]*?)^```$/gm)) {
+    const first = markdown.slice(0, index).split("\n").length + 1
+    const lines = body.split("\n").slice(0, -1)
+    if (kind === "sh") {
+      for (const [at, text] of lines.entries()) {
+        if (text !== "" && !text.startsWith("#")) found.push({ text, line: first + at, output: undefined })
+      }
+      continue
+    }
+    assert.match(body, /^\$ /, `a console block starts with a command: ${block}`)
+    const starts = lines.flatMap((line, at) => (line.startsWith("$ ") ? [at] : []))
+    for (const [nth, at] of starts.entries()) {
+      const output = lines.slice(at + 1, starts[nth + 1] ?? lines.length).map((line) => `${line}\n`)
+      found.push({ text: lines[at]!.slice(2), line: first + at, output: output.join("") })
+    }
+  }
+  return found
+}
+
+interface Program {
+  readonly text: string
+  readonly line: number
+  readonly output: string
+}
+
+function programsOf(markdown: string): Program[] {
+  return [...markdown.matchAll(/^```ts\n(import [^]*?)^```$/gm)].map(({ 1: text = "", index }) => {
+    const shown = [...text.matchAll(/^.*console\.log\(.*\) \/\/ (.*)$/gm)].map(([, comment = ""]) => `${comment}\n`)
+    return { text, line: markdown.slice(0, index).split("\n").length, output: shown.join("") }
+  })
+}
+
+const PAGES = ["*.md", "docs/**/*.md", "packages/*/README.md", "examples/*.md", "bench/*.md", "lang-tests/*.md"]
+const ci = readFileSync(join(ROOT, ".ci/run"), "utf8")
+
+for (const page of globSync(PAGES, { cwd: ROOT }).sort()) {
+  const markdown = readFileSync(join(ROOT, page), "utf8")
+  describe(page, () => {
+    for (const { text, line, output } of commandsOf(markdown)) {
+      const inCi = new RegExp(`^section '[^']*' ${text.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&")}$`, "m").test(ci)
+      if (inCi && output === undefined) continue
+      test(`line ${line}: ${text}`, () => {
+        const run = spawnSync("bash", ["-euo", "pipefail", "-c", text], {
+          cwd: ROOT,
+          encoding: "utf8",
+          input: "",
+          timeout: 120_000,
+        })
+        assert.equal(run.status, 0, run.stderr)
+        if (output !== undefined) assert.equal(run.stdout, output)
+      })
+    }
+
+    for (const { text, line, output } of programsOf(markdown)) {
+      test(`line ${line}: a program`, () => {
+        // Inside the repository, so that packages are found by their names.
+        const dir = join(ROOT, ".cache", "docs")
+        mkdirSync(dir, { recursive: true })
+        const file = join(dir, `${page.replaceAll("/", "-")}-${line}.ts`)
+        writeFileSync(file, text)
+        const run = spawnSync(process.execPath, ["--conditions=source", file], { encoding: "utf8", timeout: 60_000 })
+        assert.equal(run.stderr, "")
+        assert.equal(run.stdout, output)
+      })
+    }
+
+    test("links lead somewhere", () => {
+      for (const { 1: target = "" } of markdown.matchAll(/\]\(([^)#\s]+)[^)]*\)/g)) {
+        if (/^[a-z]+:/.test(target)) continue
+        assert.ok(existsSync(join(ROOT, dirname(page), target)), `${page} links to ${target}`)
+      }
+    })
+  })
+}
+
+test("`npm run` commands that a page mentions exist", () => {
+  const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"))
+  for (const page of globSync(PAGES, { cwd: ROOT })) {
+    for (const { 1: name = "" } of readFileSync(join(ROOT, page), "utf8").matchAll(/npm run ([\w:-]+)/g)) {
+      assert.ok(name in scripts, `${page}: npm run ${name}`)
+    }
+  }
+})
