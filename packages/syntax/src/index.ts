@@ -35,7 +35,16 @@ export type {
   WithExpr,
 } from "./ast.ts"
 export { parse, parseBindings, type ParsedBindings, type ParsedExpr, type ParseOptions } from "./parser/parser.ts"
-export { describe, isIncomplete, type SyntaxProblem, type SyntaxWarning } from "./problem.ts"
+export { documentationText } from "./documentation.ts"
+export {
+  describe,
+  describeWarning,
+  isIncomplete,
+  type ProblemDetail,
+  type ProblemPlace,
+  type SyntaxProblem,
+  type SyntaxWarning,
+} from "./problem.ts"
 export { SourceFile } from "./source.ts"
 export { printFloat } from "./print/float.ts"
 export { printName, printString } from "./print/name.ts"

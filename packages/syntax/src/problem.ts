@@ -69,6 +69,16 @@ export function describe(problem: SyntaxProblem, file: SourceFile): string {
   }
 }
 
+/** The text C++ Nix 2.34 prints for `warning`, as a byte string, without the leading "warning: ". */
+export function describeWarning(warning: SyntaxWarning, file: SourceFile): string {
+  const { line, column } = file.position(warning.from)
+  const snippet = file.text.slice(warning.from, warning.to).replaceAll(/\r\n?/g, "\n")
+  return `at ${file.path}:${line}:${column}: This expression uses \`or\` as an identifier in a way that will change in a future Nix release.
+Wrap this entire expression in parentheses to preserve its current meaning:
+    (${snippet})
+Give feedback at https://github.com/NixOS/nix/pull/11121`
+}
+
 /** Whether more text could turn `problem` into none: what a REPL asks before it offers a continuation line. */
 export function isIncomplete(problem: SyntaxProblem): boolean {
   return problem.code === "unexpected-token" && problem.unexpected === TOKENS[0]![1]

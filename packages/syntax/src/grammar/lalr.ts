@@ -3,7 +3,7 @@
  * bison (its manual, "Operator Precedence" and "Default Reductions"): after which token an error is noticed, and which
  * tokens a message calls expected, depend on both.
  *
- * Runs when the tables are generated and in tests, never in a parser. Lookahead sets by propagation (Aho, Lam, Sethi,
+ * Runs when the tables are generated, never in a parser. Lookahead sets by propagation (Aho, Lam, Sethi,
  * Ullman: "Compilers", section 4.7.5).
  */
 

@@ -1,6 +1,6 @@
 /**
- * The grammar of Nix 2.34, each rule with what it makes. `npm run tables` of this package builds the tables in
- * gen/tables.ts from it.
+ * The grammar of Nix 2.34, each rule with what it makes. gen/tables.ts is made from it by `npm run tables` in this
+ * package; a test notices if that was forgotten.
  *
  * The shape of the rules is that of C++ Nix's grammar (parser.y), down to what looks redundant: which tokens a message
  * calls expected, and how far a text is read before an error is noticed, follow from it.

@@ -129,8 +129,8 @@ export class Lexer {
   #uncommentedFrom = Infinity
   /** Start of the token before the last one; used in paths only. */
   #previousFrom = 0
-  /** Set when a path ended at the end of the file: C++ Nix then places END at the path's last part, not after it. */
-  #endPinned = false
+  /** Where END is, if not after the last character: C++ Nix places it at the last piece of a path that ends the file. */
+  #endAt = -1
 
   constructor(text: string, report: Report, options: { readonly pipeOperators: boolean; readonly repl?: boolean }) {
     this.text = text
@@ -194,7 +194,7 @@ export class Lexer {
   }
 
   #end(): number {
-    if (!this.#endPinned) this.from = this.to = this.pos
+    this.from = this.to = this.#endAt >= 0 ? this.#endAt : this.pos
     return END
   }
 
@@ -450,8 +450,7 @@ export class Lexer {
     this.#leave()
     // The end of a path has no text; C++ Nix places it on the path's last piece, at the end of the file one before.
     if (pos >= this.length) {
-      this.#endPinned = true
-      this.to = this.from
+      this.#endAt = this.from
       this.from = previousFrom
     }
     return PATH_END

@@ -131,7 +131,8 @@ function merge(build: Build, known: Binding, added: Binding, path: readonly Attr
     if (target !== undefined && source !== undefined) return { parent, target, source, next: 0 }
     const names: string[] = []
     for (let at = parent; at !== undefined; at = at.parent) names.push(printName(at.source.statics[at.next - 1]!.name))
-    reportDuplicate(build, [...path.map(shown), ...names.toReversed()], added.at, path.at(-1)!.to, known.at)
+    const to = parent === undefined ? path.at(-1)!.to : added.at + added.name.length
+    reportDuplicate(build, [...path.map(shown), ...names.toReversed()], added.at, to, known.at)
     return parent
   }
   let merging = begin(known, added, undefined)

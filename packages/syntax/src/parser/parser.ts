@@ -5,8 +5,8 @@
 import type { AttrsExpr, Bindings, ErrorExpr, Expr } from "../ast.ts"
 import { END, TOKENS, TOKEN_COUNT } from "../grammar/tokens.ts"
 import { type DocComment, Lexer } from "../lexer/lexer.ts"
-import type { ProblemDetail, SyntaxProblem, SyntaxWarning } from "../problem.ts"
-import type { SourceFile } from "../source.ts"
+import { isIncomplete, type ProblemDetail, type SyntaxProblem, type SyntaxWarning } from "../problem.ts"
+import { SourceFile } from "../source.ts"
 import {
   ACCEPT,
   ACTIONS,
@@ -127,7 +127,8 @@ class Parser implements Build {
           const from = tos[top]!
           top++
           states[top] = GOTOS[states[top - 1]! * NONTERMINAL_COUNT + repair.push]!
-          values[top] = repair.push === BINDINGS ? newAttrs(from, lexer.from, true) : errorExpr(from, lexer.from)
+          if (repair.keep !== undefined) values[top] = values[repair.keep]
+          else values[top] = repair.push === BINDINGS ? newAttrs(from, lexer.from, true) : errorExpr(from, lexer.from)
           froms[top] = from
           tos[top] = lexer.from
         }
@@ -158,9 +159,41 @@ export function parse(file: SourceFile, options: ParseOptions = {}): ParsedExpr 
   return { expr: expr ?? errorExpr(0, file.text.length), ...parser.findings() }
 }
 
-/** Parses bindings as one types them into a REPL: `x = 1; inherit (y) z;`. */
+/**
+ * Parses bindings as one types them into a REPL: `x = 1; inherit (y) z;`, where the last `;` may be missing. What is no
+ * bindings may still be an expression: call {@link parse} then, unless the first problem `isIncomplete`.
+ */
 export function parseBindings(file: SourceFile, options: ParseOptions = {}): ParsedBindings {
-  const parser = new Parser(file, options, true)
-  const attrs = parser.run() as AttrsExpr | undefined
-  return { bindings: attrs?.bindings ?? newAttrs(0, 0, false).bindings, ...parser.findings() }
+  const asTyped = new Parser(file, options, true)
+  const attrs = asTyped.run() as AttrsExpr | undefined
+  if (attrs !== undefined && asTyped.problems.length === 0) return { bindings: attrs.bindings, ...asTyped.findings() }
+  const end = file.text.length
+  const completed = new Parser(new SourceFile(file.path, `${file.text};`), options, true)
+  const completedAttrs = completed.run() as AttrsExpr | undefined
+  if (completedAttrs !== undefined && completed.problems.length === 0) {
+    return { bindings: completedAttrs.bindings, ...completed.findings() }
+  }
+  const nothing = newAttrs(0, 0, false).bindings
+  // Of the two attempts the completed one tells what the text lacks: `x` would otherwise seem to lack its `=`. But
+  // `x = { y = 1;` waits for more text too, and is no expression.
+  const [first] = asTyped.problems
+  const [other] = parse(file, options).problems
+  if (
+    completed.problems[0]?.code === "unexpected-token" &&
+    first !== undefined &&
+    isIncomplete(first) &&
+    other !== undefined &&
+    !isIncomplete(other)
+  ) {
+    return { bindings: attrs?.bindings ?? nothing, ...asTyped.findings() }
+  }
+  const problems = completed.problems.map(
+    (problem): SyntaxProblem => ({
+      ...problem,
+      from: Math.min(problem.from, end),
+      to: Math.min(problem.to, end),
+      at: Math.min(problem.at, end),
+    }),
+  )
+  return { bindings: completedAttrs?.bindings ?? nothing, problems, warnings: completed.warnings }
 }

@@ -16,6 +16,8 @@ export interface Repair {
   readonly top: number
   /** Nonterminal to push then, as if it had been there. */
   readonly push: number | undefined
+  /** Index of a dropped entry whose value the pushed nonterminal takes over, if there is one. */
+  readonly keep: number | undefined
   /** Token to pretend before the one to go on with. */
   readonly insert: number | undefined
 }
@@ -95,15 +97,19 @@ export class Recovery {
 
   #insertion(top: number, token: number): Repair | undefined {
     const insert = INSERTABLE.find((insert) => this.#accepts(top, undefined, [insert, token]))
-    return insert === undefined ? undefined : { top, push: undefined, insert }
+    return insert === undefined ? undefined : { top, push: undefined, keep: undefined, insert }
   }
 
   /** The least that has to be dropped before `token` fits. Only a synchronising token may drop an open bracket. */
   #cut(top: number, token: number): Repair | undefined {
     const anything = SYNCHRONISING.has(token)
     for (let cut = top; cut >= 0 && this.#steps < STEPS_MAX; cut--) {
+      // Bindings made so far are worth keeping.
+      if (cut < top && isBindings(this.#states[cut + 1]!) && this.#accepts(cut, BINDINGS, [token])) {
+        return { top: cut, push: BINDINGS, keep: cut + 1, insert: undefined }
+      }
       for (const push of PUSHABLE) {
-        if (this.#accepts(cut, push, [token])) return { top: cut, push, insert: undefined }
+        if (this.#accepts(cut, push, [token])) return { top: cut, push, keep: undefined, insert: undefined }
       }
       const symbol = symbolOf(this.#states[cut]!)
       // What is around an interpolation stays in any case: the text goes on within it.
@@ -141,6 +147,11 @@ export class Recovery {
     }
     return true
   }
+}
+
+function isBindings(state: number): boolean {
+  const symbol = symbolOf(state)
+  return symbol === "binds" || symbol === "binds1"
 }
 
 /** By state: the name of the symbol that leads into it. Needed after errors only, so made on first use. */
