@@ -167,6 +167,11 @@ export class Lexer {
     this.shownFrom = from - 1
     let string = ""
     for (;;) {
+      // Nearly all bytes of nearly all strings.
+      let at = this.at
+      let plain = text.charCodeAt(at)
+      while (plain >= 0x20 && plain < 0x80 && plain !== 0x22 && plain !== 0x5c) plain = text.charCodeAt(++at)
+      this.at = at
       const c = this.read()
       if (c === 0x22) {
         this.string = string + text.slice(from, this.at - 1)
