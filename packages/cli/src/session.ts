@@ -9,6 +9,7 @@ import {
   forceDeep,
   makeGlobals,
   nixWarning,
+  NixPath,
   plain,
   printValue,
   select,
@@ -16,8 +17,8 @@ import {
   type Value,
 } from "@tvix-ts/eval"
 import { nodeIo } from "@tvix-ts/eval/node"
-import { SourceFile } from "@tvix-ts/syntax"
-import { readFileSync } from "node:fs"
+import { printString, SourceFile } from "@tvix-ts/syntax"
+import { existsSync, readFileSync } from "node:fs"
 import process from "node:process"
 import { writeError } from "./output.ts"
 import type { Settings } from "./settings.ts"
@@ -50,7 +51,7 @@ export class Session {
         limits: limitsOf(settings),
         ...(settings.timeoutMs === undefined ? {} : { signal: AbortSignal.timeout(settings.timeoutMs) }),
         pure: settings.pure,
-        pipeOperators: settings.pipeOperators,
+        pipeOperators: settings.features.has("pipe-operators"),
         traceVerbose: settings.traceVerbose,
         abortOnWarn: settings.abortOnWarn,
         onMessage: (kind, message) =>
@@ -77,7 +78,8 @@ export class Session {
         return { source: new SourceFile(STDIN_ORIGIN, readFileSync(0, "latin1")), basePath: this.#directory }
       case "file": {
         const { evaluation } = this
-        const path = absolute(byteStringOf(program.path), this.#directory)
+        const operand = byteStringOf(program.path)
+        const path = /^<.+>$/s.test(operand) ? this.find(operand.slice(1, -1)) : absolute(operand, this.#directory)
         const resolved = evaluation.runSync<string>(evaluation.resolveImport(path))
         const text = evaluation.runSync<string>(evaluation.ask(() => evaluation.io.readFile(resolved)))
         return { source: new SourceFile(resolved, text), basePath: resolved.replace(/\/[^/]*$/, "") || "/" }
@@ -88,6 +90,18 @@ export class Session {
   load(program: Program): Value {
     const { source, basePath } = this.source(program)
     return this.evaluation.load(source, basePath)
+  }
+
+  /** Where `<name>` leads. @throws {Failure} */
+  find(name: string): string {
+    const { evaluation } = this
+    try {
+      const found = evaluation.runSync(this.#loadText(STRING_ORIGIN, `__findFile __nixPath ${printString(name)}`))
+      return found instanceof NixPath ? found.path : ""
+    } catch (problem) {
+      // The place would be in a program that nobody wrote.
+      throw problem instanceof Failure ? new Failure(problem.problem) : problem
+    }
   }
 
   #loadText(origin: string, text: string): Value {
@@ -131,9 +145,11 @@ function limitsOf({ stepsMax, memoryMax, depthMax }: Settings) {
   }
 }
 
-function searchPath(settings: Settings, directory: string) {
-  const fromEnvironment = settings.pure ? [] : (settings.nixPath ?? splitNixPath(process.env["NIX_PATH"] ?? ""))
-  return [...settings.includes, ...fromEnvironment].map((entry) => {
+type SearchPath = { readonly prefix: string; readonly path: string }[]
+
+function searchPath(settings: Settings, directory: string): SearchPath {
+  const rest = settings.pure ? [] : (settings.nixPath ?? defaultNixPath())
+  return [...settings.includes, ...rest].map((entry) => {
     const equals = entry.indexOf("=")
     const path = byteStringOf(entry.slice(equals + 1))
     return {
@@ -143,9 +159,13 @@ function searchPath(settings: Settings, directory: string) {
   })
 }
 
-/** Colons separate entries, except the one of a URL. */
-export function splitNixPath(text: string): string[] {
-  return text.split(/:(?!\/\/)/).filter((entry) => entry !== "")
+/** Channels, where there are any. */
+function defaultNixPath(): string[] {
+  const system = "/nix/var/nix/profiles/per-user/root/channels"
+  const entries = [`nixpkgs=${system}/nixpkgs`, system]
+  const home = process.env["HOME"]
+  if (home !== undefined) entries.unshift(`${home}/.nix-defexpr/channels`)
+  return entries.filter((entry) => existsSync(entry.slice(entry.indexOf("=") + 1)))
 }
 
 function absolute(path: string, directory: string): string {

@@ -16,12 +16,13 @@ export interface Settings {
   showTrace: boolean
   pure: boolean
   restricted: boolean
-  pipeOperators: boolean
+  /** Names of experimental features. */
+  features: Set<string>
   traceVerbose: boolean
   abortOnWarn: boolean
   /** `max-call-depth` */
   depthMax: number | undefined
-  /** Undefined if `NIX_PATH` decides. */
+  /** Entries of the search path after those of `-I`; undefined if nobody said anything. */
   nixPath: string[] | undefined
   system: string | undefined
   errorFormat: "text" | "json"
@@ -43,7 +44,7 @@ export function defaultSettings(): Settings {
     showTrace: false,
     pure: false,
     restricted: false,
-    pipeOperators: false,
+    features: new Set(),
     traceVerbose: false,
     abortOnWarn: false,
     depthMax: undefined,
@@ -56,14 +57,26 @@ export function defaultSettings(): Settings {
   }
 }
 
+/** The entries of a `NIX_PATH`: a colon ends one, except within a URL. */
+export function splitNixPath(text: string): string[] {
+  const isUrl = /^(?:channel:|flake:|(?:https?|file|channel|git|s3|ssh):\/\/)/
+  const entries: string[] = []
+  let from = 0
+  let pathFrom = 0
+  for (let i = 0; i <= text.length; i++) {
+    if (text[i] === "=") pathFrom = i + 1
+    if (i < text.length && text[i] !== ":") continue
+    const start = text.slice(Math.max(from, pathFrom))
+    // The colon of `https:` ends nothing; the next one does.
+    if (i < text.length && isUrl.test(start) && !text.slice(Math.max(from, pathFrom), i).includes(":")) continue
+    if (i > from) entries.push(text.slice(from, i))
+    from = i + 1
+  }
+  return entries
+}
+
 /** Options that `tvix eval` and `nix-instantiate` share. */
 export const EVALUATION_OPTIONS: readonly Option<Settings>[] = [
-  {
-    names: ["-E", "--expr"],
-    values: [],
-    summary: "the operands are expressions, not files",
-    set: (to) => void (to.expression = true),
-  },
   {
     names: ["-A", "--attr"],
     values: ["PATH"],

@@ -1,2 +1,32 @@
-process.stderr.write("not built yet\n")
-process.exitCode = 1
+/** `tvix`: finds the subcommand and hands over. */
+import { byteStringOf } from "@tvix-ts/bytes"
+import process from "node:process"
+import { COMMANDS } from "./commands/registry.ts"
+import { misuse, unknownWord } from "./commands/usage.ts"
+import { writeOut } from "./output.ts"
+import { NIX_VERSION, VERSION } from "./version.ts"
+
+async function main([name, ...words]: readonly string[]): Promise<number> {
+  if (name === "--version" || name === "-V") {
+    writeOut(`tvix ${VERSION}, the language of Nix ${NIX_VERSION}\n`)
+    return 0
+  }
+  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
+    const { commandHelp, programHelp } = await import("./help.ts")
+    const [topic] = words
+    const known = topic !== undefined && Object.hasOwn(COMMANDS, topic)
+    writeOut(byteStringOf(known ? await commandHelp(topic) : programHelp()))
+    return 0
+  }
+  try {
+    if (!Object.hasOwn(COMMANDS, name)) {
+      await unknownWord(name.startsWith("-") ? "option" : "command", name, Object.keys(COMMANDS))
+    }
+  } catch (error) {
+    return misuse(error)
+  }
+  const command = await COMMANDS[name]!.load()
+  return command.run(words)
+}
+
+process.exit(await main(process.argv.slice(2)))

@@ -1,8 +1,10 @@
 export { AttrSet, attrsFrom, Shape, type Position } from "./attrs.ts"
 export { BUILTINS, makeGlobals } from "./builtins/globals.ts"
 export { coerceToString, ContextBuilder } from "./coerce.ts"
+export { frameText, type FrameTextOptions } from "./diagnostics/frame.ts"
 export { nixText, nixWarning, type NixTextOptions } from "./diagnostics/nix.ts"
 export { colored, plain, type Palette } from "./diagnostics/palette.ts"
+export { problemRecord, type PlaceRecord, type ProblemRecord } from "./diagnostics/record.ts"
 export { evaluate, evaluateSync, Evaluator, type EvaluateOptions, type EvaluatorOptions, type SourceOptions } from "./evaluate.ts"
 export { Evaluation, type EvaluationOptions, type Limits } from "./evaluation.ts"
 export { IoError, noIo, type Awaitable, type EvalIO, type FileType } from "./io.ts"
@@ -17,6 +19,7 @@ export { describe, Failure, type EvalProblem, type ProblemCode, type Trace } fro
 export { printShort } from "./print/short.ts"
 export { printValue } from "./print/value.ts"
 export { autoCall, parseSelectionPath, select, type AutoArguments } from "./select.ts"
+export { didYouMean } from "./text/suggest.ts"
 export { typeName, typeOf } from "./type-name.ts"
 export {
   Lambda,

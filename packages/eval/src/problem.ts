@@ -40,7 +40,7 @@ export type EvalProblem =
   | { readonly code: "io"; readonly message: string }
   | { readonly code: "syntax"; readonly message: string }
   /** A limit that whoever started the evaluation set: steps, memory, depth. */
-  | { readonly code: "limit"; readonly limit: "steps" | "memory" | "string-length" | "list-length" }
+  | { readonly code: "limit"; readonly limit: "steps" | "memory" | "time" | "string-length" | "list-length" }
   | { readonly code: "interrupted" }
   | { readonly code: "needs-store"; readonly what: string }
   /** A builtin refused its input; `message` is C++ Nix's. */
@@ -156,7 +156,7 @@ export function describe(problem: EvalProblem, positions?: PositionTable): strin
     case "unexpected-argument":
       return `function '${problem.fn ?? "anonymous lambda"}' called with unexpected argument '${problem.name}'`
     case "attribute-defined-twice":
-      return `dynamic attribute '${problem.name}' already defined`
+      return `dynamic attribute '${problem.name}' already defined${positions === undefined ? "" : ` at ${positions.show(problem.first)}`}`
     case "integer-overflow":
       return `integer overflow in ${problem.doing} ${problem.left} ${OPERATOR[problem.doing] ?? ","} ${problem.right}`
     case "division-by-zero":

@@ -1,0 +1,73 @@
+/** What `tvix eval` and `nix-instantiate --eval` do with their programs, problems included. */
+import { byteStringOf } from "@tvix-ts/bytes"
+import { colored, Failure, frameText, nixText, plain, problemRecord, type Palette } from "@tvix-ts/eval"
+import process from "node:process"
+import { parse, printParsed } from "@tvix-ts/syntax"
+import { colorsWanted, writeError, writeOut } from "./output.ts"
+import { Session, type Program } from "./session.ts"
+import type { Settings } from "./settings.ts"
+
+export interface Task {
+  readonly programs: readonly Program[]
+  /** `parse` prints the programs as they were understood; `find` the files that search paths lead to. */
+  readonly doing: "evaluate" | "parse" | "find"
+  /** Whose words problems are told in. */
+  readonly voice: "nix" | "tvix"
+}
+
+/** Prints what the programs evaluate to; the result is the exit code. */
+export async function evaluatePrograms(settings: Settings, task: Task): Promise<0 | 1> {
+  const palette = colorsWanted() ? colored : plain
+  const session = new Session(settings, palette)
+  try {
+    session.loadArguments()
+    for (const program of task.programs) {
+      switch (task.doing) {
+        case "parse":
+          writeOut(parsed(session, program))
+          break
+        case "find":
+          writeOut(`${session.find(program.kind === "file" ? byteStringOf(program.path) : "")}\n`)
+          break
+        case "evaluate": {
+          const root = session.load(program)
+          for (const path of settings.attributes.length === 0 ? [""] : settings.attributes) {
+            writeOut(await session.print(root, byteStringOf(path)))
+          }
+        }
+      }
+    }
+    return 0
+  } catch (problem) {
+    writeError(report(asProblem(problem), session, settings, task.voice, palette))
+    return 1
+  }
+}
+
+/** A problem of the program; or a bug of ours, told as one and without a JavaScript stack. */
+function asProblem(problem: unknown): Failure {
+  if (problem instanceof Failure) return problem
+  if (process.env["TVIX_DEBUG"] !== undefined) throw problem
+  return new Failure({ code: "internal", cause: problem })
+}
+
+function report(failure: Failure, session: Session, settings: Settings, voice: Task["voice"], palette: Palette): string {
+  const { positions, globals } = session.evaluation
+  const { showTrace, errorFormat, timeoutMs } = settings
+  const problem =
+    failure.problem.code === "interrupted" && timeoutMs !== undefined
+      ? new Failure({ code: "limit", limit: "time" }, failure.at, failure.trace)
+      : failure
+  if (errorFormat === "json") return `${byteStringOf(JSON.stringify(problemRecord(problem, positions, globals)))}\n`
+  if (voice === "tvix") return `${frameText(problem, { positions, globals, showTrace, palette })}\n`
+  return `${nixText(problem, { positions, showTrace, palette })}\n`
+}
+
+function parsed(session: Session, program: Program): string {
+  const { evaluation } = session
+  const { source, basePath } = session.source(program)
+  // For its checks: a program with undefined variables does not parse, says C++ Nix.
+  evaluation.load(source, basePath)
+  const { expr } = parse(source, { pipeOperators: evaluation.options.pipeOperators === true })
+  return `${printParsed(expr, { basePath, home: evaluation.options.home ?? "" })}\n`
+}

@@ -1,0 +1,164 @@
+/**
+ * Nix's configuration: `nix.conf`, `$NIX_CONFIG`, `--option NAME VALUE` and `--NAME VALUE`, as far as it bears on
+ * evaluation. Settings that only matter to stores and builds are known by name and do nothing.
+ */
+import { readFileSync } from "node:fs"
+import process from "node:process"
+import { UsageError, type Option } from "./options.ts"
+import { splitNixPath, type Settings } from "./settings.ts"
+
+type Setting =
+  | { readonly kind: "flag"; readonly set: (to: Settings, value: boolean) => void }
+  | { readonly kind: "number"; readonly set: (to: Settings, value: number) => void }
+  /** `add`: the `extra-` form, which adds to what was there. */
+  | { readonly kind: "list"; readonly set: (to: Settings, value: readonly string[], add: boolean) => void }
+  | { readonly kind: "text"; readonly set: (to: Settings, value: string) => void }
+
+const nothing = (): void => {}
+
+const SETTINGS: Readonly<Record<string, Setting>> = {
+  "show-trace": { kind: "flag", set: (to, value) => void (to.showTrace = value) },
+  "pure-eval": { kind: "flag", set: (to, value) => void (to.pure = value) },
+  "restrict-eval": { kind: "flag", set: (to, value) => void (to.restricted = value) },
+  "trace-verbose": { kind: "flag", set: (to, value) => void (to.traceVerbose = value) },
+  "abort-on-warn": { kind: "flag", set: (to, value) => void (to.abortOnWarn = value) },
+  "max-call-depth": { kind: "number", set: (to, value) => void (to.depthMax = value) },
+  "eval-system": { kind: "text", set: (to, value) => void (to.system = value === "" ? to.system : value) },
+  system: { kind: "text", set: (to, value) => void (to.system ??= value) },
+  "nix-path": {
+    kind: "list",
+    set: (to, value, add) => void (to.nixPath = add ? [...(to.nixPath ?? []), ...value] : [...value]),
+  },
+  "experimental-features": {
+    kind: "list",
+    set: (to, value, add) => {
+      if (!add) to.features = new Set()
+      for (const feature of value) to.features.add(feature)
+    },
+  },
+}
+const IGNORED: Readonly<Record<Setting["kind"], readonly string[]>> = {
+  flag: [
+    "accept-flake-config", "allow-dirty", "allow-import-from-derivation", "allow-new-privileges", "always-allow-substitutes",
+    "auto-allocate-uids", "auto-optimise-store", "builders-use-substitutes", "compress-build-log", "debugger-on-trace",
+    "eval-cache", "eval-profiler", "fallback", "fsync-metadata", "http2", "ignore-try", "impersonate-linux-26", "keep-build-log",
+    "keep-derivations", "keep-env-derivations", "keep-failed", "keep-going", "keep-outputs", "preallocate-contents",
+    "print-missing", "require-drop-supplementary-groups", "require-sigs", "run-diff-hook", "sandbox-fallback",
+    "substitute", "sync-before-registering", "trace-function-calls", "trace-import-from-derivation", "trust-tarballs-from-git-forges",
+    "use-case-hack", "use-cgroups", "use-registries", "use-sqlite-wal", "use-xdg-base-directories", "warn-dirty",
+    "lint-absolute-path-literals", "lint-short-path-literals", "lint-url-literals",
+  ],
+  number: [
+    "build-poll-interval", "connect-timeout", "cores", "download-attempts", "download-buffer-size", "download-speed",
+    "filter-syscalls", "gc-reserved-space", "http-connections", "log-lines", "max-build-log-size", "max-free",
+    "max-jobs", "max-silent-time", "max-substitution-jobs", "min-free", "min-free-check-interval", "nar-buffer-size",
+    "narinfo-cache-negative-ttl", "narinfo-cache-positive-ttl", "stalled-download-timeout", "tarball-ttl", "timeout",
+    "warn-large-path-threshold",
+  ],
+  list: [
+    "access-tokens", "allowed-impure-host-deps", "allowed-uris", "allowed-users", "commit-lockfile-summary",
+    "extra-platforms", "hashed-mirrors", "impure-env", "plugin-files", "sandbox-paths", "secret-key-files", "substituters",
+    "system-features", "trusted-public-keys", "trusted-substituters", "trusted-users", "ssl-cert-file",
+  ],
+  text: [
+    "bash-prompt", "bash-prompt-prefix", "bash-prompt-suffix", "build-dir", "build-hook", "build-users-group", "builders",
+    "diff-hook", "flake-registry", "json-log-path", "netrc-file", "nix-shell-always-looks-for-shell-nix",
+    "nix-shell-shebang-arguments-relative-to-script", "post-build-hook", "pre-build-hook", "sandbox", "sandbox-build-dir",
+    "sandbox-dev-shm-size", "store", "upgrade-nix-store-path-url", "user-agent-suffix",
+  ],
+} // prettier-ignore
+
+function find(name: string): { readonly setting: Setting; readonly add: boolean } | undefined {
+  const add = name.startsWith("extra-") && name !== "extra-platforms"
+  const plain = add ? name.slice("extra-".length) : name
+  if (Object.hasOwn(SETTINGS, plain)) {
+    const setting = SETTINGS[plain]!
+    return add && setting.kind !== "list" ? undefined : { setting, add }
+  }
+  for (const [kind, names] of Object.entries(IGNORED)) {
+    if (names.includes(plain)) return { setting: { kind: kind as Setting["kind"], set: nothing }, add }
+  }
+  return undefined
+}
+
+/** Whether there is such a setting. @throws {UsageError} if it does not take that value */
+export function applySetting(to: Settings, name: string, value: string): boolean {
+  const found = find(name)
+  if (found === undefined) return false
+  const { setting, add } = found
+  const invalid = (): never => {
+    throw new UsageError(`setting '${name}' has invalid value '${value}'`)
+  }
+  switch (setting.kind) {
+    case "flag": {
+      const truth = /^(?:true|yes|1)$/.test(value) ? true : /^(?:false|no|0)$/.test(value) ? false : invalid()
+      setting.set(to, truth)
+      return true
+    }
+    case "number": {
+      const number = Number(value)
+      // What the store-only settings take, such as `max-jobs = auto`, is not for us to judge.
+      setting.set(to, /^[0-9]+$/.test(value) && Number.isSafeInteger(number) ? number : setting.set === nothing ? 0 : invalid())
+      return true
+    }
+    case "list":
+      setting.set(to, value.split(/[ \t\n]+/).filter((word) => word !== ""), add)
+      return true
+    case "text":
+      setting.set(to, value)
+      return true
+  }
+}
+
+/** Applies the configuration files and `$NIX_CONFIG`. What cannot be read or understood is left out. */
+export function applyConfiguration(to: Settings, env: Readonly<Record<string, string | undefined>> = process.env): void {
+  const config = env["XDG_CONFIG_HOME"] ?? (env["HOME"] === undefined ? undefined : `${env["HOME"]}/.config`)
+  const user = env["NIX_USER_CONF_FILES"]?.split(":") ?? (config === undefined ? [] : [`${config}/nix/nix.conf`])
+  for (const file of [`${env["NIX_CONF_DIR"] ?? "/etc/nix"}/nix.conf`, ...user.reverse()]) applyText(to, readIfThere(file))
+  applyText(to, env["NIX_CONFIG"] ?? "")
+  if (/^(?:1|yes|true)$/.test(env["NIX_ABORT_ON_WARN"] ?? "")) to.abortOnWarn = true
+  // An empty NIX_PATH counts: it means no search path at all.
+  if (env["NIX_PATH"] !== undefined) to.nixPath = splitNixPath(env["NIX_PATH"])
+}
+
+function applyText(to: Settings, text: string): void {
+  for (const line of text.split("\n")) {
+    const [, name, value] = /^\s*([a-z0-9-]+)\s*=\s*(.*?)\s*$/.exec(line.replace(/#.*/, "")) ?? []
+    if (name === undefined || value === undefined) continue
+    try {
+      applySetting(to, name, value)
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error
+    }
+  }
+}
+
+function readIfThere(file: string): string {
+  try {
+    return readFileSync(file, "utf8")
+  } catch {
+    return ""
+  }
+}
+
+/** `--NAME VALUE` for each setting, and `--NAME`, `--no-NAME` for those that are true or false. */
+export function settingOptions<S extends Settings>(): Option<S>[] {
+  const all = [
+    ...Object.entries(SETTINGS).map(([name, { kind }]) => ({ name, kind })),
+    ...Object.entries(IGNORED).flatMap(([kind, names]) => names.map((name) => ({ name, kind }))),
+  ]
+  return all.flatMap(({ name, kind }): Option<S>[] => {
+    if (kind === "flag") {
+      return [
+        { names: [`--${name}`], values: [], set: (to) => void applySetting(to, name, "true") },
+        { names: [`--no-${name}`], values: [], set: (to) => void applySetting(to, name, "false") },
+      ]
+    }
+    const names = kind === "list" ? [name, `extra-${name}`] : [name]
+    return names.map((each) => ({
+      names: [`--${each}`],
+      values: ["VALUE"],
+      set: (to, value) => void applySetting(to, each, value!),
+    }))
+  })
+}
