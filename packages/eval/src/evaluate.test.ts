@@ -31,7 +31,14 @@ describe("values as plain JavaScript", () => {
     ["[ 1 [ 2 ] ]", [1, [2]]],
     ["{ b = 1; a.c = 2; }", object({ a: object({ c: 2 }), b: 1 })],
     ['{ "__proto__" = 1; }', object({ ["__proto__"]: 1 })],
-    ["{ b = 1; a = 2; }", new Map([["a", 2], ["b", 1]]), { sets: "map" }],
+    [
+      "{ b = 1; a = 2; }",
+      new Map([
+        ["a", 2],
+        ["b", 1],
+      ]),
+      { sets: "map" },
+    ],
     ["{ é = 1; }".replace("é", '"é"'), object({ é: 1 })],
     ["let x = [ 1 ]; in [ x x ]", [[1], [1]]],
   ]
@@ -55,7 +62,10 @@ describe("values as plain JavaScript", () => {
     assert.equal(depth, 100_000)
   })
   test("beyond `depth`, values stay lazy", async () => {
-    const { a, b } = (await (await evaluate("{ a = 1; b = { c = 1 / 0; }; }")).toJS({ depth: 1 })) as Record<string, NixValue>
+    const { a, b } = (await (await evaluate("{ a = 1; b = { c = 1 / 0; }; }")).toJS({ depth: 1 })) as Record<
+      string,
+      NixValue
+    >
     assert.equal(a, 1)
     assert.ok(b instanceof NixValue)
     await assert.rejects(b.attr("c"), code("division-by-zero"))
@@ -86,7 +96,10 @@ describe("typed access", () => {
     assert.equal(value.has("bad"), true)
     assert.equal((await value.attr("a", "b", 1)).string(), "x")
     assert.equal(await value.find("a", "nope"), undefined)
-    assert.deepEqual((await (await value.attr("a", "b")).list()).map(({ type }) => type), ["int", "string"])
+    assert.deepEqual(
+      (await (await value.attr("a", "b")).list()).map(({ type }) => type),
+      ["int", "string"],
+    )
     await assert.rejects(value.attr("bad"), code("throw"))
     await assert.rejects(value.attr("aa"), code("attribute-missing"))
     await assert.rejects(value.attr("a", "b", 2), code("invalid-argument"))
@@ -101,7 +114,10 @@ describe("typed access", () => {
     assert.equal(value.attr("b").bool(), true)
     assert.equal(value.attr("n").isNull, true)
     assert.equal(value.attr("l").length, 1)
-    assert.deepEqual(value.entries().map(([name]) => name), ["b", "f", "i", "l", "n", "p", "s"])
+    assert.deepEqual(
+      value.entries().map(([name]) => name),
+      ["b", "f", "i", "l", "n", "p", "s"],
+    )
   })
   test("functions are called with values of either language", async () => {
     const add = await evaluate("a: { b, c ? 10 }: a + b + c")
@@ -112,7 +128,16 @@ describe("typed access", () => {
 })
 
 describe("JavaScript values in programs", () => {
-  const value = { n: null, i: 1, big: 2n ** 62n, f: 0.5, s: "é", l: [1, undefined ?? 2], m: new Map([["k", true]]), gone: undefined }
+  const value = {
+    n: null,
+    i: 1,
+    big: 2n ** 62n,
+    f: 0.5,
+    s: "é",
+    l: [1, 2],
+    m: new Map([["k", true]]),
+    gone: undefined,
+  }
   const cases: [source: string, expected: unknown][] = [
     ["builtins.attrNames v", ["big", "f", "i", "l", "m", "n", "s"]],
     ["v.big + v.i", 2n ** 62n + 1n],
@@ -173,7 +198,8 @@ describe("JavaScript values in programs", () => {
       const [a, b] = await Promise.all([set.attr("a"), set.attr("b")])
       return a.number() + b.number()
     })
-    const source = "f (rec { shared = builtins.foldl' (x: y: x + y) 0 (builtins.genList (x: x) 300000); a = shared; b = shared + 1; c = throw \"unused\"; })"
+    const source =
+      'f (rec { shared = builtins.foldl\' (x: y: x + y) 0 (builtins.genList (x: x) 300000); a = shared; b = shared + 1; c = throw "unused"; })'
     assert.equal((await evaluate(source, { scope: { f: sum } })).number(), 89999700001)
   })
 })
@@ -230,7 +256,10 @@ describe("several evaluations of one world", () => {
     const counted = { ...io, readFile: (path: string) => (reads++, io.readFile(path)) }
     const evaluator = new Evaluator({ io: counted })
     const values = await Promise.all(Array.from({ length: 5 }, () => evaluator.evaluate("import /x.nix")))
-    assert.deepEqual(values.map((value) => value.int()), Array<number>(5).fill(50_000))
+    assert.deepEqual(
+      values.map((value) => value.int()),
+      Array<number>(5).fill(50_000),
+    )
     assert.equal(reads, 1)
   })
   test("a synchronous one is refused while another waits", async () => {
@@ -264,7 +293,10 @@ describe("limits", () => {
     })
   }
   test("what this process uses is known without being told", async () => {
-    await assert.rejects(evaluate(GROWING, { limits: { memory: process.memoryUsage().heapUsed + 30e6 } }), code("limit"))
+    await assert.rejects(
+      evaluate(GROWING, { limits: { memory: process.memoryUsage().heapUsed + 30e6 } }),
+      code("limit"),
+    )
   })
   test("wall time", async () => {
     const started = performance.now()
@@ -280,7 +312,10 @@ describe("limits", () => {
     const value = await evaluator.evaluate("{ x = let f = n: if n == 0 then 7 else f (n - 1); in f 3000000; }")
     let ticks = 0
     const timer = setInterval(() => ticks++, 1)
-    await assert.rejects(evaluator.evaluate("v.x", { scope: { v: value }, signal: AbortSignal.timeout(20) }), code("interrupted"))
+    await assert.rejects(
+      evaluator.evaluate("v.x", { scope: { v: value }, signal: AbortSignal.timeout(20) }),
+      code("interrupted"),
+    )
     assert.equal((await value.attr("x")).int(), 7)
     clearInterval(timer)
     assert.ok(ticks > 2)

@@ -88,10 +88,14 @@ export class Evaluator {
   }
 
   /** A task, so that problems of syntax come out where all others do. */
-  *#load(source: string | Uint8Array, { path = "«string»", basePath, scope }: SourceOptions): Task {
-    const file = new SourceFile(byteStringOf(path), typeof source === "string" ? byteStringOf(source) : byteStringFrom(source))
+  *#load(source: string | Uint8Array, { path = "«string»", basePath, scope }: SourceOptions): Task<Forced> {
+    const file = new SourceFile(
+      byteStringOf(path),
+      typeof source === "string" ? byteStringOf(source) : byteStringFrom(source),
+    )
     const directory = path.startsWith("/") ? parentPath(file.path) : "/"
-    return this.evaluation.load(file, basePath === undefined ? directory : byteStringOf(basePath), scope && scopeOf(scope))
+    const base = basePath === undefined ? directory : byteStringOf(basePath)
+    return (yield this.evaluation.load(file, base, scope && scopeOf(scope))) as Forced
   }
 
   #runner(signal: AbortSignal | undefined): Runner {

@@ -4,6 +4,7 @@ import { attrsFrom, type AttrSet, type Position } from "./attrs.ts"
 import { compile, UndefinedVariable } from "./compiler/compile.ts"
 import type { Unit } from "./compiler/unit.ts"
 import { noIo, type EvalIO } from "./io.ts"
+import type { CompilerObserver, RuntimeObserver } from "./observe/observer.ts"
 import { PositionTable } from "./positions.ts"
 import { fail, Failure } from "./problem.ts"
 import { NixString, Thunk, type Forced, type Value } from "./value.ts"
@@ -42,6 +43,8 @@ export interface EvaluationOptions {
   readonly abortOnWarn?: boolean
   /** What `builtins.currentSystem` says. */
   readonly system?: string
+  readonly compilerObserver?: CompilerObserver
+  readonly runtimeObserver?: RuntimeObserver
 }
 
 /** About half a gigabyte of frames, and with what they hold a gigabyte or two. */
@@ -101,7 +104,10 @@ export class Evaluation {
     }
   }
   #start(unit: Unit, base: Position, scope?: ReadonlyMap<string, Value>): Thunk {
-    const loaded = new LoadedUnit(unit, base, this.globals, scope === undefined ? [] : [...scope.values()])
+    const { compilerObserver, runtimeObserver } = this.options
+    compilerObserver?.compiled(unit)
+    const values = scope === undefined ? [] : [...scope.values()]
+    const loaded = new LoadedUnit(unit, base, this.globals, values, runtimeObserver)
     return new Thunk(loaded.code(0), null)
   }
 
@@ -215,7 +221,7 @@ export class Evaluation {
               ? new Failure({ code: "io", message: error.message })
               : asFailure(error)
         }
-      } else await new Promise((resolve) => setTimeout(resolve))
+      } else await new Promise<void>((resolve) => setTimeout(resolve))
       clock.since = Date.now()
       if (signal?.aborted === true) input = new Failure({ code: "interrupted" })
       outcome = run.resume(input)

@@ -33,3 +33,8 @@ export {
   type StringContext,
   type Value,
 } from "./value.ts"
+export { httpIo, type Fetch, type HttpIoOptions } from "./http-io.ts"
+export { disassemble, disassembleCode, type DisassembleOptions } from "./compiler/disassemble.ts"
+export type { Unit } from "./compiler/unit.ts"
+export type { CompilerObserver, RuntimeObserver, Site } from "./observe/observer.ts"
+export { traceRuntime } from "./observe/trace.ts"

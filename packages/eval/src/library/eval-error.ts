@@ -1,6 +1,6 @@
 import { textOf } from "@tvix-ts/bytes"
 import type { Position } from "../attrs.ts"
-import { describe, Failure, type EvalProblem, type ProblemCode, type Trace } from "../problem.ts"
+import { describe, type EvalProblem, type Failure, type ProblemCode, type Trace } from "../problem.ts"
 import type { PositionTable } from "../positions.ts"
 
 /** Where something is. Lines and columns count from 1, offsets from 0; columns and offsets count bytes. */

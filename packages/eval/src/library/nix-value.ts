@@ -7,7 +7,18 @@ import { AttrSet } from "../attrs.ts"
 import { call } from "../builtins/call.ts"
 import { fail, Failure } from "../problem.ts"
 import { isFunction, typeOf } from "../type-name.ts"
-import { bytesOfString, isInt, isList, isString, NixFloat, NixPath, NixString, Thunk, type Forced, type Value } from "../value.ts"
+import {
+  bytesOfString,
+  isInt,
+  isList,
+  isString,
+  NixFloat,
+  NixPath,
+  NixString,
+  Thunk,
+  type Forced,
+  type Value,
+} from "../value.ts"
 import type { Task } from "../vm/machine.ts"
 import { EvalError } from "./eval-error.ts"
 import type { Runner } from "./runner.ts"

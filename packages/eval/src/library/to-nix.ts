@@ -4,7 +4,7 @@ import { attrsFrom, type AttrSet } from "../attrs.ts"
 import { Builtin } from "../builtins/builtin.ts"
 import { any } from "../builtins/define.ts"
 import type { Evaluation } from "../evaluation.ts"
-import { fail, Failure } from "../problem.ts"
+import { Failure } from "../problem.ts"
 import { canonPath } from "../text/canon-path.ts"
 import { makeInt, NixFloat, NixPath, type Forced, type Value } from "../value.ts"
 import { isPromise, type Task } from "../vm/machine.ts"
@@ -110,7 +110,9 @@ function begin(source: object): Open {
   if (!(source instanceof Map) && prototype !== Object.prototype && prototype !== null) {
     throw new TypeError(`cannot make a Nix value of a ${source.constructor.name}`)
   }
-  const entries = (source instanceof Map ? [...source] : Object.entries(source)).filter(([, item]) => item !== undefined)
+  const entries = (source instanceof Map ? [...source] : Object.entries(source)).filter(
+    ([, item]) => item !== undefined,
+  )
   const finish = (results: Value[]): AttrSet =>
     attrsFrom(entries.map(([name], i) => [byteStringOf(String(name)), results[i]!]))
   return { source, items: entries.map(([, item]) => item), results: [], finish }
@@ -131,11 +133,13 @@ function hostFunction(
     *run(...values: readonly unknown[]): Task {
       const lane = new Lane(this)
       const given: unknown[] = []
-      for (const value of values as readonly Forced[]) given.push(args === "values" ? lane.wrap(value) : yield plain(value, lane))
+      for (const value of values as readonly Forced[])
+        given.push(args === "values" ? lane.wrap(value) : yield plain(value, lane))
       try {
         const answer = settle(() => fn(...(given as never[])))
         const { error, value } = (isPromise(answer) ? yield answer : answer) as Settled
-        if (error !== undefined) throw error instanceof EvalError ? error.failure : new Failure({ code: "host-error", cause: error })
+        if (error !== undefined)
+          throw error instanceof EvalError ? error.failure : new Failure({ code: "host-error", cause: error })
         return value!
       } finally {
         lane.close()

@@ -8,7 +8,8 @@
  */
 import type { Position } from "../attrs.ts"
 import type { Op } from "../compiler/opcodes.ts"
-import { OPS } from "../compiler/opcodes.ts"
+import { instructions, OPS, type Operand } from "../compiler/opcodes.ts"
+import type { RuntimeObserver, Site } from "../observe/observer.ts"
 import type { Forced, Value } from "../value.ts"
 import { Lambda, Thunk } from "../value.ts"
 import { Code, type Exec, type LambdaCode, type Lazy } from "./code.ts"
@@ -76,11 +77,28 @@ export class Binder {
   }
 
   expr(): Exec {
+    const start = this.#next
     const op = OPS[this.word()]! as keyof typeof binders
-    if (++this.#nesting > this.height) this.height = this.#nesting
+    const { observer } = this.loaded
+    // Being observed takes a native frame more.
+    const frames = observer === undefined ? 1 : 2
+    this.#nesting += frames
+    if (this.#nesting > this.height) this.height = this.#nesting
     const exec = binders[op](this)
-    this.#nesting--
-    return exec
+    this.#nesting -= frames
+    return observer === undefined ? exec : observed(exec, observer, this.#site(op, start))
+  }
+
+  #site(op: Op, word: number): Site {
+    const { unit } = this.loaded
+    let at = word + 1
+    // The first place that an instruction names, where it stands in the words before its operand expressions, is its own.
+    for (const operand of instructions[op].operands as readonly Operand[]) {
+      if (operand === "at") return { op, unit, code: this.#codeIndex, word, at: unit.words[at]! }
+      if (typeof operand !== "string" || operand === "expr" || operand === "lazy" || operand === "step") break
+      at += operand === "slot" ? 2 : 1
+    }
+    return { op, unit, code: this.#codeIndex, word, at: -1 }
   }
 
   lazy(): Lazy {
@@ -117,7 +135,9 @@ export class Binder {
     const lazy = this.lazy()
     // A code with a frame of its own does more than the few instructions that cannot fail.
     const info = codes[index]!
-    const eager = info.slots > 0 ? undefined : new Binder(this.loaded, index, info.entry).eager()
+    // An observer sees every instruction, so none is done on the side for it.
+    const onTheSide = info.slots === 0 && this.loaded.observer === undefined
+    const eager = !onTheSide ? undefined : new Binder(this.loaded, index, info.entry).eager()
     return {
       lazy,
       eager: eager === undefined ? lazy : (frame) => eager(frame) ?? lazy(frame),
@@ -195,6 +215,16 @@ export class Binder {
     let hops = 0
     for (let i = this.#codeIndex; i !== owner; i = codes[i]!.parent) if (codes[i]!.slots > 0) hops++
     return hops
+  }
+}
+
+function observed(exec: Exec, observer: RuntimeObserver, site: Site): Exec {
+  return (frame) => {
+    observer.enter(site)
+    const result = exec(frame)
+    if (result === UNWIND) observer.pause(site)
+    else observer.leave(site, result)
+    return result
   }
 }
 

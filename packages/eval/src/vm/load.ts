@@ -1,5 +1,6 @@
 import { Shape, type AttrSet } from "../attrs.ts"
 import type { Unit } from "../compiler/unit.ts"
+import type { RuntimeObserver } from "../observe/observer.ts"
 import type { Forced, Value } from "../value.ts"
 import { bindCode, bindLambda } from "./bind.ts"
 import { Code, LambdaCode } from "./code.ts"
@@ -12,15 +13,17 @@ export class LoadedUnit {
   readonly globals: AttrSet
   /** Values of the names the unit was compiled with (`CompileOptions.scope`). */
   readonly scope: readonly Value[]
+  readonly observer: RuntimeObserver | undefined
   readonly #codes: (Code | undefined)[] = []
   readonly #lambdas: (LambdaCode | undefined)[] = []
   readonly #shapes: (Shape | undefined)[] = []
 
-  constructor(unit: Unit, base: number, globals: AttrSet, scope: readonly Value[] = []) {
+  constructor(unit: Unit, base: number, globals: AttrSet, scope: readonly Value[] = [], observer?: RuntimeObserver) {
     this.unit = unit
     this.base = base
     this.globals = globals
     this.scope = scope
+    this.observer = observer
   }
 
   /** The position of a byte offset; 0 for -1, which means unknown. */
