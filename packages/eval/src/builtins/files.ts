@@ -1,0 +1,169 @@
+/** Builtins that look at files, through {@link EvalIO}. */
+import { AttrSet, attrsFrom } from "../attrs.ts"
+import { coerceToPath, coerceToString, ContextBuilder } from "../coerce.ts"
+import { fail, Failure, type EvalProblem } from "../problem.ts"
+import { canonPath } from "../text/canon-path.ts"
+import { NixPath, NixString, Thunk, type Forced, type Value } from "../value.ts"
+import type { Evaluation } from "../evaluation.ts"
+import type { FileType } from "../io.ts"
+import type { Task } from "../vm/machine.ts"
+import { asFailure } from "../vm/machine.ts"
+import { any, builtin, lazy, list, plainString, refersToStore } from "./define.ts"
+
+export const fileBuiltins = [
+  builtin({
+    name: "import",
+    global: "name",
+    params: [lazy("path")],
+    doc: "The value of the Nix file at `path`, or of `default.nix` in it if it is a directory. Each file is evaluated once.",
+    *run(path) {
+      return yield* this.importFile(yield* pathOf(path))
+    },
+  }),
+  builtin({
+    name: "scopedImport",
+    global: "name",
+    params: [lazy("scope"), lazy("path")],
+    doc: "As `import`, with the attributes of `scope` as further variables of the file, which is evaluated anew each time.",
+    *run(scope, path) {
+      const file = yield* pathOf(path)
+      const set = (scope instanceof Thunk ? yield scope : scope) as Forced
+      if (!(set instanceof AttrSet)) {
+        throw refused("a set", set, "while evaluating the first argument passed to builtins.scopedImport")
+      }
+      return yield* this.importScoped(file, new Map([...set.entries()].map(([name, value]) => [name, value])))
+    },
+  }),
+  builtin({
+    name: "findFile",
+    params: [list("search-path"), lazy("lookup-path")],
+    doc: "The first file that `lookup-path` names in a search path, a list of sets with `path` and perhaps a `prefix` that `lookup-path` must start with. `<x>` is `findFile builtins.nixPath \"x\"`.",
+    *run(entries, name) {
+      const searchPath: SearchPathEntry[] = []
+      for (const entry of entries) searchPath.push(yield* searchPathEntry(entry))
+      const wanted = yield* plainText(name, "while evaluating the second argument passed to builtins.findFile")
+      return (yield* findFile(this, searchPath, wanted)) ?? fail(notFound(this, wanted))
+    },
+  }),
+  builtin({
+    name: "pathExists",
+    params: [any("path")],
+    doc: "Whether there is something at `path`; for a string that ends in a slash, whether there is a directory.",
+    *run(value) {
+      const text = value instanceof NixString ? value.bytes : value
+      const mustBeDirectory = typeof text === "string" && (text.endsWith("/") || text.endsWith("/."))
+      const path = yield* pathOf(value)
+      if (!mustBeDirectory) return (yield* fileType(this, path)) !== undefined
+      const real = (yield* this.ask(() => this.io.realPath(path))) as string
+      return (yield* fileType(this, real)) === "directory"
+    },
+  }),
+  builtin({
+    name: "readFile",
+    params: [lazy("path")],
+    doc: "The contents of the file at `path`, which must not have NUL bytes in it.",
+    *run(value) {
+      const path = yield* pathOf(value)
+      const contents = (yield* this.ask(() => this.io.readFile(path))) as string
+      if (contents.includes("\0")) {
+        fail({ code: "invalid-argument", message: `the contents of the file '${path}' cannot be represented as a Nix string` })
+      }
+      return contents
+    },
+  }),
+  builtin({
+    name: "readDir",
+    params: [lazy("path")],
+    doc: 'What is in the directory at `path`: each name with its type, "regular", "directory", "symlink" or "unknown".',
+    *run(value) {
+      const path = yield* pathOf(value)
+      return attrsFrom((yield* this.ask(() => this.io.readDir(path))) as [string, FileType][])
+    },
+  }),
+  builtin({
+    name: "readFileType",
+    params: [lazy("p")],
+    doc: 'The type of what is at `path`, a symbolic link not followed: "regular", "directory", "symlink" or "unknown".',
+    *run(value) {
+      const path = yield* pathOf(value)
+      return (yield* fileType(this, path)) ?? fail({ code: "file-not-found", path })
+    },
+  }),
+  builtin({
+    name: "getEnv",
+    params: [plainString("s")],
+    doc: "The environment variable `s`; the empty string if it is not set, or if programs may not know.",
+    run(name) {
+      return this.options.pure === true ? "" : this.io.getEnv(name)
+    },
+  }),
+]
+
+function* pathOf(value: Value): Task<string> {
+  return (yield* coerceToPath(value, "while realising the context of a path", new ContextBuilder())) as string
+}
+function* fileType(evaluation: Evaluation, path: string): Task<FileType | undefined> {
+  return (yield* evaluation.ask(() => evaluation.io.fileType(path))) as FileType | undefined
+}
+function refused(expected: string, found: Forced, doing: string): Failure {
+  return new Failure({ code: "type-error", expected, found }).traced(0, doing)
+}
+function* plainText(value: Value, doing: string): Task<string> {
+  try {
+    const text = (yield value) as Forced
+    if (typeof text === "string") return text
+    throw new Failure(
+      text instanceof NixString ? refersToStore(text) : { code: "type-error", expected: "a string", found: text },
+    )
+  } catch (problem) {
+    throw asFailure(problem).traced(0, doing)
+  }
+}
+
+// ---------------------------------------------------------------------------------------------- search path
+
+interface SearchPathEntry {
+  readonly prefix: string
+  readonly path: string
+}
+
+function* searchPathEntry(value: Value): Task<SearchPathEntry> {
+  const entry = (value instanceof Thunk ? yield value : value) as Forced
+  if (!(entry instanceof AttrSet)) {
+    throw refused("a set", entry, "while evaluating an element of the list passed to builtins.findFile")
+  }
+  const attribute = (name: string): string =>
+    `while evaluating the \`${name}\` attribute of an element of the list passed to builtins.findFile`
+  const prefix = entry.get("prefix")
+  const prefixText = prefix === undefined ? "" : yield* plainText(prefix, attribute("prefix"))
+  const path = entry.get("path")
+  if (path === undefined) {
+    throw new Failure({ code: "attribute-missing", name: "path", known: [] }).traced(0, "in an element of the __nixPath")
+  }
+  const coercion = { context: attribute("path"), more: false, copyToStore: false }
+  return { prefix: prefixText, path: (yield coerceToString(path, coercion, new ContextBuilder())) as string }
+}
+
+/** What is left of `name` after `prefix`; undefined if it does not start with that. */
+function afterPrefix(name: string, prefix: string): string | undefined {
+  if (!name.startsWith(prefix)) return undefined
+  if (prefix === "" || prefix.length === name.length) return name.slice(prefix.length)
+  return name[prefix.length] === "/" ? name.slice(prefix.length + 1) : undefined
+}
+
+function* findFile(evaluation: Evaluation, entries: readonly SearchPathEntry[], name: string): Task<NixPath | undefined> {
+  for (const { prefix, path } of entries) {
+    const rest = afterPrefix(name, prefix)
+    if (rest === undefined) continue
+    const joined = rest === "" ? path : `${path}/${rest}`
+    // A relative entry means what it means to whoever gave it: I/O knows where that is.
+    const file = path.startsWith("/") ? canonPath(joined) : joined
+    const real = (yield* evaluation.ask(() => evaluation.io.realPath(file))) as string
+    if ((yield* fileType(evaluation, real)) !== undefined) return new NixPath(real)
+  }
+  // Files that come with Nix. They have no place on any disk; C++ Nix, too, shows them like this.
+  return name.startsWith("nix/") ? new NixPath(`<${name}>`) : undefined
+}
+function notFound({ options }: Evaluation, name: string): EvalProblem {
+  return { code: "search-path-missing", name, pure: options.pure === true }
+}

@@ -1,0 +1,86 @@
+import { lessThan } from "../ordering.ts"
+import { apply2, asFailure, failAs, pause, UNWIND, type Continuation } from "../vm/machine.ts"
+import { Thunk, type Forced, type Value } from "../value.ts"
+import type { Result } from "../vm/code.ts"
+import { Builtin } from "./builtin.ts"
+import { builtin, callable, list } from "./define.ts"
+import { each, forcing, wrongType } from "./loop.ts"
+import { MergeSort } from "./merge-sort.ts"
+
+export const sortBuiltins = [
+  builtin({
+    name: "sort",
+    params: [callable("comparator"), list("list")],
+    order: [1, 0],
+    unlessEmpty: 1,
+    doc: "A list sorted so that `comparator x y`, which should tell whether x is less than y, is false wherever y comes before x. Equal elements keep their order.",
+    native: (comparator, xs) =>
+      each({ list: xs, begin: forcing, take: () => undefined, done: () => sort(comparator, xs) }),
+  }),
+]
+
+/** A sort under way. */
+interface Sorting {
+  readonly comparator: Forced
+  readonly merge: MergeSort<Forced>
+}
+
+/** The elements of `xs` are forced. */
+function sort(comparator: Forced, xs: readonly Value[]): Result {
+  const items = xs.map((x) => (x instanceof Thunk ? (x.state as Forced) : x))
+  const direction = directionOf(comparator)
+  if (direction !== undefined && (items.every(isNumber) || items.every(isPlainString))) {
+    if (isNumber(items[0])) sortNumbers(items as number[])
+    else items.sort()
+    return direction === "descending" ? items.reverse() : items
+  }
+  const merge = new MergeSort(items)
+  return merge.steps.next(false).done === true ? items : proceed({ comparator, merge })
+}
+
+function proceed(sorting: Sorting): Result {
+  const { comparator, merge } = sorting
+  for (;;) {
+    const less = compare(comparator, merge.left, merge.right)
+    if (less === UNWIND) return pause(COMPARING, sorting)
+    if (typeof less !== "boolean") return notABoolean(less)
+    if (merge.steps.next(less).done === true) return merge.items
+  }
+}
+const COMPARING: Continuation = {
+  name: "sort",
+  resume: ({ a: sorting }, less) => {
+    if (typeof less !== "boolean") return notABoolean(less)
+    return sorting.merge.steps.next(less).done === true ? sorting.merge.items : proceed(sorting)
+  },
+  trace: ({ a: sorting }, failure) => (isLessThan(sorting.comparator) ? failure.traced(0, ORDERING) : failure),
+}
+function notABoolean(found: Forced): typeof UNWIND {
+  return wrongType("a Boolean", found, "while evaluating the return value of the sorting function passed to builtins.sort")
+}
+
+const ORDERING = "while evaluating the ordering function passed to builtins.sort"
+function compare(comparator: Forced, a: Forced, b: Forced): Result {
+  if (!isLessThan(comparator)) return apply2(comparator, a, b, 0)
+  try {
+    return lessThan(a, b)
+  } catch (problem) {
+    return failAs(asFailure(problem))
+  }
+}
+function isLessThan(comparator: Forced): boolean {
+  return comparator instanceof Builtin && comparator.name === "lessThan"
+}
+
+/** Known only of comparators that do nothing but compare their arguments. */
+function directionOf(comparator: Forced): "ascending" | "descending" | undefined {
+  return isLessThan(comparator) ? "ascending" : undefined
+}
+
+const isNumber = (value: unknown): value is number => typeof value === "number"
+const isPlainString = (value: unknown): value is string => typeof value === "string"
+/** Numbers that cannot be told apart have no order among themselves to keep. */
+function sortNumbers(items: number[]): void {
+  const sorted = Float64Array.from(items).sort()
+  for (let i = 0; i < items.length; i++) items[i] = sorted[i]!
+}
