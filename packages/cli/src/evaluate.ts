@@ -31,6 +31,7 @@ export async function evaluatePrograms(settings: Settings, task: Task): Promise<
           break
         case "evaluate": {
           const root = session.load(program)
+          if (settings.compileOnly) break
           for (const path of settings.attributes.length === 0 ? [""] : settings.attributes) {
             writeOut(await session.print(root, byteStringOf(path)))
           }

@@ -4,20 +4,25 @@ import {
   autoCall,
   coerceToString,
   ContextBuilder,
+  disassemble,
+  deeply,
   Evaluation,
   Failure,
-  forceDeep,
   makeGlobals,
   nixWarning,
   NixPath,
   plain,
+  printJson,
   printValue,
+  printXml,
   select,
+  traceRuntime,
+  type EvaluationOptions,
   type Palette,
   type Value,
 } from "@tvix-ts/eval"
 import { nodeIo } from "@tvix-ts/eval/node"
-import { printString, SourceFile } from "@tvix-ts/syntax"
+import { printString, printTree, SourceFile } from "@tvix-ts/syntax"
 import { existsSync, readFileSync } from "node:fs"
 import process from "node:process"
 import { writeError } from "./output.ts"
@@ -54,6 +59,7 @@ export class Session {
         pipeOperators: settings.features.has("pipe-operators"),
         traceVerbose: settings.traceVerbose,
         abortOnWarn: settings.abortOnWarn,
+        ...(settings.show.size > 0 ? observers(settings.show) : {}),
         onMessage: (kind, message) =>
           writeError(kind === "trace" ? `trace: ${message}\n` : `${nixWarning(message, palette)}\n`),
       },
@@ -119,7 +125,7 @@ function* printing(
   root: Value,
   path: string,
   args: ReadonlyMap<string, Value>,
-  { strict, output }: Settings,
+  { strict, output, location }: Settings,
 ): Generator<any, string, any> {
   let value = yield select(root, path, args)
   if (args.size > 0) value = yield autoCall(value, args)
@@ -129,11 +135,27 @@ function* printing(
       return yield coerceToString(value, { context, more: false, copyToStore: true }, new ContextBuilder())
     }
     case "json":
+      return `${yield printJson(value, { strict, copyToStore: true }, new ContextBuilder())}\n`
     case "xml":
-      throw new Failure({ code: "invalid-argument", message: `--${output} is not there yet` })
+      return yield printXml(value, { strict, location }, new ContextBuilder())
     case "nix":
-      if (strict) value = yield forceDeep(value)
+      if (strict) value = yield deeply(value)
       return `${printValue(value)}\n`
+  }
+}
+
+/** What writes to standard error how programs are run. */
+function observers(show: Settings["show"]): Pick<EvaluationOptions, "compilerObserver" | "runtimeObserver"> {
+  return {
+    compilerObserver: {
+      parsed(source, expr) {
+        if (show.has("ast")) writeError(`=== syntax tree of ${source.path}\n${printTree(expr, source)}\n`)
+      },
+      compiled(unit) {
+        if (show.has("bytecode")) writeError(`=== code of ${unit.source.path}\n${disassemble(unit, { places: true })}\n`)
+      },
+    },
+    ...(show.has("execution") ? { runtimeObserver: traceRuntime((line) => writeError(`${line}\n`)) } : {}),
   }
 }
 

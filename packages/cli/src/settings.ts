@@ -30,6 +30,10 @@ export interface Settings {
   stepsMax: number | undefined
   /** Bytes */
   memoryMax: number | undefined
+  /** What to show, on standard error, of how programs are run. */
+  show: Set<"ast" | "bytecode" | "execution">
+  /** Whether to stop after compiling. */
+  compileOnly: boolean
 }
 
 export function defaultSettings(): Settings {
@@ -54,6 +58,8 @@ export function defaultSettings(): Settings {
     timeoutMs: undefined,
     stepsMax: undefined,
     memoryMax: undefined,
+    show: new Set(),
+    compileOnly: false,
   }
 }
 

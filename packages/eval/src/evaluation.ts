@@ -87,6 +87,7 @@ export class Evaluation {
     if (problem !== undefined) {
       throw new Failure({ code: "syntax", message: describeSyntax(problem, source) }, base + problem.at)
     }
+    this.options.compilerObserver?.parsed?.(source, expr)
     return this.#start(this.#compile(source, expr, base, basePath, scope), base, scope)
   }
 
@@ -105,7 +106,7 @@ export class Evaluation {
   }
   #start(unit: Unit, base: Position, scope?: ReadonlyMap<string, Value>): Thunk {
     const { compilerObserver, runtimeObserver } = this.options
-    compilerObserver?.compiled(unit)
+    compilerObserver?.compiled?.(unit)
     const values = scope === undefined ? [] : [...scope.values()]
     const loaded = new LoadedUnit(unit, base, this.globals, values, runtimeObserver)
     return new Thunk(loaded.code(0), null)

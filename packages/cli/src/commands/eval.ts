@@ -83,6 +83,30 @@ const OPTIONS: readonly Option<EvalSettings>[] = [
     summary: "what builtins.currentSystem says",
     set: (to, system) => void (to.system = system!),
   },
+  {
+    names: ["--display-ast"],
+    values: [],
+    summary: "show the syntax tree of every file, on standard error",
+    set: (to) => void to.show.add("ast"),
+  },
+  {
+    names: ["--dump-bytecode"],
+    values: [],
+    summary: "show the code of every file, on standard error",
+    set: (to) => void to.show.add("bytecode"),
+  },
+  {
+    names: ["--trace-runtime"],
+    values: [],
+    summary: "show every instruction as it is executed, on standard error",
+    set: (to) => void to.show.add("execution"),
+  },
+  {
+    names: ["--compile-only"],
+    values: [],
+    summary: "check syntax and variables, compile, and stop there",
+    set: (to) => void (to.compileOnly = true),
+  },
 ]
 
 function milliseconds(text: string): number {

@@ -33,7 +33,7 @@ export class EvalError extends Error {
   constructor(failure: Failure, positions: PositionTable) {
     const { problem } = failure
     super(
-      textOf(describe(problem)),
+      textOf(describe(problem, positions)),
       problem.code === "internal" || problem.code === "host-error" ? { cause: problem.cause } : undefined,
     )
     this.problem = problem

@@ -2,13 +2,17 @@
  * Seeing what the evaluator does. Whoever implements these gets called at the places they name; where nobody does, the
  * places do not exist: the machine binds its instructions without them.
  */
+import type { Expr, SourceFile } from "@tvix-ts/syntax"
 import type { Op } from "../compiler/opcodes.ts"
 import type { Unit } from "../compiler/unit.ts"
 import type { Forced } from "../value.ts"
 
+/** Called for every file and every other piece of source, when it is first needed. */
 export interface CompilerObserver {
-  /** A file, or another piece of source, has been compiled. `disassemble` makes it readable. */
-  compiled(unit: Unit): void
+  /** `printTree` of @tvix-ts/syntax makes it readable. */
+  parsed?(source: SourceFile, expr: Expr): void
+  /** {@link disassemble} makes it readable. */
+  compiled?(unit: Unit): void
 }
 
 /** One instruction of one unit. The same object every time it is executed, so that it can be the key of a `Map`. */
