@@ -17,7 +17,7 @@ import {
   type Forced,
   type Value,
 } from "./value.ts"
-import { asFailure, CALL, vm, type Task } from "./vm/machine.ts"
+import { asFailure, vm, type Task } from "./vm/machine.ts"
 
 export interface Coercion {
   /** What C++ Nix says it is doing. */
@@ -66,7 +66,7 @@ export function* coerceToString(value: Value, coercion: Coercion, into: ContextB
     if (!(v instanceof AttrSet)) break
     const custom = v.get("__toString")
     if (custom !== undefined) {
-      v = (yield new CallThunk(CALL, custom, v)) as Forced
+      v = (yield new CallThunk(custom, v)) as Forced
       doing = "while evaluating the result of the `__toString` attribute"
       continue
     }
@@ -113,9 +113,9 @@ function* coerceList(list: readonly Value[], coercion: Coercion, into: ContextBu
       }
       pieces.push(typeof value === "string" ? value : ((yield coerceToString(value, element, into)) as string))
     } catch (problem) {
-      let failure = asFailure(problem).traced(0, coercion.context)
+      let failure = asFailure(problem)
       for (let depth = 1; depth < stack.length; depth++) failure = failure.traced(0, element.context)
-      throw failure
+      throw failure.traced(0, coercion.context)
     }
     if (i + 1 < top.items.length) pieces.push(" ")
   }
@@ -130,7 +130,7 @@ export function* coerceToPath(value: Value, context: string, into: ContextBuilde
   } catch (problem) {
     throw asFailure(problem).traced(0, context)
   }
-  while (v instanceof AttrSet && v.has("__toString")) v = (yield new CallThunk(CALL, v.get("__toString")!, v)) as Forced
+  while (v instanceof AttrSet && v.has("__toString")) v = (yield new CallThunk(v.get("__toString")!, v)) as Forced
   if (v instanceof NixPath) return v.path
   const text = isString(v)
     ? bytesOfString(v)

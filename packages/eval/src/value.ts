@@ -17,7 +17,8 @@
 import type { AttrSet } from "./attrs.ts"
 import type { Builtin } from "./builtins/builtin.ts"
 import type { Frame } from "./vm/frame.ts"
-import type { Code, LambdaCode } from "./vm/code.ts"
+import { Code, type LambdaCode } from "./vm/code.ts"
+import { unfilled, UNFILLED_MIN } from "./lazy-list.ts"
 
 export type Forced =
   | null
@@ -84,11 +85,16 @@ export class Thunk {
 export class CallThunk extends Thunk {
   /** Undefined once forced, so that it can be collected. */
   argument: Value | undefined
-  constructor(code: Code, fn: Value, argument: Value) {
-    super(code, fn)
+  constructor(fn: Value, argument: Value) {
+    super(CALL, fn)
     this.argument = argument
   }
 }
+
+/** The code of every {@link CallThunk}, which the machine knows and does not run. */
+export const CALL = new Code(() => {
+  throw new Error("CALL was run")
+}, 2)
 
 /** A function of the program, closed over the frame it was made in. */
 export class Lambda {
@@ -134,8 +140,14 @@ export function bytesOfString(value: string | NixString): string {
 export function isInt(value: Forced): value is number | bigint {
   return typeof value === "number" || typeof value === "bigint"
 }
-// `Array.isArray` narrows a readonly array to `any[]`; this does not.
-export const isList = Array.isArray as unknown as (value: unknown) => value is readonly Value[]
+/** Whether `value` is a list; if so, its slots may be read from now on (see lazy-list.ts). */
+export function isList(value: unknown): value is readonly Value[] {
+  if (!isUnreadList(value)) return false
+  if (value.length >= UNFILLED_MIN) unfilled(value)?.fill(value, (fn, argument) => new CallThunk(fn, argument))
+  return true
+}
+/** Whether `value` is a list, for those who read its length only, or know {@link Unfilled} ones. */
+export const isUnreadList = Array.isArray as unknown as (value: unknown) => value is readonly Value[]
 
 const INT64_MAX = 2n ** 63n - 1n
 const INT64_MIN = -(2n ** 63n)

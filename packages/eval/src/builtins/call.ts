@@ -7,7 +7,6 @@ import type { Frame } from "../vm/frame.ts"
 import {
   applyMany,
   applyOther,
-  CALL,
   failWith,
   force,
   mustPause,
@@ -154,5 +153,5 @@ function run(builtin: Builtin, args: readonly Value[]): Result {
 
 /** What yields the result of `fn a`, for builtins that call back: `yield call(f, x)`. */
 export function call(fn: Value, arg: Value): CallThunk {
-  return new CallThunk(CALL, fn, arg)
+  return new CallThunk(fn, arg)
 }

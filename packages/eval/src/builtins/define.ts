@@ -9,6 +9,7 @@ import {
   isInt,
   isList,
   isString,
+  isUnreadList,
   NixFloat,
   NixString,
   type Forced,
@@ -33,6 +34,8 @@ const strict =
   })
 
 export const list = strict("a list", isList as (v: Forced) => v is readonly Value[], false)
+/** A list whose elements may not have been made yet; see lazy-list.ts. */
+export const unreadList = strict("a list", isUnreadList as (v: Forced) => v is readonly Value[], false)
 export const attrs = strict("a set", (v): v is AttrSet => v instanceof AttrSet, false)
 export const int = strict("an integer", isInt, true)
 export const bool = strict("a Boolean", (v): v is boolean => typeof v === "boolean", true)

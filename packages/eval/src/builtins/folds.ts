@@ -1,18 +1,20 @@
 /** Builtins that call a function with the elements of a list, one by one. */
 import { AttrSet, attrsFrom, Shape } from "../attrs.ts"
+import { unfilled, type Unfilled } from "../lazy-list.ts"
 import {
   isList,
   isString,
   Lambda,
   NixString,
   PartialLambda,
+  Thunk,
   type Forced,
   type Value,
 } from "../value.ts"
 import type { Result } from "../vm/code.ts"
-import { apply1, apply2, failAs, force, pause, UNWIND, type Continuation } from "../vm/machine.ts"
+import { apply1, apply2, failAs, force, pause, traceCall, UNWIND, type Continuation } from "../vm/machine.ts"
 import { Failure } from "../problem.ts"
-import { builtin, callable, lazy, list, refersToStore } from "./define.ts"
+import { builtin, callable, lazy, list, refersToStore, unreadList } from "./define.ts"
 import { calling, each, failDoing, wrongType } from "./loop.ts"
 
 export const foldBuiltins = [
@@ -21,7 +23,7 @@ export const foldBuiltins = [
     params: [
       callable("op", "while evaluating the first argument passed to builtins.foldlStrict"),
       lazy("nul"),
-      list("list", "while evaluating the third argument passed to builtins.foldlStrict"),
+      unreadList("list", "while evaluating the third argument passed to builtins.foldlStrict"),
     ],
     doc: "Folds a list from the left: `op (op nul x0) x1` and so on, forcing each result.",
     native: (op, nul, xs) => (xs.length === 0 ? force(nul, 0) : fold(op, nul, xs, 0)),
@@ -123,6 +125,13 @@ export const foldBuiltins = [
 
 /** Calls `op` with each element from index `from` on; its results are forced, `accumulator` itself never is. */
 function fold(op: Value, accumulator: Value, list: readonly Value[], from: number): Result {
+  const elements = unfilled(list)
+  if (elements !== undefined) {
+    // An `op` that forces its second argument before it does anything else might as well be handed the value.
+    const wantsValues = op instanceof Lambda && op.code.arity === 2 && (op.code.immediate & 2) !== 0
+    if (wantsValues && !(accumulator instanceof Thunk)) return foldMaking(elements, op, accumulator, list, from)
+    isList(list)
+  }
   let result: Result = accumulator as Forced
   for (let i = from; i < list.length; i++) {
     result = apply2(op, result, list[i]!, 0)
@@ -133,6 +142,36 @@ function fold(op: Value, accumulator: Value, list: readonly Value[], from: numbe
 const FOLD: Continuation = {
   name: "fold",
   resume: ({ a: op, b: list, c: from }, accumulator) => fold(op, accumulator, list, from),
+}
+
+/** As {@link fold}, making the elements on the way. */
+function foldMaking(elements: Unfilled, op: Lambda, accumulator: Forced, list: readonly Value[], from: number): Result {
+  let result: Result = accumulator
+  for (let i = from; i < list.length; i++) {
+    let element = elements.element(list, i)
+    if (element === undefined) {
+      const made = apply1(elements.fn, elements.argument(i), 0)
+      if (made === UNWIND) return pause(MADE, op, list, i, { elements, accumulator: result })
+      elements.set(list, i, made)
+      element = made
+    }
+    result = apply2(op, result, element, 0)
+    if (result === UNWIND) return pause(FOLD, op, list, i + 1)
+  }
+  // Every element is known: an ordinary list from now on.
+  isList(list)
+  return result
+}
+/** c: index of the element being made */
+const MADE: Continuation = {
+  name: "made",
+  resume: ({ a: op, b: list, c: i, d: { elements, accumulator } }, made) => {
+    elements.set(list, i, made)
+    const result = apply2(op, accumulator, made, 0)
+    return result === UNWIND ? pause(FOLD, op, list, i + 1) : fold(op, result, list, i + 1)
+  },
+  // It is `op` that asked for the element.
+  trace: ({ a: op }, failure) => traceCall(failure, op.code, 0),
 }
 
 function quantify(name: string, decisive: boolean, pred: Value, list: readonly Value[]): Result {

@@ -1,15 +1,16 @@
 import { equal } from "../equality.ts"
+import { Unfilled, UNFILLED_MIN } from "../lazy-list.ts"
 import { fail } from "../problem.ts"
 import { CallThunk, isList, type Forced, type Value } from "../value.ts"
 import type { Result } from "../vm/code.ts"
-import { CALL, failWith, force, pause, UNWIND, type Continuation } from "../vm/machine.ts"
-import { builtin, callable, int, isCallable, lazy, list } from "./define.ts"
+import { failWith, force, pause, UNWIND, type Continuation } from "../vm/machine.ts"
+import { builtin, callable, int, isCallable, lazy, list, unreadList } from "./define.ts"
 import { each, forcing, wrongType } from "./loop.ts"
 
 export const listBuiltins = [
   builtin({
     name: "length",
-    params: [list("list")],
+    params: [unreadList("list")],
     doc: "The number of elements of a list.",
     run: (xs) => xs.length,
   }),
@@ -53,7 +54,7 @@ export const listBuiltins = [
     order: [1, 0],
     unlessEmpty: 1,
     doc: "Applies `f` to each element of a list, when that element of the result is wanted.",
-    run: (f, xs) => xs.map((x) => new CallThunk(CALL, f, x)),
+    run: (f, xs) => lazyList(f, xs.length, xs),
   }),
   builtin({
     name: "genList",
@@ -95,12 +96,19 @@ export const listBuiltins = [
   }),
 ]
 
+/** The list of calls of `fn` with the elements of `source`, or with 0, 1 and so on. */
+function lazyList(fn: Value, length: number, source: readonly Value[] | undefined): readonly Value[] {
+  const elements = new Unfilled(fn, source)
+  if (length < UNFILLED_MIN) return Array.from({ length }, (_, i) => new CallThunk(fn, elements.argument(i)))
+  const list = new Array<Value>(length)
+  ;(list as unknown[])[0] = elements
+  return list
+}
+
 const GENERATING = "while evaluating the first argument passed to builtins.genList"
 function generate(generator: Forced, length: number): Result {
   if (!isCallable(generator)) return wrongType("a function", generator, GENERATING)
-  const list = new Array<Value>(length)
-  for (let i = 0; i < length; i++) list[i] = new CallThunk(CALL, generator, i)
-  return list
+  return lazyList(generator, length, undefined)
 }
 const GENERATOR: Continuation = {
   name: "generator",

@@ -63,6 +63,10 @@ export class CodeBuilder {
   lambda: LambdaInfo | undefined
   /** Slots of parameters not yet known to be forced, for {@link LambdaInfo.strict}; bit i set once slot i is. */
   strict = 0
+  /** As `strict`, for {@link LambdaInfo.immediate}. */
+  immediate = 0
+  /** Whether nothing that can fail has been emitted yet, apart from variables of its own. */
+  undisturbed = true
 
   constructor(index: number, parent: CodeBuilder | undefined, at: number, nested: boolean) {
     this.index = index
@@ -189,7 +193,11 @@ class Compiler {
       this.#queue.push(() => this.#body(code, place.scope, expr))
       return
     }
-    const here: Place = { ...place, depth: place.depth + 1 }
+    this.#operation(expr, { ...place, depth: place.depth + 1 }, place)
+    if (!HARMLESS.has(expr.kind)) place.code.undisturbed = false
+  }
+
+  #operation(expr: Expr, here: Place, place: Place): void {
     const maybe: Place = here.certain ? { ...here, certain: false } : here
     switch (expr.kind) {
       case "int":
@@ -269,6 +277,7 @@ class Compiler {
           this.expr(condition.left, here)
           this.expr(condition.right, here)
         } else this.expr(condition, here)
+        here.code.undisturbed = false
         this.expr(expr.body, here)
         return
       }
@@ -372,7 +381,11 @@ class Compiler {
     const found = this.#resolve(name, scope)
     switch (found.kind) {
       case "slot":
-        if (certain && found.owner === code.index && found.slot < 31) code.strict |= 1 << found.slot
+        if (found.owner !== code.index) code.undisturbed = false
+        else if (certain && found.slot < 31) {
+          code.strict |= 1 << found.slot
+          if (code.undisturbed) code.immediate |= 1 << found.slot
+        }
         this.#emit("variable")
         this.#slot(found.owner, found.slot)
         this.#word(at)
@@ -382,6 +395,7 @@ class Compiler {
         this.#name(name)
         return
       case "with":
+        code.undisturbed = false
         this.#emit("with-variable")
         this.#name(name)
         this.#word(at)
@@ -607,8 +621,9 @@ class Compiler {
       }
       this.#body(code, bodyScope, last.body)
       const pattern = last.formals === undefined ? 0 : 1 << (params.length - 1)
-      const strict = (code.strict & ((1 << params.length) - 1)) | pattern
-      code.lambda = { name, params, strict }
+      const all = (1 << params.length) - 1
+      const strict = (code.strict & all) | pattern
+      code.lambda = { name, params, strict, immediate: code.immediate & all & ~pattern }
     })
     return code
   }
@@ -691,6 +706,8 @@ class Compiler {
         return simple("concat", left, right)
       case "//":
         this.#emit("update")
+        // The right operand is evaluated first, but emitted last.
+        here.code.undisturbed = false
         // C++ Nix takes a chain of updates as one operation, whose inner steps say nothing of their own.
         this.#word(isUpdate(left) ? -2 : positionOf(left))
         this.#word(isUpdate(right) ? -2 : positionOf(right))
@@ -715,6 +732,21 @@ class Compiler {
     } else simple(negated ? "not-less" : "less", a, b)
   }
 }
+
+/** Expressions whose own evaluation, that of their operands apart, cannot fail. */
+const HARMLESS: ReadonlySet<Expr["kind"]> = new Set([
+  "int",
+  "float",
+  "string",
+  "path",
+  "variable",
+  "cur-pos",
+  "list",
+  "lambda",
+  "let",
+  "with",
+  "if",
+])
 
 const EMPTY_LIST: readonly never[] = []
 

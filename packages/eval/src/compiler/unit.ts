@@ -39,6 +39,8 @@ export interface LambdaInfo {
    * at the call instead of in a thunk, and nobody can tell.
    */
   readonly strict: number
+  /** Bit i: it does so before anything that can fail, apart from forcing the parameters before i. */
+  readonly immediate: number
 }
 export interface ParamInfo {
   readonly name: string | undefined

@@ -1,6 +1,7 @@
 import type { Forced, Value } from "../value.ts"
 import type { Frame } from "./frame.ts"
 import type { UNWIND } from "./machine.ts"
+import type { LambdaInfo } from "../compiler/unit.ts"
 import type { Position } from "../attrs.ts"
 
 /** A forced value; or {@link UNWIND}, if the machine is taking its native frames down to the heap. */
@@ -51,6 +52,7 @@ export class LambdaCode {
   readonly name: string | undefined
   /** See {@link LambdaInfo.strict} in compiler/unit.ts. */
   readonly strict: number
+  readonly immediate: number
   height = 50
   /** What a trace says of a call: one string for all calls, since a deep trace has millions. */
   readonly calling: string
@@ -62,11 +64,12 @@ export class LambdaCode {
   constructor(
     params: readonly Parameter[],
     name: string | undefined,
-    strict: number,
+    { strict, immediate }: Pick<LambdaInfo, "strict" | "immediate">,
     bind: (code: LambdaCode) => void,
   ) {
     this.params = params
     this.strict = strict
+    this.immediate = immediate
     this.arity = params.length
     this.name = name
     this.calling = `while calling ${name === undefined ? "anonymous lambda" : `'${name}'`}`

@@ -54,7 +54,7 @@ export class LoadedUnit {
       ellipsis,
       doc,
     }))
-    return (this.#lambdas[index] = new LambdaCode(params, info.name, info.strict, (code) =>
+    return (this.#lambdas[index] = new LambdaCode(params, info.name, info, (code) =>
       bindLambda(this, index, code),
     ))
   }

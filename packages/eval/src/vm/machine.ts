@@ -9,7 +9,7 @@
 import type { Position } from "../attrs.ts"
 import type { Evaluation } from "../evaluation.ts"
 import { Failure, type EvalProblem } from "../problem.ts"
-import { CallThunk, Lambda, PartialLambda, Thunk, type Forced, type Value } from "../value.ts"
+import { CALL, CallThunk, Lambda, PartialLambda, Thunk, type Forced, type Value } from "../value.ts"
 import { Code, type LambdaCode, type Result } from "./code.ts"
 import type { Frame } from "./frame.ts"
 
@@ -128,9 +128,6 @@ const FAILED = new Code((failure) => {
   return UNWIND
 }, 1)
 
-/** The code of a {@link CallThunk}. Never run: {@link forceThunk} knows it. */
-export const CALL = new Code(() => failWith({ code: "internal", cause: "CALL was run" }, 0), 2)
-
 function forceCall(thunk: CallThunk, at: Position): Result {
   if ((vm.depth += 3) > NATIVE_FRAMES) return pause(FORCE, thunk, at)
   const fn = thunk.state as Value
@@ -215,7 +212,7 @@ const CALLED: Continuation = {
   resume: (_, value) => value,
   trace: ({ a: code, b: at }, failure) => traceCall(failure, code, at),
 }
-function traceCall(failure: Failure, code: LambdaCode, at: Position): Failure {
+export function traceCall(failure: Failure, code: LambdaCode, at: Position): Failure {
   if (failure.beforeBody) return failure.marked(false)
   const traced = failure.traced(code.params[code.arity - 1]!.at, code.calling, "detail")
   return at === 0 ? traced : traced.traced(at, "from call site", "detail")
