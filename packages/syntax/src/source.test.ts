@@ -22,11 +22,15 @@ test("positions: LF, CR LF and CR end a line", () => {
     ["a\n\rb", 3, "3:1"],
     ["\xc3\xa9x", 2, "1:3"],
   ]
-  for (const [text, offset, expected] of cases) assert.equal(place(text, offset), expected, JSON.stringify([text, offset]))
+  for (const [text, offset, expected] of cases)
+    assert.equal(place(text, offset), expected, JSON.stringify([text, offset]))
 })
 
 test("lines come without their ends", () => {
   const file = new SourceFile("f", "one\r\ntwo\rthree\n\nfive")
   assert.equal(file.lineCount, 5)
-  assert.deepEqual([0, 1, 2, 3, 4, 5, 6].map((n) => file.line(n)), [undefined, "one", "two", "three", "", "five", undefined])
+  assert.deepEqual(
+    [0, 1, 2, 3, 4, 5, 6].map((n) => file.line(n)),
+    [undefined, "one", "two", "three", "", "five", undefined],
+  )
 })

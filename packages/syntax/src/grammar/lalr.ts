@@ -15,7 +15,7 @@ export interface Grammar {
   /** Operators, loosest first. */
   readonly precedence: readonly Precedence[]
 }
-export interface Production {
+interface Production {
   readonly left: string
   readonly right: readonly string[]
   /** The terminal whose precedence the production has, if not that of its last terminal. */
@@ -26,7 +26,7 @@ export interface Precedence {
   readonly operators: readonly string[]
 }
 
-export interface State {
+interface State {
   /** By terminal: `n > 0` shifts into state n - 1, `n < 0` reduces production -n - 1, 0 is an error, `accept` ends. */
   readonly actions: Map<number, number>
   /** Production to reduce where `actions` has no entry; also where it has one and the token is an error. */
@@ -51,7 +51,8 @@ export function buildAutomaton(grammar: Grammar): Automaton {
   const nonterminals = [...new Set(grammar.productions.map((p) => p.left))]
   // Symbols as numbers: terminals first, then nonterminals. Production 0 is preceded by `accept: start END`, as bison's is.
   const symbols = new Map([...terminals, ...nonterminals].map((name, i) => [name, i]))
-  if (symbols.size !== terminals.length + nonterminals.length) throw new Error("a name is both terminal and nonterminal")
+  if (symbols.size !== terminals.length + nonterminals.length)
+    throw new Error("a name is both terminal and nonterminal")
   const symbol = (name: string): number => {
     const number = symbols.get(name)
     if (number === undefined) throw new Error(`rule uses the unknown symbol ${name}`)

@@ -39,7 +39,10 @@ ${lines(gotos.rows)}]
 }
 
 /** The different ones among `all`, and for each of `all` which of them it is. */
-function distinct(all: readonly (readonly number[])[]): { rows: readonly (readonly number[])[]; indices: readonly number[] } {
+function distinct(all: readonly (readonly number[])[]): {
+  rows: readonly (readonly number[])[]
+  indices: readonly number[]
+} {
   const known = new Map<string, number>()
   const rows: (readonly number[])[] = []
   const indices = all.map((row) => {

@@ -33,7 +33,10 @@ const productions = (...rules: string[]): { left: string; right: string[] }[] =>
 test("an ambiguity that no precedence settles is refused", () => {
   const terminals = ["END", "+", "1"]
   const ambiguous = productions("start e", "e e + e", "e 1")
-  assert.throws(() => buildAutomaton({ terminals, productions: ambiguous, precedence: [] }), /conflict in state \d+ on \+/)
+  assert.throws(
+    () => buildAutomaton({ terminals, productions: ambiguous, precedence: [] }),
+    /conflict in state \d+ on \+/,
+  )
   buildAutomaton({
     terminals,
     productions: ambiguous,

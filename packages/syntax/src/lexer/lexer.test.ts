@@ -52,14 +52,20 @@ const CASES: { readonly [group: string]: readonly (readonly [text: string, token
   "indented strings": [
     ["''  \n a''b", "''(:''  \n IND_STR: a )'':'' ID:b"],
     ["''  \r\n''", "''(:'' IND_STR:  \r\n )'':''"],
-    ["''a''${b''$c'''d''\\ne''", "''(:'' IND_STR:a IND_STR:$ IND_STR:{b IND_STR:$ IND_STR:c IND_STR:'' IND_STR:d IND_STR:\n IND_STR:e )'':''"],
+    [
+      "''a''${b''$c'''d''\\ne''",
+      "''(:'' IND_STR:a IND_STR:$ IND_STR:{b IND_STR:$ IND_STR:c IND_STR:'' IND_STR:d IND_STR:\n IND_STR:e )'':''",
+    ],
     ["''$${a}$''", "''(:'' IND_STR:$${a} IND_STR:$ )'':''"],
     ["''${a}'b''", "''(:'' ${ ID:a } IND_STR:'b )'':''"],
     ["''a'${b}''", "''(:'' IND_STR:a IND_STR:' ${ ID:b } )'':''"],
     ["''a\0''", "''(:'' !null-byte@2 IND_STR:a\0 )'':''"],
   ],
   paths: [
-    ["./a a/b /c ~/d .../e", "PATH:./a PATH_END PATH:a/b PATH_END PATH:/c PATH_END HPATH:~/d PATH_END PATH:.../e PATH_END"],
+    [
+      "./a a/b /c ~/d .../e",
+      "PATH:./a PATH_END PATH:a/b PATH_END PATH:/c PATH_END HPATH:~/d PATH_END PATH:.../e PATH_END",
+    ],
     ["./${a}b/${c}", "PATH:./ ${ ID:a } STR:b/ ${ ID:c } PATH_END"],
     ["~/${a}", "HPATH:~/ ${ ID:a } PATH_END"],
     ["a.b.c/d", "PATH:a.b.c/d PATH_END"],

@@ -56,7 +56,10 @@ const IN_PATH_SLASH = 5
 const REPL_START = 6
 
 const KEYWORDS: ReadonlyMap<string, number> = new Map(
-  ["if", "then", "else", "assert", "with", "let", "in", "rec", "inherit", "or"].map((word) => [word, tokenNumber(word)]),
+  ["if", "then", "else", "assert", "with", "let", "in", "rec", "inherit", "or"].map((word) => [
+    word,
+    tokenNumber(word),
+  ]),
 )
 const KEYWORD_LENGTH_MAX = 7
 

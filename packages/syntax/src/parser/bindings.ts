@@ -10,7 +10,7 @@ import { type Build, type Mutable, docAt, documentLambda } from "./build.ts"
 const INDEX_FROM = 12
 
 /** {@link Bindings} that can grow. */
-export class BindingTable implements Bindings {
+class BindingTable implements Bindings {
   readonly statics: Binding[] = []
   readonly dynamics: DynamicBinding[] = []
   readonly inheritFrom: Expr[] = []
@@ -106,7 +106,8 @@ export function addInherited(build: Build, attrs: GrowingAttrs, names: readonly 
       reportDuplicate(build, [printName(name)], from, to, known.at)
       continue
     }
-    const value = source === undefined ? ({ kind: "inherit" } as const) : ({ kind: "inherit-from", source: index } as const)
+    const value =
+      source === undefined ? ({ kind: "inherit" } as const) : ({ kind: "inherit-from", source: index } as const)
     bindings.add({ name, at: from, value, doc: docAt(build, from) })
   }
 }

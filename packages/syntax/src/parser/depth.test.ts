@@ -55,13 +55,35 @@ for (const [name, text] of Object.entries(DEEP)) {
 }
 
 test("what is deep and unfinished is one problem", () => {
-  for (const piece of ["(", "[", "{ a = ", "x: ", '"${', "''${", "./${", "let a = ", "if ", "!", "-", "a.${", "f (", "{ a ? "]) {
+  for (const piece of [
+    "(",
+    "[",
+    "{ a = ",
+    "x: ",
+    '"${',
+    "''${",
+    "./${",
+    "let a = ",
+    "if ",
+    "!",
+    "-",
+    "a.${",
+    "f (",
+    "{ a ? ",
+  ]) {
     const { problems } = parse(new SourceFile("deep.nix", r(piece)))
-    assert.deepEqual(problems.map((p) => p.code), ["unexpected-token"], piece)
+    assert.deepEqual(
+      problems.map((p) => p.code),
+      ["unexpected-token"],
+      piece,
+    )
   }
 })
 
 test("a duplicate is found at any depth", () => {
   const { problems } = parse(new SourceFile("deep.nix", `{a=${r("{a=")}1${r(";}")}; a=${r("{a=")}2${r(";}")};}`))
-  assert.deepEqual(problems.map((p) => p.code), ["attribute-already-defined"])
+  assert.deepEqual(
+    problems.map((p) => p.code),
+    ["attribute-already-defined"],
+  )
 })

@@ -12,18 +12,71 @@ const HERE = { basePath: "/base", home: "/home" }
 // Random programs, as text: the generator knows the grammar, not the parser.
 
 const name = fc.constantFrom("a", "b", "c", "foo", "x'", "or-else", "_y")
-const literal = fc.constantFrom("0", "42", "9223372036854775807", "1.5", "1.0e-3", '""', "\"s\\n\\${\"", "''\n  i\n   j\n''", "./p/q", "/r", "~/h", "<n/k>", "http://u.v/w", "__curPos", "[ ]", "{ }")
-const operator = fc.constantFrom("+", "-", "*", "/", "++", "//", "==", "!=", "<", "<=", ">", ">=", "&&", "||", "->", "|>", "<|")
+const literal = fc.constantFrom(
+  "0",
+  "42",
+  "9223372036854775807",
+  "1.5",
+  "1.0e-3",
+  '""',
+  '"s\\n\\${"',
+  "''\n  i\n   j\n''",
+  "./p/q",
+  "/r",
+  "~/h",
+  "<n/k>",
+  "http://u.v/w",
+  "__curPos",
+  "[ ]",
+  "{ }",
+)
+const operator = fc.constantFrom(
+  "+",
+  "-",
+  "*",
+  "/",
+  "++",
+  "//",
+  "==",
+  "!=",
+  "<",
+  "<=",
+  ">",
+  ">=",
+  "&&",
+  "||",
+  "->",
+  "|>",
+  "<|",
+)
 const { expr: program } = fc.letrec<{ expr: string; attrName: string; attrs: string }>((tie) => {
   const expr = tie("expr")
   const bindings = fc
-    .uniqueArray(fc.tuple(fc.constantFrom("a", "b", "c", "d"), expr, fc.nat(3)), { selector: ([key]) => key, maxLength: 3 })
-    .map((list) => list.map(([key, value, kind]) => ["inherit " + key, `inherit (${value}) ${key}`, `${key}.x.y = ${value}`, `${key} = ${value}`][kind] + ";").join(" "))
+    .uniqueArray(fc.tuple(fc.constantFrom("a", "b", "c", "d"), expr, fc.nat(3)), {
+      selector: ([key]) => key,
+      maxLength: 3,
+    })
+    .map((list) =>
+      list
+        .map(
+          ([key, value, kind]) =>
+            ["inherit " + key, `inherit (${value}) ${key}`, `${key}.x.y = ${value}`, `${key} = ${value}`][kind] + ";",
+        )
+        .join(" "),
+    )
   const formals = fc
     .tuple(fc.uniqueArray(fc.constantFrom("p", "q", "r"), { maxLength: 3 }), fc.boolean(), expr)
-    .map(([names, open, fallback]) => `{ ${[...names.map((n, i) => (i === 1 ? `${n} ? ${fallback}` : n)), ...(open ? ["..."] : [])].join(", ")} }`)
+    .map(
+      ([names, open, fallback]) =>
+        `{ ${[...names.map((n, i) => (i === 1 ? `${n} ? ${fallback}` : n)), ...(open ? ["..."] : [])].join(", ")} }`,
+    )
   return {
-    attrName: fc.oneof(name, fc.constant('"q n"'), expr.map((e) => `\${${e}}`), expr.map((e) => `"x\${${e}}"`)),
+    attrName: fc.oneof(
+      name,
+      fc.constant('"q n"'),
+      expr.map((e) => `\${${e}}`),
+      expr.map((e) => `"x\${${e}}"`),
+    ),
     attrs: bindings.map((b) => `{ ${b} }`),
     expr: fc.oneof(
       { maxDepth: 5, depthIdentifier: "expr" },
@@ -55,7 +108,11 @@ const { expr: program } = fc.letrec<{ expr: string; attrName: string; attrs: str
 const print = (text: string): string => {
   const file = new SourceFile("f.nix", text)
   const { expr, problems } = parse(file, { pipeOperators: true })
-  assert.deepEqual(problems.map((p) => describe(p, file)), [], text)
+  assert.deepEqual(
+    problems.map((p) => describe(p, file)),
+    [],
+    text,
+  )
   return printParsed(expr, HERE)
 }
 
@@ -73,9 +130,14 @@ test("what is printed parses, and prints as itself once paths are absolute", () 
   )
 })
 
-const vectors = JSON.parse(readFileSync(new URL("vectors.json", import.meta.url), "utf8")) as { cases: { text: string }[] }
+const vectors = JSON.parse(readFileSync(new URL("vectors.json", import.meta.url), "utf8")) as {
+  cases: { text: string }[]
+}
 const seeds = vectors.cases.map(({ text }) => Buffer.from(text, "utf8").toString("latin1"))
-const TOKENS = '{ } ( ) [ ] ; : , . = == ? ! - + ++ // -> < <= | |> " \'\' ${ $ \\ \' ~/ ./ a/b <n> x:y @ ... or in let rec if then else with assert inherit a 1 1.5 # /* */ \0 \xff \r \r\n ./a/ 99999999999999999999'.split(" ")
+const TOKENS =
+  "{ } ( ) [ ] ; : , . = == ? ! - + ++ // -> < <= | |> \" '' ${ $ \\ ' ~/ ./ a/b <n> x:y @ ... or in let rec if then else with assert inherit a 1 1.5 # /* */ \0 \xff \r \r\n ./a/ 99999999999999999999".split(
+    " ",
+  )
 
 /** Properties that hold for whatever is parsed. */
 function check(text: string): void {
@@ -108,21 +170,28 @@ function checkSpans(root: object, text: string): void {
 test("mutated programs: no exception, no hang, every span within the text", () => {
   const mutation = fc.record({ at: fc.nat(200), remove: fc.nat(3), insert: fc.constantFrom("", ...TOKENS) })
   fc.assert(
-    fc.property(fc.constantFrom(...seeds), fc.constantFrom(...seeds), fc.array(mutation, { maxLength: 4 }), (one, two, mutations) => {
-      let text = `${one} ${two}`
-      for (const { at, remove, insert } of mutations) {
-        const from = at % (text.length + 1)
-        text = text.slice(0, from) + insert + text.slice(from + remove)
-      }
-      check(text)
-    }),
+    fc.property(
+      fc.constantFrom(...seeds),
+      fc.constantFrom(...seeds),
+      fc.array(mutation, { maxLength: 4 }),
+      (one, two, mutations) => {
+        let text = `${one} ${two}`
+        for (const { at, remove, insert } of mutations) {
+          const from = at % (text.length + 1)
+          text = text.slice(0, from) + insert + text.slice(from + remove)
+        }
+        check(text)
+      },
+    ),
     { numRuns: 3000 },
   )
 })
 
 test("arbitrary bytes", () => {
   fc.assert(
-    fc.property(fc.array(fc.integer({ min: 0, max: 255 }), { maxLength: 60 }), (bytes) => check(String.fromCharCode(...bytes))),
+    fc.property(fc.array(fc.integer({ min: 0, max: 255 }), { maxLength: 60 }), (bytes) =>
+      check(String.fromCharCode(...bytes)),
+    ),
     { numRuns: 2000 },
   )
 })

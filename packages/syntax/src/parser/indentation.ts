@@ -2,7 +2,7 @@ import type { Expr } from "../ast.ts"
 
 /** One piece of a `''…''` literal, at `[from, to)`: an interpolated expression or some text. */
 export type IndentedPiece = IndentedText | IndentedExpr
-export interface IndentedText {
+interface IndentedText {
   readonly from: number
   readonly to: number
   readonly text: string
@@ -10,7 +10,7 @@ export interface IndentedText {
   readonly indentation: boolean
   readonly expr?: undefined
 }
-export interface IndentedExpr {
+interface IndentedExpr {
   readonly from: number
   readonly to: number
   readonly expr: Expr

@@ -40,12 +40,15 @@ export const first: Action = (b, i) => b.values[i]
 
 export const variable: Action = (b, i, from, to) => {
   const name = textAt(b, i)
-  return name === "__curPos" ? { kind: "cur-pos", from, to } : ({ kind: "variable", from, to, name } satisfies VariableExpr)
+  return name === "__curPos"
+    ? { kind: "cur-pos", from, to }
+    : ({ kind: "variable", from, to, name } satisfies VariableExpr)
 }
 export const int: Action = (b, i, from, to) => ({ kind: "int", from, to, value: b.values[i] })
 export const float: Action = (b, i, from, to) => ({ kind: "float", from, to, value: b.values[i] })
 export const uri: Action = (b, i, from, to) => ({ kind: "string", from, to, form: "uri", value: textAt(b, i) })
-export const pathStart: Action = (b, _, from, to) => ({ kind: "path", from, to, text: b.text.slice(from, to) }) satisfies PathExpr
+export const pathStart: Action = (b, _, from, to) =>
+  ({ kind: "path", from, to, text: b.text.slice(from, to) }) satisfies PathExpr
 export const searchPath: Action = (b, _, from, to): SearchPathExpr => ({
   kind: "search-path",
   from,
@@ -101,7 +104,15 @@ export const quotedString: Action = (b, i, from, to): Expr => {
 }
 export const interpolatedPath: Action = (b, i, from, to): InterpolatedExpr => {
   const { parts, partAt } = b.values[i + 1] as Pieces
-  return { kind: "interpolated", from, to, form: "path", parts: [exprAt(b, i), ...parts], partAt: [from, ...partAt], at: from }
+  return {
+    kind: "interpolated",
+    from,
+    to,
+    form: "path",
+    parts: [exprAt(b, i), ...parts],
+    partAt: [from, ...partAt],
+    at: from,
+  }
 }
 
 export const indentedPieces: Action = (): IndentedPiece[] => []
@@ -129,23 +140,32 @@ export const indentedString: Action = (b, i, from, to): Expr => {
   const [only] = parts
   if (only === undefined) return { kind: "string", from, to, form: "indented", value: "" }
   // Also `''${"a"}''`: C++ Nix looks at what is left, not at how it was written.
-  if (parts.length === 1 && only.kind === "string") return { kind: "string", from, to, form: "indented", value: only.value }
-  return { kind: "interpolated", from, to, form: "indented", parts, partAt: pieces.map((piece) => piece.from), at: from }
+  if (parts.length === 1 && only.kind === "string")
+    return { kind: "string", from, to, form: "indented", value: only.value }
+  return {
+    kind: "interpolated",
+    from,
+    to,
+    form: "indented",
+    parts,
+    partAt: pieces.map((piece) => piece.from),
+    at: from,
+  }
 }
 
 // Attribute paths
 
-export const attrName: Action = (b, i, from, to): AttrName => ({ from, to, name: textAt(b, i) })
+export const attrName: Action = (b, i, from, to): AttrName => ({ from, to, name: textAt(b, i), expr: undefined })
 export const quotedName: Action = (b, i, from, to): AttrName => {
   const parts = b.values[i + 1] as StringParts
-  if (typeof parts === "string") return { from, to, name: parts }
+  if (typeof parts === "string") return { from, to, name: parts, expr: undefined }
   parts.from = from
   parts.to = to
-  return { from, to, expr: parts }
+  return { from, to, name: undefined, expr: parts }
 }
 export const computedName: Action = (b, i, from, to): AttrName => {
   const expr = exprAt(b, i + 1)
-  return expr.kind === "string" ? { from, to, name: expr.value } : { from, to, expr }
+  return expr.kind === "string" ? { from, to, name: expr.value, expr: undefined } : { from, to, name: undefined, expr }
 }
 export const pathOfOne: Action = (b, i): AttrName[] => [b.values[i] as AttrName]
 export const longerPath: Action = (b, i) => {
@@ -216,7 +236,8 @@ const lambda = (
   if (doc !== undefined) documentLambda(made, doc)
   return made
 }
-export const lambdaOfName: Action = (b, i, from, to) => lambda(b, from, to, textAt(b, i), from, undefined, exprAt(b, i + 2))
+export const lambdaOfName: Action = (b, i, from, to) =>
+  lambda(b, from, to, textAt(b, i), from, undefined, exprAt(b, i + 2))
 export const lambdaOfFormals: Action = (b, i, from, to) => {
   const formals = b.values[i] as Formals
   checkFormals(b, formals)
@@ -234,7 +255,11 @@ const lambdaOfBoth = (b: Build, i: number, from: number, to: number, nameAt: num
 export const lambdaOfFormalsAndName: Action = (b, i, from, to) => lambdaOfBoth(b, i, from, to, i + 2, i)
 export const lambdaOfNameAndFormals: Action = (b, i, from, to) => lambdaOfBoth(b, i, from, to, i, i + 2)
 export const formal: Action = (b, i, from): Formal => ({ name: textAt(b, i), at: from, fallback: undefined })
-export const formalWithFallback: Action = (b, i, from): Formal => ({ name: textAt(b, i), at: from, fallback: exprAt(b, i + 2) })
+export const formalWithFallback: Action = (b, i, from): Formal => ({
+  name: textAt(b, i),
+  at: from,
+  fallback: exprAt(b, i + 2),
+})
 export const firstFormal: Action = (b, i): Formal[] => [b.values[i] as Formal]
 export const moreFormals: Action = (b, i) => {
   const formals = b.values[i] as Formal[]

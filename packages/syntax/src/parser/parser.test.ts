@@ -48,7 +48,9 @@ function offsets(text: string, kind: Expr["kind"]): Readonly<Record<string, numb
   const seen: object[] = [parsed(text)]
   for (const node of seen) {
     if ((node as Partial<Expr>).kind === kind) {
-      return Object.fromEntries(Object.entries(node).filter((field): field is [string, number] => typeof field[1] === "number"))
+      return Object.fromEntries(
+        Object.entries(node).filter((field): field is [string, number] => typeof field[1] === "number"),
+      )
     }
     for (const field of Object.values(node)) if (typeof field === "object" && field !== null) seen.push(field as object)
   }
@@ -96,15 +98,24 @@ test("bindings know where they are and whether their set was written", () => {
   const expr = parsed("{ a.b = 1; a.c = 2; inherit d; inherit (e) f; }")
   assert.equal(expr.kind, "attrs")
   if (expr.kind !== "attrs") return
-  assert.deepEqual(expr.bindings.statics.map((b) => [b.name, b.at, b.value.kind]), [
-    ["a", 2, "plain"],
-    ["d", 28, "inherit"],
-    ["f", 43, "inherit-from"],
-  ])
+  assert.deepEqual(
+    expr.bindings.statics.map((b) => [b.name, b.at, b.value.kind]),
+    [
+      ["a", 2, "plain"],
+      ["d", 28, "inherit"],
+      ["f", 43, "inherit-from"],
+    ],
+  )
   const [a] = expr.bindings.statics
   assert.ok(a?.value.kind === "plain" && a.value.expr.kind === "attrs")
   assert.equal(a.value.expr.explicit, false)
-  assert.deepEqual(a.value.expr.bindings.statics.map((b) => [b.name, b.at]), [["b", 2], ["c", 11]])
+  assert.deepEqual(
+    a.value.expr.bindings.statics.map((b) => [b.name, b.at]),
+    [
+      ["b", 2],
+      ["c", 11],
+    ],
+  )
   assert.equal(expr.explicit, true)
 })
 
@@ -118,7 +129,13 @@ group("documentation", () => {
     })
   }
   const cases: readonly (readonly [text: string, docs: unknown])[] = [
-    ["{ /** d */ a = 1; b = 2; }", [[" d ", undefined, undefined], [undefined, undefined, undefined]]],
+    [
+      "{ /** d */ a = 1; b = 2; }",
+      [
+        [" d ", undefined, undefined],
+        [undefined, undefined, undefined],
+      ],
+    ],
     ["{ /** d */ a = x: y: 1; }", [[" d ", " d ", " d "]]],
     ["{ /** d */ a = /** e */ x: y: 1; }", [[" d ", " e ", " e "]]],
     ["{ a = x: /** e */ y: 1; }", [[undefined, undefined, " e "]]],
@@ -146,7 +163,13 @@ group("documentation", () => {
 test("pipes are refused unless asked for, where C++ Nix refuses them", () => {
   const file = new SourceFile("test.nix", "1 |> f |> g")
   const { problems } = parse(file)
-  assert.deepEqual(problems.map((p) => [p.code, p.at]), [["pipe-operators-disabled", 2], ["pipe-operators-disabled", 7]])
+  assert.deepEqual(
+    problems.map((p) => [p.code, p.at]),
+    [
+      ["pipe-operators-disabled", 2],
+      ["pipe-operators-disabled", 7],
+    ],
+  )
   assert.match(describe(problems[0]!, file), /^experimental Nix feature 'pipe-operators' is disabled; add /)
 })
 
@@ -189,6 +212,7 @@ test("what more text could complete", () => {
     const [first] = parse(new SourceFile("repl", text)).problems
     return first !== undefined && isIncomplete(first)
   }
-  for (const text of ["", "(", "1 +", "let x = 1;", "''", '"a', "x:", "{ a", "# c", "if a then"]) assert.ok(incomplete(text), text)
+  for (const text of ["", "(", "1 +", "let x = 1;", "''", '"a', "x:", "{ a", "# c", "if a then"])
+    assert.ok(incomplete(text), text)
   for (const text of ["1", ")", "1 )", "{ a; ", "x = 1"]) assert.ok(!incomplete(text), text)
 })

@@ -28,7 +28,7 @@ export interface ParseOptions {
 }
 
 /** What a parse found besides the tree. */
-export interface Findings {
+interface Findings {
   /** In the order they were found: the first is the one C++ Nix reports. */
   readonly problems: readonly SyntaxProblem[]
   readonly warnings: readonly SyntaxWarning[]
@@ -187,13 +187,11 @@ export function parseBindings(file: SourceFile, options: ParseOptions = {}): Par
   ) {
     return { bindings: attrs?.bindings ?? nothing, ...asTyped.findings() }
   }
-  const problems = completed.problems.map(
-    (problem): SyntaxProblem => ({
-      ...problem,
-      from: Math.min(problem.from, end),
-      to: Math.min(problem.to, end),
-      at: Math.min(problem.at, end),
-    }),
-  )
+  const problems = completed.problems.map((problem): SyntaxProblem => ({
+    ...problem,
+    from: Math.min(problem.from, end),
+    to: Math.min(problem.to, end),
+    at: Math.min(problem.at, end),
+  }))
   return { bindings: completedAttrs?.bindings ?? nothing, problems, warnings: completed.warnings }
 }

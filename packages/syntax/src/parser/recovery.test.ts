@@ -21,7 +21,11 @@ const CASES: readonly (readonly [text: string, problems: readonly string[], tree
   ['"a ${ ( b } c ${ [ d } e"', ["10 unexpected '}'", "21 unexpected '}'"], '("a " + b + " c " + [ (d) ] + " e")'],
   ["''a ${ b ; } c''", ["9 unexpected ';'"], '("a " + b + " c")'],
   ["[ ./a//b c ]", ["6 unexpected end of path"], "[ (/a/) (c) ]"],
-  ["{ a = ./x/ ; b = 99999999999999999999; }", ["10 path has a trailing slash", "17 invalid integer"], "{ a = /x/; b = 0; }"],
+  [
+    "{ a = ./x/ ; b = 99999999999999999999; }",
+    ["10 path has a trailing slash", "17 invalid integer"],
+    "{ a = /x/; b = 0; }",
+  ],
   ["{ a = 1; a = 2; b = 1; b.c = 2; }", ["9 attribute 'a'", "23 attribute 'b'"], "{ a = 1; b = 1; }"],
   ["({ a, b, a }@b: a)", ["9 duplicate formal", "1 duplicate formal"], "({ a, a, b } @ b: a)"],
   ['{ inherit "${a}" b; }', ["10 dynamic attributes"], "{ inherit b; }"],
