@@ -1,5 +1,5 @@
 /** Turning values into strings and paths. */
-import { AttrSet } from "./attrs.ts"
+import { AttrSet, type Position } from "./attrs.ts"
 import { fail, type Failure } from "./problem.ts"
 import { canonPath } from "./text/canon-path.ts"
 import { formatFloat } from "./text/number.ts"
@@ -17,7 +17,8 @@ import {
   type Forced,
   type Value,
 } from "./value.ts"
-import { asFailure, vm, type Task } from "./vm/machine.ts"
+import { Code } from "./vm/code.ts"
+import { apply1, asFailure, vm, type Task } from "./vm/machine.ts"
 
 export interface Coercion {
   /** What C++ Nix says it is doing. */
@@ -46,8 +47,17 @@ export class ContextBuilder {
   }
 }
 
-/** A task whose result is the bytes of `value` as a string; its context goes to `into`. */
-export function* coerceToString(value: Value, coercion: Coercion, into: ContextBuilder): Task<string> {
+/**
+ * A task whose result is the bytes of `value` as a string; its context goes to `into`.
+ *
+ * @param at where a `__toString` is called from
+ */
+export function* coerceToString(
+  value: Value,
+  coercion: Coercion,
+  into: ContextBuilder,
+  at: Position = 0,
+): Task<string> {
   const { context, more, copyToStore } = coercion
   let v = (value instanceof Thunk ? yield value : value) as Forced
   let doing = context
@@ -66,7 +76,7 @@ export function* coerceToString(value: Value, coercion: Coercion, into: ContextB
     if (!(v instanceof AttrSet)) break
     const custom = v.get("__toString")
     if (custom !== undefined) {
-      v = (yield new CallThunk(custom, v)) as Forced
+      v = (yield callAt(custom, v, at)) as Forced
       doing = "while evaluating the result of the `__toString` attribute"
       continue
     }
@@ -82,6 +92,10 @@ export function* coerceToString(value: Value, coercion: Coercion, into: ContextB
     if (isList(v)) return (yield coerceList(v, { ...coercion, context: doing }, into)) as string
   }
   return refuse(v, doing)
+}
+/** What, when forced, is the result of `fn arg`, called from `at`. */
+function callAt(fn: Value, arg: Value, at: Position): Thunk {
+  return at === 0 ? new CallThunk(fn, arg) : new Thunk(new Code(() => apply1(fn, arg, at), 3), null)
 }
 function refuse(found: Forced, context: string): never {
   try {

@@ -4,6 +4,7 @@
  */
 import { AttrSet } from "../attrs.ts"
 import { fail, type EvalProblem } from "../problem.ts"
+import { firstElement } from "../string-context.ts"
 import { isFunction } from "../type-name.ts"
 import {
   isInt,
@@ -69,6 +70,5 @@ export function withoutContext(value: string | NixString): string {
   return value instanceof NixString ? fail(refersToStore(value)) : value
 }
 export function refersToStore(value: NixString): EvalProblem {
-  const [first] = value.context
-  return { code: "string-refers-to-store", string: value.bytes, context: first! }
+  return { code: "string-refers-to-store", string: value.bytes, context: firstElement(value) }
 }

@@ -4,6 +4,7 @@ import type { PositionTable } from "../positions.ts"
 import { didYouMean } from "../text/suggest.ts"
 import { plain, type Palette } from "./palette.ts"
 import { knownNames } from "./hint.ts"
+import { forTerminal } from "./terminal.ts"
 
 export interface NixTextOptions {
   readonly positions: PositionTable
@@ -30,13 +31,19 @@ export function nixText(failure: Failure, options: NixTextOptions): string {
   body += placeText(failure.at, "", options)
   const suggestion = suggestionFor(failure, palette)
   if (suggestion !== undefined) body += `${suggestion}\n`
-  return indented(prefix, "       ", trimEnd(body))
+  return forTerminal(indented(prefix, "       ", trimEnd(body)), palette !== plain)
+}
+
+/** `trace: …`, as `builtins.trace` says it. */
+export function nixTrace(message: string, palette: Palette = plain): string {
+  return forTerminal(`trace: ${message}`, palette !== plain)
 }
 
 /** `evaluation warning: …`, its further lines indented. */
 export function nixWarning(message: string, palette: Palette = plain): string {
   const label = "evaluation warning:"
-  return indented(`${palette.warning(label)} `, " ".repeat(label.length + 1), trimEnd(message))
+  const text = indented(`${palette.warning(label)} `, " ".repeat(label.length + 1), trimEnd(message))
+  return forTerminal(text, palette !== plain)
 }
 
 function suggestionFor({ problem }: Failure, palette: Palette): string | undefined {

@@ -1,5 +1,6 @@
 import { AttrSet, EMPTY_SHAPE, type Position, type Shape } from "../../attrs.ts"
 import { Failure } from "../../problem.ts"
+import { firstElement } from "../../string-context.ts"
 import { printAttributeName } from "../../text/escape.ts"
 import { NixString, Thunk, type Forced, type Value } from "../../value.ts"
 import type { Binder } from "../bind.ts"
@@ -145,7 +146,7 @@ function takeComputed(walk: Walk, value: Forced, name: Forced, at: Position): Re
   if (typeof name === "string") return take(walk, value, name)
   const failure =
     name instanceof NixString
-      ? new Failure({ code: "string-refers-to-store", string: name.bytes, context: [...name.context][0]! })
+      ? new Failure({ code: "string-refers-to-store", string: name.bytes, context: firstElement(name) })
       : new Failure({ code: "type-error", expected: "a string", found: name }, at)
   return failAs(traceWalk(walk, failure.traced(at, ATTRIBUTE_NAME)))
 }

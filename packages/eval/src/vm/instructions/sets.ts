@@ -1,5 +1,6 @@
 import { AttrSet, EMPTY_ATTRS, Shape, update, type Position } from "../../attrs.ts"
 import { Failure } from "../../problem.ts"
+import { firstElement } from "../../string-context.ts"
 import { isList, NixString, type Forced, type Value } from "../../value.ts"
 import type { Binder } from "../bind.ts"
 import type { Exec, Lazy, Result } from "../code.ts"
@@ -152,7 +153,7 @@ function addDynamic(dynamic: Dynamic, frame: Frame, set: AttrSet, name: Forced):
   if (typeof name !== "string") {
     const failure =
       name instanceof NixString
-        ? new Failure({ code: "string-refers-to-store", string: name.bytes, context: [...name.context][0]! })
+        ? new Failure({ code: "string-refers-to-store", string: name.bytes, context: firstElement(name) })
         : new Failure({ code: "type-error", expected: "a string", found: name }, at)
     return failAs(failure.traced(at, "while evaluating the name of a dynamic attribute"))
   }

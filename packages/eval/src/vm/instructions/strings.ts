@@ -81,7 +81,7 @@ function append(site: Site, buffer: Buffer, i: number, value: Forced): typeof UN
     buffer.context.add(value)
   } else if (i === 0 && value instanceof NixPath && site.result === "path") buffer.text += value.path
   else {
-    const text = runTask(coerceToString(value, site.coercion, buffer.context))
+    const text = runTask(coerceToString(value, site.coercion, buffer.context, site.parts[i]!.at))
     if (text === UNWIND) return UNWIND
     buffer.text += text as string
   }

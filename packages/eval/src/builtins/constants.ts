@@ -1,0 +1,35 @@
+/** Builtins that are values. */
+import { attrsFrom } from "../attrs.ts"
+import type { Evaluation } from "../evaluation.ts"
+import type { Value } from "../value.ts"
+
+/** Where the store is, as far as programs see. */
+export const STORE_DIR = "/nix/store"
+
+/** What of the language there is; C++ Nix's, whose behaviour is the measure of ours. */
+const NIX_VERSION = "2.34.8"
+const LANGUAGE_VERSION = 6
+
+/** Values in `builtins` and, with `__` before their names, in the outermost scope. */
+export function constants({ options, io }: Evaluation): readonly (readonly [name: string, value: Value])[] {
+  const { pure, system, searchPath = [] } = options
+  const constants: [string, Value][] = [
+    ["langVersion", LANGUAGE_VERSION],
+    ["nixVersion", NIX_VERSION],
+    [
+      "nixPath",
+      searchPath.map(({ path, prefix }) =>
+        attrsFrom([
+          ["path", path],
+          ["prefix", prefix],
+        ]),
+      ),
+    ],
+    ["storeDir", STORE_DIR],
+  ]
+  // What differs from machine to machine and from day to day is not for pure programs.
+  if (pure === true) return constants
+  constants.push(["currentTime", io.currentTime()])
+  if (system !== undefined) constants.push(["currentSystem", system])
+  return constants
+}

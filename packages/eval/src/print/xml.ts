@@ -1,0 +1,176 @@
+/** Values as XML (libexpr/value-to-xml.cc): `builtins.toXML` and `--xml`. */
+import { AttrSet, type Position } from "../attrs.ts"
+import type { ContextBuilder } from "../coerce.ts"
+import { escapeXml } from "../text/escape.ts"
+import { printFloat } from "../text/number.ts"
+import {
+  bytesOfString,
+  isInt,
+  isList,
+  isString,
+  Lambda,
+  NixFloat,
+  NixPath,
+  NixString,
+  PartialLambda,
+  Thunk,
+  type Forced,
+  type Value,
+} from "../value.ts"
+import type { Parameter } from "../vm/code.ts"
+import { vm, type Task } from "../vm/machine.ts"
+
+export interface XmlOptions {
+  /** Without it, what is not known already is `<unevaluated />`. */
+  readonly strict: boolean
+  /** Whether attributes and functions tell where they are. */
+  readonly location: boolean
+}
+
+type XmlAttributes = readonly (readonly [name: string, value: string])[]
+
+/** An element whose children are being written. */
+interface Open {
+  readonly tag: "list" | "attrs" | "derivation"
+  readonly names: readonly string[] | undefined
+  readonly positions: readonly Position[] | undefined
+  readonly values: readonly Value[]
+  next: number
+}
+
+/**
+ * A task whose result is `value` as an XML document, a byte string that ends in a newline; contexts go to `context`. The
+ * nesting is on a stack of its own.
+ */
+export function* printXml(value: Value, options: XmlOptions, context: ContextBuilder): Task<string> {
+  const { strict, location } = options
+  const stack: Open[] = []
+  const derivations = new Set<string>()
+  let xml = "<?xml version='1.0' encoding='utf-8'?>\n<expr>\n"
+  let indent = "  "
+  const open = (tag: string, attributes: XmlAttributes): void => {
+    xml += `${indent}<${tag}${attributesText(attributes)}>\n`
+    indent += "  "
+  }
+  const close = (tag: string): void => {
+    indent = indent.slice(2)
+    xml += `${indent}</${tag}>\n`
+  }
+  const empty = (tag: string, attributes: XmlAttributes = []): void => {
+    xml += `${indent}<${tag}${attributesText(attributes)} />\n`
+  }
+  const openSet = (tag: "attrs" | "derivation", set: AttrSet): void => {
+    const entries = [...set.entries()]
+    stack.push({
+      tag,
+      names: entries.map(([name]) => name),
+      positions: entries.map(([, , position]) => position),
+      values: entries.map(([, v]) => v),
+      next: 0,
+    })
+  }
+  const printFunction = (parameter: Parameter): void => {
+    open("function", location ? placeAttributes(parameter.at) : [])
+    const { name, formals, ellipsis } = parameter
+    if (formals === undefined) empty("varpat", [["name", name!]])
+    else {
+      const attributes: [string, string][] = []
+      if (ellipsis) attributes.push(["ellipsis", "1"])
+      if (name !== undefined) attributes.push(["name", name])
+      open("attrspat", attributes)
+      for (const formal of formals.map((formal) => formal.name).sort()) empty("attr", [["name", formal]])
+      close("attrspat")
+    }
+    close("function")
+  }
+  const printAtom = (atom: Value): void => {
+    if (atom instanceof NixString) context.add(atom)
+    if (atom instanceof Thunk) empty("unevaluated")
+    else if (isString(atom)) empty("string", [["value", bytesOfString(atom)]])
+    else if (isInt(atom)) empty("int", [["value", String(atom)]])
+    else if (typeof atom === "boolean") empty("bool", [["value", String(atom)]])
+    else if (atom === null) empty("null")
+    else if (atom instanceof NixFloat) empty("float", [["value", printFloat(atom.value)]])
+    else if (atom instanceof NixPath) empty("path", [["value", atom.path]])
+    else if (atom instanceof Lambda) printFunction(atom.code.params[0]!)
+    else if (atom instanceof PartialLambda) printFunction(atom.lambda.code.params[atom.args.length]!)
+    else empty("unevaluated")
+  }
+
+  let slot = value
+  for (;;) {
+    const forced = (slot instanceof Thunk ? (slot.code === null ? slot.state : strict ? yield slot : slot) : slot) as Value
+    if (isList(forced)) {
+      open("list", [])
+      stack.push({ tag: "list", names: undefined, positions: undefined, values: forced, next: 0 })
+    } else if (!(forced instanceof AttrSet)) printAtom(forced)
+    else if (yield* isDerivation(forced)) {
+      const drvPath = yield* stringOf(forced.get("drvPath"), strict)
+      const outPath = yield* stringOf(forced.get("outPath"), strict)
+      const attributes: [string, string][] = []
+      if (drvPath !== undefined) attributes.push(["drvPath", drvPath])
+      if (outPath !== undefined) attributes.push(["outPath", outPath])
+      open("derivation", attributes)
+      if (drvPath !== undefined && drvPath !== "" && !derivations.has(drvPath)) {
+        derivations.add(drvPath)
+        openSet("derivation", forced)
+      } else {
+        empty("repeated")
+        close("derivation")
+      }
+    } else {
+      open("attrs", [])
+      openSet("attrs", forced)
+    }
+
+    // On to the next item, closing what has none.
+    let top = stack.at(-1)
+    for (;;) {
+      if (top === undefined) return `${xml}</expr>\n`
+      if (top.names !== undefined && top.next > 0) close("attr")
+      if (top.next < top.values.length) break
+      close(top.tag)
+      stack.pop()
+      top = stack.at(-1)
+    }
+    const i = top.next++
+    if (top.names !== undefined) {
+      const place = location ? placeAttributes(top.positions![i]!) : []
+      open("attr", [...place.filter(([key]) => key !== "path"), ["name", top.names[i]!], ...place.filter(([key]) => key === "path")])
+    }
+    slot = top.values[i]!
+  }
+}
+
+function attributesText(attributes: XmlAttributes): string {
+  let text = ""
+  for (const [name, value] of attributes) text += ` ${name}="${escapeXml(value)}"`
+  return text
+}
+
+/** `column`, `line`, and `path` if it is in a file; in the order of their names, as XML attributes are written. */
+function placeAttributes(at: Position): XmlAttributes {
+  const place = vm.evaluation.positions.place(at)
+  if (place === undefined) return []
+  const { line, column } = place.source.position(place.offset)
+  const attributes: [string, string][] = [
+    ["column", String(column)],
+    ["line", String(line)],
+  ]
+  if (place.source.path.startsWith("/")) attributes.push(["path", place.source.path])
+  return attributes
+}
+
+/** Forces the `type`, strict or not. */
+function* isDerivation(set: AttrSet): Task<boolean> {
+  const slot = set.get("type")
+  if (slot === undefined) return false
+  const type = (slot instanceof Thunk ? yield slot : slot) as Forced
+  return isString(type) && bytesOfString(type) === "derivation"
+}
+
+function* stringOf(slot: Value | undefined, strict: boolean): Task<string | undefined> {
+  if (slot === undefined) return undefined
+  const value = (slot instanceof Thunk ? (slot.code === null || strict ? yield slot : slot) : slot) as Value
+  return !(value instanceof Thunk) && isString(value) ? bytesOfString(value) : undefined
+}
