@@ -1,5 +1,6 @@
 /**
- * One piece of source text, as bytes: `text` has one char (0–255) per byte. `path` is for display only; nothing opens it.
+ * One piece of source text, as bytes: `text` has one char (0–255) per byte, and so has `path`, which is for display only;
+ * nothing opens it.
  *
  * Lines end where C++ Nix sees them end: at LF, CR LF, and a CR by itself.
  */
