@@ -31,7 +31,10 @@ export function nixText(failure: Failure, options: NixTextOptions): string {
   body += placeText(failure.at, "", options)
   const suggestion = suggestionFor(failure, palette)
   if (suggestion !== undefined) body += `${suggestion}\n`
-  return forTerminal(indented(prefix, "       ", trimEnd(body)), palette !== plain)
+  let text = indented(prefix, "       ", trimEnd(body))
+  // C++ Nix colours what a library said, and so does not see that it ends in a newline.
+  if (failure.problem.code === "invalid-argument" && message.endsWith("\n")) text += "\n       "
+  return forTerminal(text, palette !== plain)
 }
 
 /** `trace: …`, as `builtins.trace` says it. */
