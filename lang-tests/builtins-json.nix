@@ -88,7 +88,7 @@ builtins.fromJSON "\"\\ud83d\\ude00\"" #> "😀"
 ---
 builtins.fromJSON "\"\\ud83d\"" #! invalid-argument
 ---
-builtins.fromJSON "\"\\u0000\"" #! null-byte
+builtins.fromJSON "\"\\u0000\"" #! invalid-argument
 ---
 builtins.fromJSON "{\"b\": 1, \"a\": {\"c\": []}}" #> { a = { c = [ ]; }; b = 1; }
 ---

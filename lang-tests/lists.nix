@@ -192,8 +192,6 @@ builtins.concatStringsSep "," [ { outPath = "x"; } { __toString = s: "y"; } ] #>
 ---
 builtins.concatStringsSep 1 [ ] #! type-error
 ---
-builtins.concatStringsSep "," [ /nowhere ] #! file-not-found
----
 builtins.isList [ ] #> true
 ---
 builtins.isList { } #> false

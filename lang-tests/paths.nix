@@ -120,17 +120,17 @@ builtins.pathExists "relative" #! invalid-argument
 ---
 builtins.readFile ./files/hello.txt #> "Hello, world!\n"
 ---
-builtins.readFile ./files/missing #! file-not-found
+builtins.readFile ./files/missing #! io
 ---
-builtins.readFile ./files #! invalid-argument
+builtins.readFile ./files #! io
 ---
 builtins.readFile "relative" #! invalid-argument
 ---
 builtins.readDir ./files/tree #> { dir = "directory"; file = "regular"; link = "symlink"; }
 ---
-builtins.readDir ./files/missing #! file-not-found
+builtins.readDir ./files/missing #! io
 ---
-builtins.readDir ./files/hello.txt #! invalid-argument
+builtins.readDir ./files/hello.txt #! io
 ---
 builtins.readFileType ./files/hello.txt #> "regular"
 ---
@@ -146,7 +146,7 @@ import ./files #> { this = "files/default.nix"; }
 ---
 import ./files/scoped.nix #! undefined-variable
 ---
-import ./files/missing.nix #! file-not-found
+import ./files/missing.nix #! io
 ---
 import "relative" #! invalid-argument
 ---
@@ -160,7 +160,7 @@ builtins.scopedImport { builtins = { add = a: b: "mine"; }; } ./files/add.nix 1 
 ---
 builtins.hashFile "sha256" ./files/hello.txt #> "d9014c4624844aa5bac314773d6b689ad467fa4e1d1a50a1b8a99d5a95f72ff5"
 ---
-builtins.hashFile "md5" ./files/missing #! file-not-found
+builtins.hashFile "md5" ./files/missing #! io
 ---
 builtins.hashFile "nope" ./files/hello.txt #! invalid-argument
 ---

@@ -32,9 +32,9 @@ builtins.tryEval (builtins.head [ ]) #! invalid-argument
 ---
 builtins.tryEval (let x = x; in x) #! infinite-recursion
 ---
-builtins.tryEval (import ./files/missing.nix) #! file-not-found
+builtins.tryEval (import ./files/missing.nix) #! io
 ---
-builtins.tryEval (builtins.readFile ./files/missing) #! file-not-found
+builtins.tryEval (builtins.readFile ./files/missing) #! io
 ---
 builtins.tryEval <missing> #> { success = false; value = false; }
 ---

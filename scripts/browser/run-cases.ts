@@ -1,7 +1,7 @@
 /** Runs cases of the language corpus in whatever loads this: a page or a worker. Nothing here may need Node. */
 // The bundle that the eval package publishes, as the server of main.ts serves it.
 // oxlint-disable-next-line import/no-unresolved
-import { Evaluation, forceDeep, makeGlobals, memoryIo, printValue } from "./eval.js"
+import { deeply, Evaluation, makeGlobals, memoryIo, printValue } from "./eval.js"
 
 export interface BrowserCases {
   /** The corpus as one file system: contents in base 64, or where a link points to. */
@@ -36,7 +36,7 @@ async function evaluate(io: ReturnType<typeof memoryIo>, path: string): Promise<
   const evaluation = new Evaluation({ io, searchPath, home: "/fake-home" }, makeGlobals)
   try {
     const root = await evaluation.run(evaluation.importFile(path))
-    return `${printValue(await evaluation.run(forceDeep(root)))}\n`
+    return `${printValue(await evaluation.run(deeply(root)))}\n`
   } catch (problem) {
     return `ended with ${JSON.stringify(problem)}`
   }

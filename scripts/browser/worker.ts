@@ -1,5 +1,5 @@
 import { runCases, type BrowserCases } from "./run-cases.ts"
 
-addEventListener("message", async ({ data }: MessageEvent<BrowserCases>) => {
-  postMessage(await runCases(data))
+addEventListener("message", ({ data }: MessageEvent<BrowserCases>) => {
+  void runCases(data).then((failures) => postMessage(failures))
 })

@@ -30,6 +30,7 @@ const CODES: readonly (readonly [code: string, message: RegExp])[] = [
   ["infinite-recursion", /^infinite recursion encountered/],
   ["stack-overflow", /^stack overflow/],
   ["abort", /^evaluation aborted with the following error message/],
+  ["assertion-unequal", / is not equal to /],
   ["assertion-failed", /^assertion '.*' failed/s],
   ["string-refers-to-store", /is not allowed to refer to a store path/],
   ["path-append-context", /cannot be appended to a path/],
@@ -41,7 +42,15 @@ export function codeOf(message: string): string {
   return CODES.find(([, pattern]) => pattern.test(message))?.[0] ?? "invalid-argument"
 }
 
+/** Codes of ours that share words of C++ Nix with another: whoever reads a file, or a text, words its problems itself. */
+const ALSO: Readonly<Record<string, readonly string[]>> = {
+  "file-not-found": ["io"],
+  "null-byte": ["invalid-argument"],
+  "invalid-argument": ["io"],
+}
+
 /** Whether a problem with `code` may be what C++ Nix says in `message`. The words of `throw` are the program's own. */
 export function mayMean(code: string, message: string): boolean {
-  return code === "throw" || code === "assertion-unequal" || code === codeOf(message)
+  const likely = codeOf(message)
+  return code === "throw" || code === likely || ALSO[likely]?.includes(code) === true
 }
