@@ -9,7 +9,7 @@ import {
   Evaluation,
   Failure,
   makeGlobals,
-  nixWarning,
+  nixMessage,
   NixPath,
   plain,
   printJson,
@@ -50,18 +50,18 @@ export class Session {
     this.evaluation = new Evaluation(
       {
         io: nodeIo(),
-        searchPath: searchPath(settings, this.#directory),
+        searchPath: searchPath(settings),
         ...(home === undefined ? {} : { home: byteStringOf(home) }),
-        ...(settings.system === undefined ? {} : { system: settings.system }),
+        system: settings.system ?? SYSTEM,
         limits: limitsOf(settings),
         ...(settings.timeoutMs === undefined ? {} : { signal: AbortSignal.timeout(settings.timeoutMs) }),
         pure: settings.pure,
         pipeOperators: settings.features.has("pipe-operators"),
+        tomlTimestamps: settings.features.has("parse-toml-timestamps"),
         traceVerbose: settings.traceVerbose,
         abortOnWarn: settings.abortOnWarn,
         ...(settings.show.size > 0 ? observers(settings.show) : {}),
-        onMessage: (kind, message) =>
-          writeError(kind === "trace" ? `trace: ${message}\n` : `${nixWarning(message, palette)}\n`),
+        onMessage: (kind, message) => writeError(`${nixMessage(kind, message, palette)}\n`),
       },
       makeGlobals,
     )
@@ -159,6 +159,12 @@ function observers(show: Settings["show"]): Pick<EvaluationOptions, "compilerObs
   }
 }
 
+const CPU_NAMES: Readonly<Record<string, string>> = {
+  x64: "x86_64", arm64: "aarch64", ia32: "i686", arm: "armv7l", ppc64: "powerpc64le", loong64: "loongarch64",
+} // prettier-ignore
+/** This machine, as Nix names it. */
+const SYSTEM = `${CPU_NAMES[process.arch] ?? process.arch}-${process.platform}`
+
 function limitsOf({ stepsMax, memoryMax, depthMax }: Settings) {
   return {
     ...(stepsMax === undefined ? {} : { steps: stepsMax }),
@@ -169,15 +175,12 @@ function limitsOf({ stepsMax, memoryMax, depthMax }: Settings) {
 
 type SearchPath = { readonly prefix: string; readonly path: string }[]
 
-function searchPath(settings: Settings, directory: string): SearchPath {
+function searchPath(settings: Settings): SearchPath {
   const rest = settings.pure ? [] : (settings.nixPath ?? defaultNixPath())
   return [...settings.includes, ...rest].map((entry) => {
     const equals = entry.indexOf("=")
     const path = byteStringOf(entry.slice(equals + 1))
-    return {
-      prefix: equals < 0 ? "" : byteStringOf(entry.slice(0, equals)),
-      path: /^(?:[a-z+]+:|$)/.test(path) ? path : absolute(path, directory),
-    }
+    return { prefix: equals < 0 ? "" : byteStringOf(entry.slice(0, equals)), path }
   })
 }
 

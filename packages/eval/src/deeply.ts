@@ -1,6 +1,7 @@
 /** Evaluating a value and everything in it. */
 import { AttrSet } from "./attrs.ts"
 import type { Failure } from "./problem.ts"
+import { printAttributeName } from "./text/escape.ts"
 import { isList, Thunk, type Forced, type Value } from "./value.ts"
 import { Code, type Result } from "./vm/code.ts"
 import { force, pause, UNWIND, type Continuation } from "./vm/machine.ts"
@@ -77,7 +78,7 @@ class Walk {
         continue
       }
       const i = set.shape.order()[next]!
-      traced = traced.traced(set.shape.position(i), `while evaluating the attribute '${set.shape.names[i]!}'`)
+      traced = traced.traced(set.shape.position(i), `while evaluating the attribute '${printAttributeName(set.shape.names[i]!)}'`)
     }
     return traced
   }

@@ -5,6 +5,7 @@
 import { AttrSet } from "./attrs.ts"
 import { fail } from "./problem.ts"
 import { printShort } from "./print/short.ts"
+import { printAttributeName } from "./text/escape.ts"
 import { typeName, typeOf } from "./type-name.ts"
 import {
   bytesOfString,
@@ -117,7 +118,7 @@ export function* assertEqual(left: Value, right: Value, top = true): Task<null> 
   const unequal = (message: string): never => fail({ code: "assertion-unequal", message })
   const [ka, kb] = [typeOf(a), typeOf(b)]
   const numeric = (kind: string): boolean => kind === "int" || kind === "float"
-  if (numeric(ka) && numeric(kb) && ka !== kb) {
+  if (numeric(ka) && numeric(kb)) {
     if (equalAtoms(a, b)) return null
     unequal(`${typeName(a)} with value '${printShort(a)}' is not equal to ${typeName(b)} with value '${printShort(b)}'`)
   }
@@ -159,14 +160,14 @@ function* assertEqualSets(a: AttrSet, b: AttrSet): Task<null> {
   for (const [name, value] of a.entries()) {
     const other = b.get(name)
     if (other === undefined)
-      unequal(`attribute name '${name}' is contained in '${printShort(a)}', but not in '${printShort(b)}'`)
+      unequal(`attribute name '${printAttributeName(name)}' is contained in '${printShort(a)}', but not in '${printShort(b)}'`)
     try {
       yield assertEqual(value, other!, false)
     } catch (problem) {
       throw asFailure(problem)
         .traced(b.position(name), "where right hand side is")
         .traced(a.position(name), "where left hand side is")
-        .traced(0, `while comparing attribute '${name}'`)
+        .traced(0, `while comparing attribute '${printAttributeName(name)}'`)
     }
   }
   return null

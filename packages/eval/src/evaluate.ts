@@ -2,7 +2,7 @@
 import { byteStringFrom, byteStringOf, textOf } from "@tvix-ts/bytes"
 import { SourceFile } from "@tvix-ts/syntax"
 import { makeGlobals } from "./builtins/globals.ts"
-import { Evaluation, type EvaluationOptions, type Limits } from "./evaluation.ts"
+import { Evaluation, type MessageKind, type EvaluationOptions, type Limits } from "./evaluation.ts"
 import type { EvalIO } from "./io.ts"
 import { NixValue, SyncValue } from "./library/nix-value.ts"
 import type { Runner } from "./library/runner.ts"
@@ -30,7 +30,7 @@ export interface EvaluatorOptions {
   /** Whether `|>` and `<|` are operators. */
   readonly pipeOperators?: boolean
   /** Takes what `builtins.trace` and `builtins.warn` say. */
-  readonly onMessage?: (kind: "trace" | "warning", message: string) => void
+  readonly onMessage?: (kind: MessageKind, message: string) => void
   /** What `builtins.currentSystem` says. */
   readonly system?: string
 }

@@ -1,5 +1,5 @@
 /** One world of evaluation: its files, settings and globals. What builtins have for `this`. */
-import { describe as describeSyntax, parse, SourceFile, type Expr } from "@tvix-ts/syntax"
+import { describe as describeSyntax, describeWarning, parse, SourceFile, type Expr } from "@tvix-ts/syntax"
 import { attrsFrom, type AttrSet, type Position } from "./attrs.ts"
 import { compile, UndefinedVariable } from "./compiler/compile.ts"
 import type { Unit } from "./compiler/unit.ts"
@@ -22,6 +22,9 @@ export interface Limits {
   readonly depth?: number
 }
 
+/** `trace` and `warning` come from the builtins of these names, `notice` from us: questionable syntax, old names. */
+export type MessageKind = "trace" | "warning" | "notice"
+
 export interface EvaluationOptions {
   /** What the program may see of the world: nothing, unless given. */
   readonly io?: EvalIO
@@ -36,8 +39,10 @@ export interface EvaluationOptions {
   readonly pure?: boolean
   /** Whether `|>` and `<|` are operators. */
   readonly pipeOperators?: boolean
-  /** Takes what `builtins.trace` and `warn` say: byte strings without a line end. */
-  readonly onMessage?: (kind: "trace" | "warning", message: string) => void
+  /** Whether `fromTOML` reads dates and times: C++ Nix's `parse-toml-timestamps`. */
+  readonly tomlTimestamps?: boolean
+  /** Takes what there is to say besides the value: byte strings without a line end. */
+  readonly onMessage?: (kind: MessageKind, message: string) => void
   /** Whether `traceVerbose` traces. */
   readonly traceVerbose?: boolean
   readonly abortOnWarn?: boolean
@@ -82,11 +87,12 @@ export class Evaluation {
    */
   load(source: SourceFile, basePath: string, scope?: ReadonlyMap<string, Value>): Thunk {
     const base = this.positions.add(source)
-    const { expr, problems } = parse(source, { pipeOperators: this.options.pipeOperators === true })
+    const { expr, problems, warnings } = parse(source, { pipeOperators: this.options.pipeOperators === true })
     const [problem] = problems
     if (problem !== undefined) {
       throw new Failure({ code: "syntax", message: describeSyntax(problem, source) }, base + problem.at)
     }
+    for (const warning of warnings) this.say("notice", describeWarning(warning, source))
     this.options.compilerObserver?.parsed?.(source, expr)
     return this.#start(this.#compile(source, expr, base, basePath, scope), base, scope)
   }
@@ -174,7 +180,7 @@ export class Evaluation {
     return new NixString(copied, new Set([copied]))
   }
 
-  say(kind: "trace" | "warning", message: string): void {
+  say(kind: MessageKind, message: string): void {
     this.options.onMessage?.(kind, message)
   }
 

@@ -4,6 +4,7 @@
  */
 import { byteStringOf } from "@tvix-ts/bytes"
 import { printShort } from "./print/short.ts"
+import { printAttributeName } from "./text/escape.ts"
 import type { Forced, Thunk } from "./value.ts"
 import { typeName, typeOf } from "./type-name.ts"
 import type { Position } from "./attrs.ts"
@@ -148,15 +149,15 @@ export function describe(problem: EvalProblem, positions?: PositionTable): strin
       return `cannot compare ${typeName(left)} with ${typeName(right)}; ${detail}`
     }
     case "attribute-missing":
-      return `attribute '${problem.name}' missing`
+      return `attribute '${printAttributeName(problem.name)}' missing`
     case "undefined-variable":
       return `undefined variable '${problem.name}'`
     case "missing-argument":
       return `function '${problem.fn ?? "anonymous lambda"}' called without required argument '${problem.name}'`
     case "unexpected-argument":
-      return `function '${problem.fn ?? "anonymous lambda"}' called with unexpected argument '${problem.name}'`
+      return `function '${problem.fn ?? "anonymous lambda"}' called with unexpected argument '${printAttributeName(problem.name)}'`
     case "attribute-defined-twice":
-      return `dynamic attribute '${problem.name}' already defined${positions === undefined ? "" : ` at ${positions.show(problem.first)}`}`
+      return `dynamic attribute '${printAttributeName(problem.name)}' already defined${positions === undefined ? "" : ` at ${positions.show(problem.first)}`}`
     case "integer-overflow":
       return `integer overflow in ${problem.doing} ${problem.left} ${OPERATOR[problem.doing] ?? ","} ${problem.right}`
     case "division-by-zero":

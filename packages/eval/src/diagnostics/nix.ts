@@ -1,5 +1,6 @@
 /** Problems in the words of C++ Nix, trace included, byte for byte (libutil/error.cc). */
 import { describe, type Failure, type Trace } from "../problem.ts"
+import type { MessageKind } from "../evaluation.ts"
 import type { PositionTable } from "../positions.ts"
 import { didYouMean } from "../text/suggest.ts"
 import { plain, type Palette } from "./palette.ts"
@@ -37,13 +38,20 @@ export function nixText(failure: Failure, options: NixTextOptions): string {
   return forTerminal(text, palette !== plain)
 }
 
-/** `trace: …`, as `builtins.trace` says it. */
-export function nixTrace(message: string, palette: Palette = plain): string {
-  return forTerminal(`trace: ${message}`, palette !== plain)
+/** What `kind` of message the program or the evaluator has, in a line or more. */
+export function nixMessage(kind: MessageKind, message: string, palette: Palette = plain): string {
+  switch (kind) {
+    case "trace":
+      return forTerminal(`trace: ${message}`, palette !== plain)
+    case "warning":
+      return nixWarning(message, palette)
+    case "notice":
+      return forTerminal(`${palette.warning("warning:")} ${message}`, palette !== plain)
+  }
 }
 
 /** `evaluation warning: …`, its further lines indented. */
-export function nixWarning(message: string, palette: Palette = plain): string {
+function nixWarning(message: string, palette: Palette): string {
   const label = "evaluation warning:"
   const text = indented(`${palette.warning(label)} `, " ".repeat(label.length + 1), trimEnd(message))
   return forTerminal(text, palette !== plain)

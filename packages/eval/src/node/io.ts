@@ -1,5 +1,5 @@
 /** The file system, environment and clock of this process. Symbolic links in paths are followed, as the kernel does. */
-import { closeSync, fstatSync, lstatSync, openSync, readdirSync, readFileSync, readlinkSync, type Dirent } from "node:fs"
+import { closeSync, lstatSync, openSync, readdirSync, readFileSync, readlinkSync, type Dirent } from "node:fs"
 import process from "node:process"
 import { byteStringOf, textOf } from "@tvix-ts/bytes"
 import { IoError, type EvalIO, type FileType } from "../io.ts"
@@ -33,6 +33,9 @@ export function nodeIo({ allowed, env = process.env }: NodeIoOptions = {}): Eval
         const entries = readdirSync(nativePath(path), { withFileTypes: true, encoding: "buffer" })
         return entries.map((entry) => [entry.name.toString("latin1"), typeOfEntry(entry)] as const)
       } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === "ENOTDIR" && isThere(path)) {
+          throw new IoError(`cannot read directory "${path}": Not a directory`)
+        }
         throw ioError("opening directory", path, error)
       }
     },
@@ -71,10 +74,9 @@ function readBytes(path: string): string {
     throw ioError("opening file", path, error)
   }
   try {
-    if (fstatSync(file).isDirectory()) throw new IoError(`reading file '${path}': Is a directory`)
     return readFileSync(file, "latin1")
   } catch (error) {
-    if (error instanceof IoError) throw error
+    if ((error as NodeJS.ErrnoException).code === "EISDIR") throw new IoError("read of 4096 bytes: Is a directory")
     throw ioError("reading file", path, error)
   } finally {
     closeSync(file)
@@ -91,10 +93,10 @@ function typeOfEntry(entry: Kind): FileType {
 /** Linux gives up at 40. */
 const LINKS_MAX = 1024
 
-/** All symbolic links in `path` followed, as far as the path exists. */
+/** All symbolic links in `path` followed, as far as the path exists. A relative one starts in the working directory. */
 function followLinks(path: string): string {
   let links = 0
-  let real = ""
+  let real = path.startsWith("/") ? "" : byteStringOf(process.cwd())
   const todo = path.split("/").reverse()
   while (todo.length > 0) {
     const name = todo.pop()!
@@ -125,21 +127,32 @@ function linkTarget(path: string): string | undefined {
   }
 }
 
+function isThere(path: string): boolean {
+  try {
+    lstatSync(nativePath(path))
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** In the words of C++ Nix: what was done, to which path, and strerror's text. */
 function ioError(doing: string, path: string, error: unknown): IoError {
   const { code = "" } = error as NodeJS.ErrnoException
+  // Also ENOTDIR: what is below a file does not exist either. Links are followed before anything is opened.
+  if (code === "ENOENT" || code === "ENOTDIR") {
+    return new IoError(`path '${followLinks(path)}' does not exist`, { cause: error })
+  }
+  if (code === "ELOOP") return new IoError(`infinite symlink recursion in path '${path}'`, { cause: error })
   return new IoError(`${doing} '${path}': ${STRERROR[code] ?? (code === "" ? String(error) : code)}`, { cause: error })
 }
 const STRERROR: Readonly<Record<string, string>> = {
   EACCES: "Permission denied",
   EIO: "Input/output error",
   EISDIR: "Is a directory",
-  ELOOP: "Too many levels of symbolic links",
   EMFILE: "Too many open files",
   ENAMETOOLONG: "File name too long",
-  ENOENT: "No such file or directory",
   ENOMEM: "Cannot allocate memory",
-  ENOTDIR: "Not a directory",
   ENXIO: "No such device or address",
   EPERM: "Operation not permitted",
   ERR_INVALID_ARG_VALUE: "Invalid argument",

@@ -1,7 +1,7 @@
 /** Values as `nix-instantiate --eval` prints them (libexpr/print-ambiguous.cc): nothing is forced here. */
 import { AttrSet } from "../attrs.ts"
 import { Builtin } from "../builtins/builtin.ts"
-import { printString } from "../text/escape.ts"
+import { printAttributeName, printString } from "../text/escape.ts"
 import { printFloat } from "../text/number.ts"
 import {
   bytesOfString,
@@ -66,7 +66,7 @@ export function printValue(value: Value): string {
       continue
     }
     const i = top.next++
-    if (names !== undefined) pieces.push(names[i]!, " = ")
+    if (names !== undefined) pieces.push(printAttributeName(names[i]!), " = ")
     put(values[i]!)
   }
   return pieces.join("")
