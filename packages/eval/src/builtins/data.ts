@@ -62,10 +62,10 @@ export const dataBuiltins = [
     name: "fromTOML",
     global: "name",
     params: [plainString("e", "while evaluating the argument passed to builtins.fromTOML")],
-    doc: 'The set a TOML text describes: `fromTOML "[a]\nb = 1"` is `{ a = { b = 1; }; }`. Dates are refused.',
+    doc: 'The set a TOML text describes: `fromTOML "[a]\nb = 1"` is `{ a = { b = 1; }; }`. Dates are refused, unless the evaluation was told to read them.',
     run(text) {
       try {
-        return parseToml(text, TOML_VALUES, false)
+        return parseToml(text, TOML_VALUES, this.options.tomlTimestamps === true)
       } catch (error) {
         if (!(error instanceof TomlError)) throw error
         return fail({ code: "invalid-argument", message: `while parsing TOML: ${error.message}` })
