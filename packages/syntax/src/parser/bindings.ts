@@ -117,7 +117,9 @@ interface Merge {
   readonly parent: Merge | undefined
   readonly target: BindingTable
   readonly source: BindingTable
-  /** Index of the binding of `source` to look at next; the one before it is what a nested merge is about. */
+  /** The bindings of `source`. */
+  readonly added: readonly Binding[]
+  /** Index in `added` of the binding to look at next; the one before it is what a nested merge is about. */
   next: number
 }
 
@@ -129,9 +131,11 @@ function merge(build: Build, known: Binding, added: Binding, path: readonly Attr
   const begin = (known: Binding, added: Binding, parent: Merge | undefined): Merge | undefined => {
     const target = attrsOf(known)?.bindings
     const source = attrsOf(added)?.bindings
-    if (target !== undefined && source !== undefined) return { parent, target, source, next: 0 }
+    if (target !== undefined && source !== undefined) {
+      return { parent, target, source, added: conflictsFirst(target, source.statics), next: 0 }
+    }
     const names: string[] = []
-    for (let at = parent; at !== undefined; at = at.parent) names.push(printName(at.source.statics[at.next - 1]!.name))
+    for (let at = parent; at !== undefined; at = at.parent) names.push(printName(at.added[at.next - 1]!.name))
     const to = parent === undefined ? path.at(-1)!.to : added.at + added.name.length
     reportDuplicate(build, [...path.map(shown), ...names.toReversed()], added.at, to, known.at)
     return parent
@@ -139,7 +143,7 @@ function merge(build: Build, known: Binding, added: Binding, path: readonly Attr
   let merging = begin(known, added, undefined)
   while (merging !== undefined) {
     const { target, source } = merging
-    const binding = source.statics[merging.next++]
+    const binding = merging.added[merging.next++]
     if (binding === undefined) {
       for (const dynamic of source.dynamics) target.dynamics.push(dynamic)
       for (const expr of source.inheritFrom) target.inheritFrom.push(expr)
@@ -154,6 +158,18 @@ function merge(build: Build, known: Binding, added: Binding, path: readonly Attr
       target.add({ ...binding, value: { kind: "inherit-from", source } })
     }
   }
+}
+
+/**
+ * `added`, those of them first whose names `target` has, in its order: C++ Nix goes by the age of names, and this is the
+ * order in which it finds conflicts.
+ */
+function conflictsFirst(target: BindingTable, added: readonly Binding[]): readonly Binding[] {
+  const conflicts = added.filter((binding) => target.find(binding.name) !== undefined)
+  if (conflicts.length < 2) return added
+  const ages = new Map(target.statics.map((binding, age) => [binding.name, age]))
+  conflicts.sort((a, b) => ages.get(a.name)! - ages.get(b.name)!)
+  return [...conflicts, ...added.filter((binding) => !ages.has(binding.name))]
 }
 
 function reportDuplicate(build: Build, path: readonly string[], from: number, to: number, previous: number): void {
