@@ -1,5 +1,6 @@
 /** Turning values into strings and paths. */
 import { AttrSet, type Position } from "./attrs.ts"
+import { checkNesting } from "./nesting.ts"
 import { fail, type Failure } from "./problem.ts"
 import { canonPath } from "./text/canon-path.ts"
 import { formatFloat } from "./text/number.ts"
@@ -61,7 +62,8 @@ export function* coerceToString(
   const { context, more, copyToStore } = coercion
   let v = (value instanceof Thunk ? yield value : value) as Forced
   let doing = context
-  for (;;) {
+  for (let levels = 0; ; levels++) {
+    checkNesting(levels)
     if (typeof v === "string") return v
     if (v instanceof NixString) {
       into.add(v)
@@ -122,6 +124,7 @@ function* coerceList(list: readonly Value[], coercion: Coercion, into: ContextBu
     try {
       const value = (item instanceof Thunk ? yield item : item) as Forced
       if (isList(value)) {
+        checkNesting(stack.length)
         stack.push({ items: value, next: 0 })
         continue
       }
@@ -144,7 +147,10 @@ export function* coerceToPath(value: Value, context: string, into: ContextBuilde
   } catch (problem) {
     throw asFailure(problem).traced(0, context)
   }
-  while (v instanceof AttrSet && v.has("__toString")) v = (yield new CallThunk(v.get("__toString")!, v)) as Forced
+  for (let levels = 0; v instanceof AttrSet && v.has("__toString"); levels++) {
+    checkNesting(levels)
+    v = (yield new CallThunk(v.get("__toString")!, v)) as Forced
+  }
   if (v instanceof NixPath) return v.path
   const text = isString(v)
     ? bytesOfString(v)

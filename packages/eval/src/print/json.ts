@@ -3,6 +3,7 @@ import { AttrSet, type Position } from "../attrs.ts"
 import { coerceToString, type ContextBuilder } from "../coerce.ts"
 import { JsonError } from "../json/problem.ts"
 import { jsonFloat, quoteJson } from "../json/writer.ts"
+import { checkNesting } from "../nesting.ts"
 import { fail, type Failure } from "../problem.ts"
 import { typeName } from "../type-name.ts"
 import { printAttributeName } from "../text/escape.ts"
@@ -20,6 +21,7 @@ import {
   type Forced,
   type Value,
 } from "../value.ts"
+import { Open } from "./walk.ts"
 import { asFailure, vm, type Task } from "../vm/machine.ts"
 
 export interface JsonOptions {
@@ -29,15 +31,6 @@ export interface JsonOptions {
   readonly strict: boolean
   /** Where the value comes from, if that is known. */
   readonly at?: Position
-}
-
-/** A list or set that is being written. `at` is that of the attribute it is the value of. */
-interface Open {
-  readonly at: Position
-  readonly names: readonly string[] | undefined
-  readonly positions: readonly Position[] | undefined
-  readonly values: readonly Value[]
-  next: number
 }
 
 /**
@@ -66,7 +59,8 @@ export function* printJson(value: Value, options: JsonOptions, context: ContextB
       // One value, or what opens it.
       let forced = (slot instanceof Thunk ? (slot.code === null ? slot.state : strict ? yield slot : slot) : slot) as Value
       let written = false
-      while (forced instanceof AttrSet) {
+      for (let levels = stack.length; forced instanceof AttrSet; levels++) {
+        checkNesting(levels)
         const set: AttrSet = forced
         if (set.has("__toString")) {
           forced = (yield coerceToString(set, AS_STRING, context, at)) as string
@@ -74,18 +68,8 @@ export function* printJson(value: Value, options: JsonOptions, context: ContextB
         }
         const outPath = set.get("outPath")
         if (outPath === undefined) {
-          const entries = [...set.entries()]
-          if (entries.length === 0) json += "{}"
-          else {
-            json += `{${quote(entries[0]![0])}:`
-            stack.push({
-              at,
-              names: entries.map(([name]) => name),
-              positions: entries.map(([, , position]) => position),
-              values: entries.map(([, v]) => v),
-              next: 0,
-            })
-          }
+          json += "{"
+          stack.push(Open.set(set, at))
           written = true
           break
         }
@@ -94,8 +78,9 @@ export function* printJson(value: Value, options: JsonOptions, context: ContextB
       }
       if (!written) {
         if (isList(forced)) {
-          json += forced.length === 0 ? "[]" : "["
-          if (forced.length > 0) stack.push({ at, names: undefined, positions: undefined, values: forced, next: 0 })
+          checkNesting(stack.length)
+          json += "["
+          stack.push(Open.list(forced, at))
         } else if (forced instanceof NixPath) {
           if (copyToStore) {
             const copied = (yield vm.evaluation.copyToStore(forced.path)) as NixString
@@ -113,19 +98,18 @@ export function* printJson(value: Value, options: JsonOptions, context: ContextB
 
     // On to the next item, closing what has none.
     let top = stack.at(-1)
-    while (top !== undefined && top.next === top.values.length) {
-      json += top.names === undefined ? "]" : "}"
+    let i = -1
+    while (top !== undefined && (i = top.next()) < 0) {
+      json += top.shape === undefined ? "]" : "}"
       stack.pop()
       top = stack.at(-1)
     }
     if (top === undefined) break
-    const i = top.next++
-    if (top.names === undefined) {
-      if (i > 0) json += ","
-      at = top.at
-    } else {
-      if (i > 0) json += `,${quote(top.names[i]!)}:`
-      at = top.positions![i]!
+    if (top.taken > 1) json += ","
+    if (top.shape === undefined) at = top.at
+    else {
+      json += `${quote(top.shape.names[i]!)}:`
+      at = top.shape.position(i)
     }
     slot = top.values[i]!
   }
@@ -154,11 +138,14 @@ function placeOf(value: Forced): Position {
 /** Tells a failure what it is inside of. */
 function traceThrough(failure: Failure, stack: readonly Open[]): Failure {
   for (let i = stack.length - 1; i >= 0; i--) {
-    const { at, names, positions, next } = stack[i]!
+    const { at, shape, current } = stack[i]!
     failure =
-      names === undefined
-        ? failure.traced(at, `while evaluating list element at index ${next - 1}`)
-        : failure.traced(positions![next - 1]!, `while evaluating attribute '${printAttributeName(names[next - 1]!)}'`)
+      shape === undefined
+        ? failure.traced(at, `while evaluating list element at index ${current}`)
+        : failure.traced(
+            shape.position(current),
+            `while evaluating attribute '${printAttributeName(shape.names[current]!)}'`,
+          )
   }
   return failure
 }

@@ -1,5 +1,5 @@
 /** Values as XML (libexpr/value-to-xml.cc): `builtins.toXML` and `--xml`. */
-import { AttrSet, type Position } from "../attrs.ts"
+import { AttrSet, compareNames, type Position } from "../attrs.ts"
 import type { ContextBuilder } from "../coerce.ts"
 import { escapeXml } from "../text/escape.ts"
 import { printFloat } from "../text/number.ts"
@@ -19,6 +19,7 @@ import {
 } from "../value.ts"
 import type { Parameter } from "../vm/code.ts"
 import { vm, type Task } from "../vm/machine.ts"
+import { Open } from "./walk.ts"
 
 export interface XmlOptions {
   /** Without it, what is not known already is `<unevaluated />`. */
@@ -29,15 +30,6 @@ export interface XmlOptions {
 
 type XmlAttributes = readonly (readonly [name: string, value: string])[]
 
-/** An element whose children are being written. */
-interface Open {
-  readonly tag: "list" | "attrs" | "derivation"
-  readonly names: readonly string[] | undefined
-  readonly positions: readonly Position[] | undefined
-  readonly values: readonly Value[]
-  next: number
-}
-
 /**
  * A task whose result is `value` as an XML document, a byte string that ends in a newline; contexts go to `context`. The
  * nesting is on a stack of its own.
@@ -45,6 +37,8 @@ interface Open {
 export function* printXml(value: Value, options: XmlOptions, context: ContextBuilder): Task<string> {
   const { strict, location } = options
   const stack: Open[] = []
+  /** Of the elements that the lists and sets on the stack are. */
+  const tags: string[] = []
   const derivations = new Set<string>()
   let xml = "<?xml version='1.0' encoding='utf-8'?>\n<expr>\n"
   let indent = "  "
@@ -58,16 +52,6 @@ export function* printXml(value: Value, options: XmlOptions, context: ContextBui
   }
   const empty = (tag: string, attributes: XmlAttributes = []): void => {
     xml += `${indent}<${tag}${attributesText(attributes)} />\n`
-  }
-  const openSet = (tag: "attrs" | "derivation", set: AttrSet): void => {
-    const entries = [...set.entries()]
-    stack.push({
-      tag,
-      names: entries.map(([name]) => name),
-      positions: entries.map(([, , position]) => position),
-      values: entries.map(([, v]) => v),
-      next: 0,
-    })
   }
   const printFunction = (parameter: Parameter): void => {
     open("function", location ? placeAttributes(parameter.at) : [])
@@ -102,7 +86,8 @@ export function* printXml(value: Value, options: XmlOptions, context: ContextBui
     const forced = (slot instanceof Thunk ? (slot.code === null ? slot.state : strict ? yield slot : slot) : slot) as Value
     if (isList(forced)) {
       open("list", [])
-      stack.push({ tag: "list", names: undefined, positions: undefined, values: forced, next: 0 })
+      tags.push("list")
+      stack.push(Open.list(forced, 0))
     } else if (!(forced instanceof AttrSet)) printAtom(forced)
     else if (yield* isDerivation(forced)) {
       const drvPath = yield* stringOf(forced.get("drvPath"), strict)
@@ -113,33 +98,40 @@ export function* printXml(value: Value, options: XmlOptions, context: ContextBui
       open("derivation", attributes)
       if (drvPath !== undefined && drvPath !== "" && !derivations.has(drvPath)) {
         derivations.add(drvPath)
-        openSet("derivation", forced)
+        tags.push("derivation")
+        stack.push(Open.set(forced, 0))
       } else {
         empty("repeated")
         close("derivation")
       }
     } else {
       open("attrs", [])
-      openSet("attrs", forced)
+      tags.push("attrs")
+      stack.push(Open.set(forced, 0))
     }
 
     // On to the next item, closing what has none.
     let top = stack.at(-1)
+    let i = -1
     for (;;) {
       if (top === undefined) return `${xml}</expr>\n`
-      if (top.names !== undefined && top.next > 0) close("attr")
-      if (top.next < top.values.length) break
-      close(top.tag)
+      if (top.shape !== undefined && top.taken > 0) close("attr")
+      i = top.next()
+      if (i >= 0) break
+      close(tags.pop()!)
       stack.pop()
       top = stack.at(-1)
     }
-    const i = top.next++
-    if (top.names !== undefined) {
-      const place = location ? placeAttributes(top.positions![i]!) : []
-      open("attr", [...place.filter(([key]) => key !== "path"), ["name", top.names[i]!], ...place.filter(([key]) => key === "path")])
+    if (top.shape !== undefined) {
+      open("attr", attributeOf(top.shape.names[i]!, location ? placeAttributes(top.shape.position(i)) : []))
     }
     slot = top.values[i]!
   }
+}
+
+/** XML attributes are written in the order of their names, so `name` comes before `path`. */
+function attributeOf(name: string, place: XmlAttributes): XmlAttributes {
+  return [...place, ["name", name] as const].sort(([a], [b]) => compareNames(a, b))
 }
 
 function attributesText(attributes: XmlAttributes): string {
@@ -148,7 +140,7 @@ function attributesText(attributes: XmlAttributes): string {
   return text
 }
 
-/** `column`, `line`, and `path` if it is in a file; in the order of their names, as XML attributes are written. */
+/** `column`, `line`, and `path` if it is in a file. */
 function placeAttributes(at: Position): XmlAttributes {
   const place = vm.evaluation.positions.place(at)
   if (place === undefined) return []

@@ -1,0 +1,44 @@
+import type { AttrSet, Position, Shape } from "../attrs.ts"
+import type { Value } from "../value.ts"
+
+/** A list or set that is being written: what the stack of a printer consists of. */
+export class Open {
+  /** The names, undefined for a list. */
+  readonly shape: Shape | undefined
+  readonly #order: Uint32Array | undefined
+  readonly values: readonly Value[]
+  /** Where the whole of it comes from. */
+  readonly at: Position
+  #next = 0
+
+  private constructor(shape: Shape | undefined, values: readonly Value[], at: Position) {
+    this.shape = shape
+    this.#order = shape?.order()
+    this.values = values
+    this.at = at
+  }
+  static list(list: readonly Value[], at: Position): Open {
+    return new Open(undefined, list, at)
+  }
+  static set(set: AttrSet, at: Position): Open {
+    const { shape, values } = set.flat()
+    return new Open(shape, values, at)
+  }
+
+  /** Index of the next item, which becomes the current one; -1 behind the last. */
+  next(): number {
+    const i = this.#next
+    if (i === this.values.length) return -1
+    this.#next = i + 1
+    return this.#order === undefined ? i : this.#order[i]!
+  }
+  /** Items taken so far. */
+  get taken(): number {
+    return this.#next
+  }
+  /** Index of the current item. */
+  get current(): number {
+    const i = this.#next - 1
+    return this.#order === undefined ? i : this.#order[i]!
+  }
+}
