@@ -8,8 +8,9 @@ import type { CompilerObserver, RuntimeObserver } from "./observe/observer.ts"
 import { PositionTable } from "./positions.ts"
 import { fail, Failure } from "./problem.ts"
 import { NixString, Thunk, type Forced, type Value } from "./value.ts"
+import { Code } from "./vm/code.ts"
 import { LoadedUnit } from "./vm/load.ts"
-import { asFailure, isPromise, Run, type RunOptions, type Task } from "./vm/machine.ts"
+import { asFailure, isPromise, Run, type RunOptions, type Task, vm } from "./vm/machine.ts"
 import { parentPath } from "./text/canon-path.ts"
 
 export interface Limits {
@@ -164,11 +165,11 @@ export class Evaluation {
   positionValue(position: Position): Forced {
     const place = this.positions.place(position)
     if (place === undefined || !place.source.path.startsWith("/")) return null
-    const { line, column } = place.source.position(place.offset)
+    // Most who ask only want the file; and C++ Nix lets it be seen that the rest is not computed yet.
     return attrsFrom([
-      ["column", column],
+      ["column", new Thunk(COLUMN, position)],
       ["file", place.source.path],
-      ["line", line],
+      ["line", new Thunk(LINE, position)],
     ])
   }
 
@@ -265,4 +266,11 @@ async function untilAborted<T>(answer: PromiseLike<T>, signal: AbortSignal | und
       (error: unknown) => (done(), reject(error)),
     )
   })
+}
+
+const COLUMN = new Code((position) => lineAndColumn(position as unknown as Position).column, 1)
+const LINE = new Code((position) => lineAndColumn(position as unknown as Position).line, 1)
+function lineAndColumn(position: Position): { readonly line: number; readonly column: number } {
+  const { source, offset } = vm.evaluation.positions.place(position)!
+  return source.position(offset)
 }

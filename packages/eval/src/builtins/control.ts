@@ -1,7 +1,8 @@
 import { AttrSet, Shape } from "../attrs.ts"
 import { coerceToString, ContextBuilder } from "../coerce.ts"
 import { deeply } from "../deeply.ts"
-import { printShort } from "../print/short.ts"
+import { printTraced } from "../print/trace.ts"
+import type { Evaluation } from "../evaluation.ts"
 import { fail, type Failure } from "../problem.ts"
 import { bytesOfString, isString, type Forced, type Value } from "../value.ts"
 import { force, pause, runTask, UNWIND, type Continuation, type Task } from "../vm/machine.ts"
@@ -28,7 +29,7 @@ export const controlBuiltins = [
     params: [any("e1"), lazy("e2")],
     doc: "Prints `e1` as far as it is evaluated, for whoever debugs, then returns `e2`.",
     run(e1, e2) {
-      this.say("trace", shown(e1))
+      this.say("trace", shown(this, e1))
       return e2
     },
   }),
@@ -37,7 +38,7 @@ export const controlBuiltins = [
     params: [lazy("e1"), lazy("e2")],
     doc: "As `trace` if the option `trace-verbose` is set; else just returns `e2`.",
     *run(e1, e2) {
-      if (this.options.traceVerbose === true) this.say("trace", shown((yield e1) as Forced))
+      if (this.options.traceVerbose === true) this.say("trace", shown(this, (yield e1) as Forced))
       return e2
     },
   }),
@@ -93,14 +94,15 @@ export const controlBuiltins = [
   builtin({
     name: "break",
     global: "name",
+    traced: false,
     params: [lazy("v")],
     doc: "`v` itself. A place for a debugger to stop at.",
     run: (v) => v,
   }),
 ]
 
-function shown(value: Forced): string {
-  return isString(value) ? bytesOfString(value) : printShort(value)
+function shown({ positions }: Evaluation, value: Forced): string {
+  return isString(value) ? bytesOfString(value) : printTraced(value, positions)
 }
 
 function* messageOf(value: Value, receiver: string): Task<string> {

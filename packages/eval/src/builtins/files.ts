@@ -100,7 +100,8 @@ export const fileBuiltins = [
 ]
 
 function* pathOf(value: Value): Task<string> {
-  return (yield* coerceToPath(value, "while realising the context of a path", new ContextBuilder())) as string
+  const path = (yield* coerceToPath(value, "while realising the context of a path", new ContextBuilder())) as string
+  return path.startsWith("/") ? path : fail({ code: "file-not-found", path })
 }
 function* fileType(evaluation: Evaluation, path: string): Task<FileType | undefined> {
   return (yield* evaluation.ask(() => evaluation.io.fileType(path))) as FileType | undefined
@@ -155,13 +156,14 @@ function* findFile(evaluation: Evaluation, entries: readonly SearchPathEntry[], 
   for (const { prefix, path } of entries) {
     const rest = afterPrefix(name, prefix)
     if (rest === undefined) continue
-    const joined = rest === "" ? path : `${path}/${rest}`
+    // `..` in what is looked up does not lead out of the entry.
+    const joined = rest === "" ? path : `${path}${canonPath(rest)}`
     // A relative entry means what it means to whoever gave it: I/O knows where that is.
     const file = path.startsWith("/") ? canonPath(joined) : joined
     const real = (yield* evaluation.ask(() => evaluation.io.realPath(file))) as string
     if ((yield* fileType(evaluation, real)) !== undefined) return new NixPath(real)
   }
-  // Files that come with Nix. They have no place on any disk; C++ Nix, too, shows them like this.
+  // Files that come with C++ Nix, which shows them like this, too. They need a store, and so are never found here.
   return name.startsWith("nix/") ? new NixPath(`<${name}>`) : undefined
 }
 function notFound({ options }: Evaluation, name: string): EvalProblem {

@@ -191,9 +191,9 @@ class AttributeCall {
     this.value = value
   }
 }
-const ATTRIBUTE = new Code((state: Frame | AttributeCall) => {
+const ATTRIBUTE = new Code((state: Frame | AttributeCall, at = 0) => {
   const { f, name, value } = state as AttributeCall
-  return apply2(f, name, value, 0)
+  return apply2(f, name, value, at)
 }, 3)
 
 // ---------------------------------------------------------------------------------------------- listToAttrs

@@ -15,12 +15,12 @@ export type Lazy = (frame: Frame) => Value
 export class Code {
   /**
    * Called with the frame the code was defined in. Starts as a stub that binds the instructions at first use.
-   * Nothing but the machine's own codes is called with anything else than a frame.
+   * Nothing but the machine's own codes is called with anything else than a frame, or needs to know what forces it.
    */
-  run: (frame: Frame) => Result
+  run: (frame: Frame, at?: Position) => Result
   /** Native frames that running this may add before it is the machine's turn again; see machine.ts. */
   height: number
-  constructor(run: (frame: Frame) => Result, height: number) {
+  constructor(run: (frame: Frame, at?: Position) => Result, height: number) {
     this.run = run
     this.height = height
   }

@@ -95,14 +95,18 @@ class Pattern {
     const fn = this.code.name
     const missing = this.#formals.find(({ name, fallback }) => fallback === undefined && shape.find(name) < 0)
     if (missing !== undefined) {
-      return refuse(new Failure({ code: "missing-argument", fn, name: missing.name }, this.at), at)
+      return mismatched(new Failure({ code: "missing-argument", fn, name: missing.name }, this.at), at)
     }
     const known = this.#formals.map(({ name }) => name)
     const surplus = new AttrSet(shape, []).sortedNames().find((name) => !known.includes(name))!
-    return refuse(new Failure({ code: "unexpected-argument", fn, name: surplus, known }, this.at), at)
+    return mismatched(new Failure({ code: "unexpected-argument", fn, name: surplus, known }, this.at), at)
   }
 }
 
+/** Unlike other failures of a call, told to be from a call site even if that is not known. */
+function mismatched(failure: Failure, at: Position): typeof UNWIND {
+  return failAs(failure.traced(at, "from call site").marked(true))
+}
 function refuse(failure: Failure, at: Position): typeof UNWIND {
   return failAs((at === 0 ? failure : failure.traced(at, "from call site")).marked(true))
 }
