@@ -1,6 +1,7 @@
+import type { Ordering } from "../compiler/ordering.ts"
 import { lessThan } from "../ordering.ts"
 import { apply2, asFailure, failAs, pause, UNWIND, type Continuation } from "../vm/machine.ts"
-import { Thunk, type Forced, type Value } from "../value.ts"
+import { Lambda, Thunk, type Forced, type Value } from "../value.ts"
 import type { Result } from "../vm/code.ts"
 import { Builtin } from "./builtin.ts"
 import { builtin, callable, list } from "./define.ts"
@@ -28,11 +29,11 @@ interface Sorting {
 /** The elements of `xs` are forced. */
 function sort(comparator: Forced, xs: readonly Value[]): Result {
   const items = xs.map((x) => (x instanceof Thunk ? (x.state as Forced) : x))
-  const direction = directionOf(comparator)
-  if (direction !== undefined && (items.every(isNumber) || items.every(isPlainString))) {
-    if (isNumber(items[0])) sortNumbers(items as number[])
-    else items.sort()
-    return direction === "descending" ? items.reverse() : items
+  const ordering = orderingOf(comparator)
+  if (ordering !== undefined) {
+    // Equal numbers cannot be told apart, nor equal strings without context: there is no order among them to keep.
+    if (items.every(isNumber)) return inOrder(Array.from(Float64Array.from(items).sort()), ordering)
+    if (items.every(isPlainString)) return inOrder(items.sort(), ordering)
   }
   const merge = new MergeSort(items)
   return merge.steps.next(false).done === true ? items : proceed({ comparator, merge })
@@ -72,15 +73,13 @@ function isLessThan(comparator: Forced): boolean {
   return comparator instanceof Builtin && comparator.name === "lessThan"
 }
 
-/** Known only of comparators that do nothing but compare their arguments. */
-function directionOf(comparator: Forced): "ascending" | "descending" | undefined {
+function orderingOf(comparator: Forced): Ordering | undefined {
+  if (comparator instanceof Lambda) return comparator.code.ordering
   return isLessThan(comparator) ? "ascending" : undefined
 }
 
 const isNumber = (value: unknown): value is number => typeof value === "number"
 const isPlainString = (value: unknown): value is string => typeof value === "string"
-/** Numbers that cannot be told apart have no order among themselves to keep. */
-function sortNumbers(items: number[]): void {
-  const sorted = Float64Array.from(items).sort()
-  for (let i = 0; i < items.length; i++) items[i] = sorted[i]!
+function inOrder<T>(ascending: T[], ordering: Ordering): T[] {
+  return ordering === "descending" ? ascending.reverse() : ascending
 }

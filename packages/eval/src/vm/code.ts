@@ -1,6 +1,7 @@
 import type { Forced, Value } from "../value.ts"
 import type { Frame } from "./frame.ts"
 import type { UNWIND } from "./machine.ts"
+import type { Ordering } from "../compiler/ordering.ts"
 import type { LambdaInfo } from "../compiler/unit.ts"
 import type { Position } from "../attrs.ts"
 
@@ -53,6 +54,8 @@ export class LambdaCode {
   /** See {@link LambdaInfo.strict} in compiler/unit.ts. */
   readonly strict: number
   readonly immediate: number
+  /** For `sort`. */
+  readonly ordering: Ordering | undefined
   height = 50
   /** What a trace says of a call: one string for all calls, since a deep trace has millions. */
   readonly calling: string
@@ -65,11 +68,13 @@ export class LambdaCode {
     params: readonly Parameter[],
     name: string | undefined,
     { strict, immediate }: Pick<LambdaInfo, "strict" | "immediate">,
+    ordering: Ordering | undefined,
     bind: (code: LambdaCode) => void,
   ) {
     this.params = params
     this.strict = strict
     this.immediate = immediate
+    this.ordering = ordering
     this.arity = params.length
     this.name = name
     this.calling = `while calling ${name === undefined ? "anonymous lambda" : `'${name}'`}`

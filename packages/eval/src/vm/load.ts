@@ -1,4 +1,5 @@
 import { Shape, type AttrSet } from "../attrs.ts"
+import { orderingOf } from "../compiler/ordering.ts"
 import type { Unit } from "../compiler/unit.ts"
 import type { RuntimeObserver } from "../observe/observer.ts"
 import type { Forced, Value } from "../value.ts"
@@ -54,7 +55,7 @@ export class LoadedUnit {
       ellipsis,
       doc,
     }))
-    return (this.#lambdas[index] = new LambdaCode(params, info.name, info, (code) =>
+    return (this.#lambdas[index] = new LambdaCode(params, info.name, info, orderingOf(this.unit, index), (code) =>
       bindLambda(this, index, code),
     ))
   }
