@@ -10,7 +10,7 @@ import type { Settings } from "./settings.ts"
 export interface Task {
   readonly programs: readonly Program[]
   /** `parse` prints the programs as they were understood; `find` the files that search paths lead to. */
-  readonly doing: "evaluate" | "parse" | "find"
+  readonly doing: "evaluate" | "instantiate" | "parse" | "find"
   /** Whose words problems are told in. */
   readonly voice: "nix" | "tvix"
 }
@@ -29,8 +29,14 @@ export async function evaluatePrograms(settings: Settings, task: Task): Promise<
         case "find":
           writeOut(`${session.find(program.kind === "file" ? byteStringOf(program.path) : "")}\n`)
           break
+        case "instantiate":
         case "evaluate": {
           const root = session.load(program)
+          if (task.doing === "instantiate") {
+            // Problems of the program come first.
+            session.evaluation.runSync(root)
+            throw new Failure({ code: "needs-store", what: "instantiating derivations" })
+          }
           if (settings.compileOnly) break
           for (const path of settings.attributes.length === 0 ? [""] : settings.attributes) {
             writeOut(await session.print(root, byteStringOf(path)))

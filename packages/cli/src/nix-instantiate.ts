@@ -101,9 +101,6 @@ async function main(words: readonly string[]): Promise<number> {
       writeOut(byteStringOf(`${USAGE}\nOptions:\n${optionLines(OPTIONS)}\n`))
       return 0
     }
-    case "instantiate":
-      writeError("error: instantiating derivations needs a store, which is not there yet; --eval and --parse work\n")
-      return 1
     default:
       return evaluatePrograms(settings, { programs: programsOf(operands, settings), doing: settings.doing, voice: "nix" })
   }

@@ -87,7 +87,7 @@ export class Session {
         const operand = byteStringOf(program.path)
         const path = /^<.+>$/s.test(operand) ? this.find(operand.slice(1, -1)) : absolute(operand, this.#directory)
         const resolved = evaluation.runSync<string>(evaluation.resolveImport(path))
-        const text = evaluation.runSync<string>(evaluation.ask(() => evaluation.io.readFile(resolved)))
+        const text = evaluation.runSync<string>(evaluation.readSource(resolved))
         return { source: new SourceFile(resolved, text), basePath: resolved.replace(/\/[^/]*$/, "") || "/" }
       }
     }

@@ -11,7 +11,7 @@ import { NixString, Thunk, type Forced, type Value } from "./value.ts"
 import { Code } from "./vm/code.ts"
 import { LoadedUnit } from "./vm/load.ts"
 import { asFailure, isPromise, Run, type RunOptions, type Task, vm } from "./vm/machine.ts"
-import { parentPath } from "./text/canon-path.ts"
+import { absPath, parentPath } from "./text/canon-path.ts"
 
 export interface Limits {
   /** Function calls. */
@@ -55,6 +55,8 @@ export interface EvaluationOptions {
 
 /** About half a gigabyte of frames, and with what they hold a gigabyte or two. */
 const FRAMES_MAX = 5_000_000
+/** Links in a row before a path counts as one that leads nowhere. */
+const LINKS_MAX = 1023
 const SLICE = 20_000
 /** Milliseconds of evaluation before other work of the process gets its turn. */
 const YIELD_AFTER = 30
@@ -124,7 +126,7 @@ export class Evaluation {
     const resolved = (yield* this.resolveImport(path)) as string
     let value = this.#files.get(resolved)
     if (value === undefined) {
-      const source = new SourceFile(resolved, (yield* this.ask(() => this.io.readFile(resolved))) as string)
+      const source = new SourceFile(resolved, (yield* this.readSource(resolved)) as string)
       value = this.#files.get(resolved) ?? this.load(source, parentPath(resolved))
       this.#files.set(resolved, value)
     }
@@ -138,14 +140,36 @@ export class Evaluation {
   /** As {@link importFile}, with further variables; never shared. */
   *importScoped(path: string, scope: ReadonlyMap<string, Value>): Task<Forced> {
     const resolved = (yield* this.resolveImport(path)) as string
-    const source = new SourceFile(resolved, (yield* this.ask(() => this.io.readFile(resolved))) as string)
+    const source = new SourceFile(resolved, (yield* this.readSource(resolved)) as string)
     return (yield this.load(source, parentPath(resolved), scope)) as Forced
   }
 
-  *resolveImport(path: string): Task<string> {
+  /** A task whose result is the text of the file at `path`, links followed. */
+  *readSource(path: string): Task<string> {
     const real = (yield* this.ask(() => this.io.realPath(path))) as string
-    const type = yield* this.ask(() => this.io.fileType(real))
-    return type === "directory" ? ((yield* this.ask(() => this.io.realPath(`${real}/default.nix`))) as string) : real
+    return (yield* this.ask(() => this.io.readFile(real))) as string
+  }
+
+  /**
+   * A task whose result is the file that `import path` reads. Only a link at the very end is followed: relative paths in
+   * the file start where the way to it led, not where that is on disk (libexpr/eval.cc, resolveExprPath).
+   */
+  *resolveImport(path: string): Task<string> {
+    const { io } = this
+    let file = path
+    for (let links = 0; ; links++) {
+      if (links === LINKS_MAX) {
+        const message = `too many symbolic links encountered while traversing the path '${path}'`
+        fail({ code: "invalid-argument", message })
+      }
+      const parent = (yield* this.ask(() => io.realPath(parentPath(file)))) as string
+      const real = file === "/" ? "/" : absPath(file.slice(file.lastIndexOf("/") + 1), parent)
+      const type = yield* this.ask(() => io.fileType(real))
+      if (type === undefined) fail({ code: "file-not-found", path: real })
+      if (type === "directory") return absPath("default.nix", file)
+      if (type !== "symlink" || io.readLink === undefined) return file
+      file = absPath((yield* this.ask(() => io.readLink!(real))) as string, parentPath(file))
+    }
   }
 
   /** Asks the world: waits if the answer is a promise, and fails as the program's problem if it is an error. */

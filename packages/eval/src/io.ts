@@ -16,6 +16,8 @@ export interface EvalIO {
   fileType(path: string): Awaitable<FileType | undefined>
   /** `path` with all symbolic links followed, as far as it exists. */
   realPath(path: string): Awaitable<string>
+  /** Where the symbolic link at `path` points, as it is written there. Absent where there are no links. */
+  readLink?(path: string): Awaitable<string>
   /** An environment variable; "" if it is not set. */
   getEnv(name: string): string
   /** Seconds since 1970. */

@@ -22,6 +22,7 @@ export function nodeIo({ allowed, env = process.env }: NodeIoOptions = {}): Eval
       throw new IoError(`access to absolute path '${path}' is forbidden in restricted mode`)
     }
   }
+  const links: Links = new Map()
   return {
     readFile(path) {
       check(path)
@@ -51,9 +52,17 @@ export function nodeIo({ allowed, env = process.env }: NodeIoOptions = {}): Eval
     },
     realPath(path) {
       check(path)
-      const real = followLinks(path)
+      const real = followLinks(path, links)
       check(real)
       return real
+    },
+    readLink(path) {
+      check(path)
+      try {
+        return readlinkSync(nativePath(path), "latin1")
+      } catch (error) {
+        throw ioError("reading symbolic link", path, error)
+      }
     },
     getEnv: (name) => byteStringOf(env[textOf(name)] ?? ""),
     currentTime: () => Math.floor(Date.now() / 1000),
@@ -90,12 +99,15 @@ function typeOfEntry(entry: Kind): FileType {
   return entry.isFile() ? "regular" : "unknown"
 }
 
-/** Linux gives up at 40. */
+/** As many as C++ Nix follows. */
 const LINKS_MAX = 1024
 
+/** What is known of paths: where they link to, undefined if they are no links. Paths share most of their components. */
+type Links = Map<string, string | undefined>
+
 /** All symbolic links in `path` followed, as far as the path exists. A relative one starts in the working directory. */
-function followLinks(path: string): string {
-  let links = 0
+function followLinks(path: string, links: Links = new Map()): string {
+  let followed = 0
   let real = path.startsWith("/") ? "" : byteStringOf(process.cwd())
   const todo = path.split("/").reverse()
   while (todo.length > 0) {
@@ -106,12 +118,13 @@ function followLinks(path: string): string {
       continue
     }
     const next = `${real}/${name}`
-    const target = linkTarget(next)
+    let target = links.get(next)
+    if (target === undefined && !links.has(next)) links.set(next, (target = linkTarget(next)))
     if (target === undefined) {
       real = next
       continue
     }
-    if (++links > LINKS_MAX) throw new IoError(`infinite symlink recursion in path '${path}'`)
+    if (++followed > LINKS_MAX) throw new IoError(`infinite symlink recursion in path '${path}'`)
     if (target.startsWith("/")) real = ""
     todo.push(...target.split("/").reverse())
   }

@@ -1,7 +1,7 @@
 import { AttrSet, EMPTY_ATTRS, Shape, update, type Position } from "../../attrs.ts"
 import { Failure } from "../../problem.ts"
 import { firstElement } from "../../string-context.ts"
-import { isList, NixString, type Forced, type Value } from "../../value.ts"
+import { isList, NixString, Thunk, type Forced, type Value } from "../../value.ts"
 import type { Binder } from "../bind.ts"
 import type { Exec, Lazy, Result } from "../code.ts"
 import type { Frame } from "../frame.ts"
@@ -181,8 +181,11 @@ export function bindOverrides(b: Binder): Exec {
   const fills = b.many(() => ({ name: b.name(), fill: b.slotToFill() }))
   const site: OverridesSite = { at, fills, set: b.expr() }
   return (frame) => {
-    const overrides = force(slot(frame) as Value, at)
-    return overrides === UNWIND ? pause(OVERRIDES, site, frame) : override(site, frame, overrides)
+    const given = slot(frame) as Value
+    const overrides = force(given, at)
+    if (overrides === UNWIND) return pause(OVERRIDES, site, frame)
+    // As in C++ Nix, only what had to be evaluated has a place.
+    return override(site, frame, overrides, given instanceof Thunk ? at : 0)
   }
 }
 interface OverridesSite {
@@ -190,10 +193,10 @@ interface OverridesSite {
   readonly fills: readonly { readonly name: string; readonly fill: (frame: Frame, value: Value) => void }[]
   readonly set: Exec
 }
-function override(site: OverridesSite, frame: Frame, overrides: Forced): Result {
+function override(site: OverridesSite, frame: Frame, overrides: Forced, at: Position): Result {
   if (!(overrides instanceof AttrSet)) {
     const failure = new Failure({ code: "type-error", expected: "a set", found: overrides })
-    return failAs(failure.traced(site.at, "while evaluating the `__overrides` attribute"))
+    return failAs(failure.traced(at, "while evaluating the `__overrides` attribute"))
   }
   for (const { name, fill } of site.fills) {
     const value = overrides.get(name)
@@ -204,5 +207,5 @@ function override(site: OverridesSite, frame: Frame, overrides: Forced): Result 
 }
 const OVERRIDES: Continuation = {
   name: "overrides",
-  resume: ({ a: site, b: frame }, overrides) => override(site, frame, overrides),
+  resume: ({ a: site, b: frame }, overrides) => override(site, frame, overrides, site.at),
 }
