@@ -12,16 +12,29 @@ function checked(result: bigint, doing: string, left: bigint, right: bigint): nu
 }
 
 export function add(a: Num, b: Num): Num {
+  if (typeof a === "number" && typeof b === "number") {
+    const sum = a + b
+    if (Number.isSafeInteger(sum)) return sum
+  }
   if (a instanceof NixFloat || b instanceof NixFloat) return new NixFloat(floatOf(a) + floatOf(b))
   const [left, right] = [BigInt(a), BigInt(b)]
   return checked(left + right, "adding", left, right)
 }
 export function subtract(a: Num, b: Num): Num {
+  if (typeof a === "number" && typeof b === "number") {
+    const difference = a - b
+    if (Number.isSafeInteger(difference)) return difference
+  }
   if (a instanceof NixFloat || b instanceof NixFloat) return new NixFloat(floatOf(a) - floatOf(b))
   const [left, right] = [BigInt(a), BigInt(b)]
   return checked(left - right, "subtracting", left, right)
 }
 export function multiply(a: Num, b: Num): Num {
+  if (typeof a === "number" && typeof b === "number") {
+    const product = a * b
+    // 0 * -1 is -0, which is no integer of ours.
+    if (Number.isSafeInteger(product)) return product + 0
+  }
   if (a instanceof NixFloat || b instanceof NixFloat) return new NixFloat(floatOf(a) * floatOf(b))
   const [left, right] = [BigInt(a), BigInt(b)]
   return checked(left * right, "multiplying", left, right)

@@ -3,7 +3,7 @@ import { encodeHex } from "@tvix-ts/bytes"
 import assert from "node:assert/strict"
 import crypto from "node:crypto"
 import { describe, test } from "node:test"
-import { digestLength, hash, hashByteString, isHashAlgorithm, startHash, type HashAlgorithm } from "./index.ts"
+import { digestLength, hash, hashByteString, hexDigest, isHashAlgorithm, startHash, type HashAlgorithm } from "./index.ts"
 import { engine as native } from "./node/native.ts"
 import { engine as portable } from "./portable.ts"
 
@@ -60,7 +60,9 @@ test("known digests", () => {
   for (const algorithm of ALGORITHMS) {
     const [text, digest] = KNOWN[algorithm]
     assert.equal(encodeHex(hashByteString(algorithm, text)), digest)
+    assert.equal(hexDigest(algorithm, text), digest)
     assert.equal(encodeHex(hash(algorithm, sample(0))), encodeHex(startHash(algorithm).digest()))
   }
   assert.deepEqual(hashByteString("md5", "\xff\x00"), hash("md5", Uint8Array.of(255, 0)))
+  assert.equal(hexDigest("md5", "\xff\x00"), encodeHex(hash("md5", Uint8Array.of(255, 0))))
 })

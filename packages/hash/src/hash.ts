@@ -1,4 +1,4 @@
-import { bytesOf } from "@tvix-ts/bytes"
+import { bytesOf, encodeHex } from "@tvix-ts/bytes"
 import { engine } from "#native"
 import type { HashAlgorithm } from "./algorithm.ts"
 import type { Hasher } from "./engine.ts"
@@ -11,6 +11,11 @@ export function hash(algorithm: HashAlgorithm, bytes: Uint8Array): Uint8Array {
 /** The digest of the bytes that a byte string stands for: one character, 0 to 255, each. */
 export function hashByteString(algorithm: HashAlgorithm, byteString: string): Uint8Array {
   return engine.hash(algorithm, bytesOf(byteString))
+}
+
+/** The same in hexadecimal digits, several times faster for short strings where the host helps. */
+export function hexDigest(algorithm: HashAlgorithm, byteString: string): string {
+  return engine.hexDigest?.(algorithm, byteString) ?? encodeHex(hashByteString(algorithm, byteString))
 }
 
 /** Hashes what arrives in pieces. */

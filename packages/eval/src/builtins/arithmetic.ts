@@ -29,13 +29,22 @@ function refuse(found: Forced, expected: Expected, doing: string): never {
   throw new Failure({ code: "type-error", expected, found }).traced(0, doing)
 }
 
-function bitwise(name: string, doc: string, compute: (a: bigint, b: bigint) => bigint) {
+/** `small` is the operation on what fits 32 bits: JavaScript has it for those. */
+function bitwise(
+  name: string,
+  doc: string,
+  small: (a: number, b: number) => number,
+  compute: (a: bigint, b: bigint) => bigint,
+) {
   return builtin({
     name,
     params: [int("e1"), int("e2")],
     doc,
-    // Two int64 have no bits that would not fit one.
-    run: (a, b) => makeInt(compute(BigInt(a), BigInt(b)))!,
+    run(a, b) {
+      if (typeof a === "number" && typeof b === "number" && (a | 0) === a && (b | 0) === b) return small(a, b)
+      // Two int64 have no bits that would not fit one.
+      return makeInt(compute(BigInt(a), BigInt(b)))!
+    },
   })
 }
 
@@ -78,9 +87,9 @@ export const arithmeticBuiltins = [
     doc: "Whether the first value comes before the second: two numbers, strings, paths or lists.",
     native: (a, b) => lessThan(a, b),
   }),
-  bitwise("bitAnd", "The bits set in both integers: `bitAnd 12 10` is 8.", (a, b) => a & b),
-  bitwise("bitOr", "The bits set in one of two integers or in both: `bitOr 12 10` is 14.", (a, b) => a | b),
-  bitwise("bitXor", "The bits set in exactly one of two integers: `bitXor 12 10` is 6.", (a, b) => a ^ b),
+  bitwise("bitAnd", "The bits set in both integers: `bitAnd 12 10` is 8.", (a, b) => a & b, (a, b) => a & b),
+  bitwise("bitOr", "The bits set in one of two integers or in both: `bitOr 12 10` is 14.", (a, b) => a | b, (a, b) => a | b),
+  bitwise("bitXor", "The bits set in exactly one of two integers: `bitXor 12 10` is 6.", (a, b) => a ^ b, (a, b) => a ^ b),
   rounding("ceil", "The smallest integer not below a number: `ceil 1.2` is 2."),
   rounding("floor", "The largest integer not above a number: `floor 1.8` is 1."),
 ]

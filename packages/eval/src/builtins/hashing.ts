@@ -4,6 +4,7 @@ import {
   formatHash,
   HashError,
   hashByteString,
+  hexDigest,
   parseHash,
   parseHashAlgorithm,
   parseHashFormat,
@@ -40,10 +41,6 @@ function algorithmOf(name: string): HashAlgorithm {
   return algorithm
 }
 
-function digest(algorithm: HashAlgorithm, bytes: string): string {
-  return formatHash({ algorithm, digest: hashByteString(algorithm, bytes) }, "base16")
-}
-
 export const hashBuiltins = [
   builtin({
     name: "hashString",
@@ -52,7 +49,7 @@ export const hashBuiltins = [
     native(name, value) {
       const algorithm = algorithmOf(name)
       return withString(value, "while evaluating the second argument passed to builtins.hashString", (text) => {
-        return digest(algorithm, bytesOfString(text))
+        return hexDigest(algorithm, bytesOfString(text))
       })
     },
   }),
@@ -63,7 +60,7 @@ export const hashBuiltins = [
     *run(name, value) {
       const algorithm = algorithmOf(name)
       const path = (yield coerceToPath(value, "while realising the context of a path", new ContextBuilder())) as string
-      return digest(algorithm, (yield* this.ask(() => this.io.readFile(path))) as string)
+      return hexDigest(algorithm, (yield* this.ask(() => this.io.readFile(path))) as string)
     },
   }),
   builtin({

@@ -1,5 +1,6 @@
 /** `builtins.replaceStrings`. Replacements are forced only when they are first needed. */
 import { ContextBuilder } from "../coerce.ts"
+import { resultOf } from "../print/value.ts"
 import { fail } from "../problem.ts"
 import { bytesOfString, isString, NixString, type Forced, type Value } from "../value.ts"
 import type { Result } from "../vm/code.ts"
@@ -15,26 +16,32 @@ const TEXT = "while evaluating the third argument passed to builtins.replaceStri
 class Patterns {
   readonly strings: readonly string[]
   /** Indices of the strings that begin with a byte, in order. */
-  readonly #byFirst = new Map<number, number[]>()
+  readonly #byFirst: (number[] | undefined)[] = []
   /** Index of the first empty string, which is found everywhere; or the number of strings. */
   readonly empty: number
 
   constructor(strings: readonly string[]) {
     this.strings = strings
+    for (let byte = 0; byte < 256; byte++) this.#byFirst.push(undefined)
     const empty = strings.indexOf("")
     this.empty = empty < 0 ? strings.length : empty
     for (let i = 0; i < this.empty; i++) {
       const first = strings[i]!.charCodeAt(0)
-      const known = this.#byFirst.get(first)
-      if (known === undefined) this.#byFirst.set(first, [i])
+      const known = this.#byFirst[first]
+      if (known === undefined) this.#byFirst[first] = [i]
       else known.push(i)
     }
   }
 
   /** Index of the string found at `at`; or the number of strings. */
   find(text: string, at: number): number {
-    const candidates = this.#byFirst.get(text.charCodeAt(at))
-    if (candidates !== undefined) for (const i of candidates) if (text.startsWith(this.strings[i]!, at)) return i
+    const candidates = at < text.length ? this.#byFirst[text.charCodeAt(at)] : undefined
+    if (candidates !== undefined) {
+      for (const i of candidates) {
+        const string = this.strings[i]!
+        if (string.length === 1 || text.startsWith(string, at)) return i
+      }
+    }
     return this.empty
   }
 }
@@ -68,11 +75,35 @@ export function replaceStrings(from: readonly Value[], to: readonly Value[], tex
 }
 
 function replaceIn(text: Value, patterns: Patterns, to: readonly Value[]): Result {
+  const plain = resultOf(text)
+  const replaced = typeof plain === "string" ? replacePlain(plain, patterns, to) : undefined
+  if (replaced !== undefined) return replaced
   return withString(text, TEXT, (string) => {
     const context = new ContextBuilder()
     if (string instanceof NixString) context.add(string)
     return new Replacing(bytesOfString(string), patterns, to, context).goOn()
   })
+}
+
+/** The usual case: all that is needed is known and has no context. Undefined if it is not. */
+function replacePlain(text: string, patterns: Patterns, to: readonly Value[]): string | undefined {
+  const none = patterns.strings.length
+  let done = ""
+  let rest = 0
+  for (let at = 0; at <= text.length; ) {
+    const found = patterns.find(text, at)
+    if (found === none) {
+      at++
+      continue
+    }
+    const replacement = resultOf(to[found]!)
+    if (typeof replacement !== "string") return undefined
+    const { length } = patterns.strings[found]!
+    done += text.slice(rest, at) + replacement
+    rest = at + length
+    at += length === 0 ? 1 : length
+  }
+  return rest === 0 ? done + text : done + text.slice(rest)
 }
 
 class Replacing {

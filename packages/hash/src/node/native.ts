@@ -29,6 +29,8 @@ function loadBlake(): Blake3 {
   return blake
 }
 
+const NOT_ASCII = /[^\0-\x7f]/
+
 /** Bytes. Below this a call into the addon costs more than it saves. */
 const ADDON_FROM = 4096
 
@@ -37,6 +39,11 @@ export const engine: HashEngine = {
     if (algorithm !== "blake3") return plain(loadCrypto().hash(algorithm, bytes, "buffer"))
     const { jit, addon } = loadBlake()
     return addon !== undefined && bytes.length >= ADDON_FROM ? plain(addon.blake3(bytes)) : jit.hash(bytes)
+  },
+  hexDigest(algorithm, byteString) {
+    // As text, Node would hash its UTF-8: the bytes themselves only below 128.
+    if (algorithm === "blake3" || NOT_ASCII.test(byteString)) return undefined
+    return loadCrypto().hash(algorithm, byteString, "hex")
   },
   startHash(algorithm) {
     if (algorithm !== "blake3") {
