@@ -3,6 +3,7 @@
  * and most builtins that compute without a store; a few are wrong on purpose, since two implementations must also agree
  * on what fails and on what is never looked at.
  */
+import { mutate } from "./mutate.ts"
 import { Random } from "./random.ts"
 import { BOOL, FLOAT, INT, joined, NULL, PATH, sameType, STRING, tree, type Tree, type Type } from "./tree.ts"
 
@@ -42,9 +43,12 @@ interface Variable {
 }
 type Scope = readonly Variable[]
 
-/** The text of program `seed`. */
+/** Program `seed`. One in five is damaged afterwards, so that parsers are compared on what is not quite Nix, too. */
 export function generateProgram(seed: number): Tree {
-  return new Generator(new Random(seed)).program()
+  const random = new Random(seed)
+  const damaged = random.chance(0.2)
+  const program = new Generator(random).program()
+  return damaged ? mutate(program, random) : program
 }
 
 class Generator {
@@ -135,7 +139,7 @@ class Generator {
     const random = this.#random
     const inner = (wanted: Type, extra: Scope = []): Tree => this.expression(wanted, depth, [...scope, ...extra])
     const form = tree(type)
-    switch (random.below(20)) {
+    switch (random.below(23)) {
       case 0:
         return form`(if ${inner(BOOL)} then ${inner(type)} else ${inner(type)})`
       case 1:
@@ -196,6 +200,32 @@ class Generator {
       case 18: {
         const key = random.pick(FIELDS)
         return form`{ \${${inner(STRING)}} = ${inner(type)}; ${key} = ${inner(type)}; }.${key}`
+      }
+      case 19: {
+        const name = random.pick(["a", "x", "y"])
+        const bound = this.type(1)
+        const outside = scope.filter((one) => one.name !== name && one.name !== "body")
+        const value = this.expression(bound, depth, outside)
+        const body = this.expression(type, depth, [...outside, { name, type: bound }])
+        return form`(let { ${name} = ${value}; body = ${body}; })`
+      }
+      case 20: {
+        const set = this.#setType(1)
+        const names = Object.keys(set.fields).filter((name) => name !== "or")
+        const extra = names.map((name) => ({ name, type: set.fields[name]! }))
+        const source = this.expression(
+          set,
+          depth,
+          scope.filter(({ name }) => !names.includes(name)),
+        )
+        return form`(let inherit (${source}) ${names.join(" ")}; in ${inner(type, extra)})`
+      }
+      case 21: {
+        // Attributes that refer to each other, in no order.
+        const first = this.type(1)
+        const outside = scope.filter(({ name }) => name !== "p" && name !== "q")
+        const value = this.expression(type, depth, [...outside, { name: "p", type: first }])
+        return form`(rec { q = ${value}; p = ${this.expression(first, depth, outside)}; }).q`
       }
       default:
         return form`(builtins.deepSeq ${inner(this.type(1))} ${inner(type)})`
@@ -286,11 +316,15 @@ class Generator {
     const inner = (wanted: Type): Tree => this.expression(wanted, depth, scope)
     const form = tree(INT)
     const list: Type = { kind: "list", of: this.type(1) }
-    switch (random.below(14)) {
+    switch (random.below(15)) {
       case 0:
       case 1:
       case 2:
         return form`(${inner(INT)} ${random.pick(["+", "-", "*"])} ${inner(INT)})`
+      case 14: {
+        const next = this.expression(INT, depth, [...scope, { name: "x", type: INT }])
+        return form`(builtins.length (builtins.genericClosure { startSet = [ { key = ${inner(INT)}; } ]; operator = { key }: let x = key; in if x > 0 && x < 9 then [ { key = ${next} - 20; } ] else [ ]; }))`
+      }
       case 3:
         return form`(${inner(INT)} / ${random.chance(0.9) ? random.pick(["1", "2", "3", "(-2)"]) : inner(INT)})`
       case 4:
@@ -382,7 +416,7 @@ class Generator {
       case 14:
         return form`(toString (${inner({ kind: "map", of: STRING })}.${random.pick(FIELDS)} or ${inner(STRING)}))`
       case 15:
-        return form`(builtins.toXML ${inner(this.type(2, false))})`
+        return form`(builtins.toXML ${inner(this.type(2))})`
       case 16:
         return form`"\${{ __toString = self: ${inner(STRING)}; a = ${inner(INT)}; }}"`
       case 17:
@@ -400,7 +434,18 @@ class Generator {
     const form = tree(BOOL)
     const any = this.type(2, false)
     const ordered = random.pick([INT, FLOAT, STRING, PATH, { kind: "list", of: INT } as const])
-    switch (random.below(13)) {
+    switch (random.below(15)) {
+      case 14: {
+        // One value on both sides: what is looked at, and what pointers decide.
+        const [open, close] = random.pick([
+          ["", ""],
+          ["[ ", " ]"],
+          ["{ a = ", "; }"],
+        ] as const)
+        return form`(let same = ${inner(this.type(2))}; in ${open}same${close} == ${open}same${close})`
+      }
+      case 13:
+        return form`(builtins.functionArgs ${inner({ kind: "function", from: this.#setType(1), to: BOOL })} ? ${random.pick(FIELDS)})`
       case 0:
       case 1:
         return form`(${inner(ordered)} ${random.pick(["<", "<=", ">", ">="])} ${inner(ordered)})`
@@ -487,11 +532,9 @@ class Generator {
         if (of.kind !== "int" && of.kind !== "float") return form`(builtins.filter (x: true) ${inner(type)})`
         return form`(builtins.sort (a: b: a ${random.pick(["<", ">"])} b) ${inner(type)})`
       default: {
-        const key = { kind: "set", fields: { key: INT } } as const
-        const closure = tree(
-          type,
-        )`(builtins.genericClosure { startSet = [ { key = ${inner(INT)}; } ]; operator = item: if item.key > 0 && item.key < 5 then [ { key = item.key - 1; } ] else [ ]; })`
-        return sameType(key, of) ? closure : form`(builtins.filter (_: true) ${inner(type)})`
+        // Stable, whatever the order of equal keys.
+        const order = this.expression(INT, depth, [...scope, { name: "it", type: of }])
+        return form`(let key = it: ${order}; in builtins.sort (left: right: key left < key right) ${inner(type)})`
       }
     }
   }

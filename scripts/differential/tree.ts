@@ -62,6 +62,17 @@ export function joined(trees: readonly (string | Tree)[], separator: string): (s
   return trees.flatMap((one, index) => (index === 0 ? [one] : [separator, one]))
 }
 
+/** Text without structure: without a run of its tokens, longer runs first. */
+function withoutTokens({ type, parts }: Tree): Tree[] {
+  const candidates: Tree[] = []
+  for (let length = parts.length >> 1; length >= 1; length >>= 1) {
+    for (let from = 0; from < parts.length; from += length) {
+      candidates.push({ type, parts: parts.toSpliced(from, length) })
+    }
+  }
+  return candidates
+}
+
 const SIMPLEST: Readonly<Record<Type["kind"], string>> = {
   int: "1",
   float: "1.5",
@@ -77,6 +88,7 @@ const SIMPLEST: Readonly<Record<Type["kind"], string>> = {
 
 /** Programs a little smaller than `whole`, the smallest first. Most are about something else; the caller finds out. */
 export function smaller(whole: Tree): Tree[] {
+  if (whole.parts.every((part) => typeof part === "string")) return withoutTokens(whole)
   const candidates: Tree[] = []
   for (const part of whole.parts) {
     // A part in place of the whole.

@@ -13,17 +13,20 @@ export type Answer =
 /** Arguments of one process; the kernel's limit is 2 MB in all. */
 const BATCH = 300
 
+/** An expression that prints as it is written, and as nothing else does. */
+const END = '"end of answer 4f1c"'
+
 /** The answer to each expression, in order. `expressions` have one char a byte, and must be valid UTF-8. */
 export async function askOracle(expressions: readonly string[]): Promise<Answer[]> {
   const command = requireOracle()
   const answers: Answer[] = []
   while (answers.length < expressions.length) {
     const batch = expressions.slice(answers.length, answers.length + BATCH)
-    // A blank in front keeps `-1` from being an option.
-    const texts = batch.map((expression) => ` ${expression}`)
-    const { status, stdout, stderr } = await run([...command, "--eval", "--strict", "-E", ...texts])
+    // A blank in front keeps `-1` from being an option. Values can have many lines, so a line of ours ends each.
+    const args = batch.flatMap((expression) => [` ${expression}`, END])
+    const { status, stdout, stderr } = await run([...command, "--eval", "--strict", "-E", ...args])
     // The process ends at the first expression that fails: those before it have printed their values.
-    const values = stdout.split("\n").slice(0, -1)
+    const values = stdout.split(`\n${END}\n`).slice(0, -1)
     answers.push(...values.map((value) => ({ value })))
     if (status !== 0) answers.push(parseError(stderr))
     else if (values.length !== batch.length) throw new Error(`${batch.length} expressions, ${values.length} answers`)
