@@ -1,7 +1,6 @@
 /** What `tvix eval` and `nix-instantiate --eval` do with their programs, problems included. */
 import { byteStringOf } from "@tvix-ts/bytes"
 import { colored, Failure, frameText, nixText, plain, problemRecord, type Palette } from "@tvix-ts/eval"
-import process from "node:process"
 import { parse, printParsed } from "@tvix-ts/syntax"
 import { colorsWanted, writeError, writeOut } from "./output.ts"
 import { Session, type Program } from "./session.ts"
@@ -17,7 +16,6 @@ export interface Task {
 
 /** Prints what the programs evaluate to; the result is the exit code. */
 export async function evaluatePrograms(settings: Settings, task: Task): Promise<0 | 1> {
-  const palette = colorsWanted() ? colored : plain
   const session = new Session(settings, palette)
   try {
     session.loadArguments()
@@ -46,7 +44,7 @@ export async function evaluatePrograms(settings: Settings, task: Task): Promise<
     }
     return 0
   } catch (problem) {
-    writeError(report(asProblem(problem), session, settings, task.voice, palette))
+    writeError(report(asProblem(problem), session, settings, task.voice))
     return 1
   }
 }
@@ -58,7 +56,7 @@ function asProblem(problem: unknown): Failure {
   return new Failure({ code: "internal", cause: problem })
 }
 
-function report(failure: Failure, session: Session, settings: Settings, voice: Task["voice"], palette: Palette): string {
+function report(failure: Failure, session: Session, settings: Settings, voice: Task["voice"]): string {
   const { positions, globals } = session.evaluation
   const { showTrace, errorFormat, timeoutMs } = settings
   const problem =
@@ -66,9 +64,12 @@ function report(failure: Failure, session: Session, settings: Settings, voice: T
       ? new Failure({ code: "limit", limit: "time" }, failure.at, failure.trace)
       : failure
   if (errorFormat === "json") return `${byteStringOf(JSON.stringify(problemRecord(problem, positions, globals)))}\n`
-  if (voice === "tvix") return `${frameText(problem, { positions, globals, showTrace, palette })}\n`
-  return `${nixText(problem, { positions, showTrace, palette })}\n`
+  const options = { positions, globals, showTrace, palette: palette() }
+  return `${voice === "tvix" ? frameText(problem, options) : nixText(problem, options)}\n`
 }
+
+/** Found out only when there is something to colour: looking for a terminal loads a good part of Node. */
+const palette = (): Palette => (colorsWanted() ? colored : plain)
 
 function parsed(session: Session, program: Program): string {
   const { evaluation } = session

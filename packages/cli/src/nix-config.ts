@@ -3,7 +3,6 @@
  * evaluation. Settings that only matter to stores and builds are known by name and do nothing.
  */
 import { readFileSync } from "node:fs"
-import process from "node:process"
 import { UsageError, type Option } from "./options.ts"
 import { splitNixPath, type Settings } from "./settings.ts"
 

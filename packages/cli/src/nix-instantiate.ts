@@ -1,6 +1,5 @@
 /** `nix-instantiate`, as far as it evaluates: C++ Nix's options, output and messages. */
 import { byteStringOf } from "@tvix-ts/bytes"
-import process from "node:process"
 import { evaluatePrograms } from "./evaluate.ts"
 import { applyConfiguration, applySetting, settingOptions } from "./nix-config.ts"
 import { parseOptions, UsageError, type Option, type OptionSyntax } from "./options.ts"

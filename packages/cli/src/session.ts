@@ -11,7 +11,6 @@ import {
   makeGlobals,
   nixMessage,
   NixPath,
-  plain,
   printJson,
   printValue,
   printXml,
@@ -24,7 +23,6 @@ import {
 import { nodeIo } from "@tvix-ts/eval/node"
 import { printString, printTree, SourceFile } from "@tvix-ts/syntax"
 import { existsSync, readFileSync } from "node:fs"
-import process from "node:process"
 import { writeError } from "./output.ts"
 import type { Settings } from "./settings.ts"
 
@@ -44,7 +42,7 @@ export class Session {
   readonly #args = new Map<string, Value>()
   readonly #directory = byteStringOf(process.cwd())
 
-  constructor(settings: Settings, palette: Palette = plain) {
+  constructor(settings: Settings, palette: () => Palette) {
     this.#settings = settings
     const home = process.env["HOME"]
     this.evaluation = new Evaluation(
@@ -61,7 +59,7 @@ export class Session {
         traceVerbose: settings.traceVerbose,
         abortOnWarn: settings.abortOnWarn,
         ...(settings.show.size > 0 ? observers(settings.show) : {}),
-        onMessage: (kind, message) => writeError(`${nixMessage(kind, message, palette)}\n`),
+        onMessage: (kind, message) => writeError(`${nixMessage(kind, message, palette())}\n`),
       },
       makeGlobals,
     )

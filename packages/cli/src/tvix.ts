@@ -1,6 +1,5 @@
 /** `tvix`: finds the subcommand and hands over. */
 import { byteStringOf } from "@tvix-ts/bytes"
-import process from "node:process"
 import { COMMANDS } from "./commands/registry.ts"
 import { misuse, unknownWord } from "./commands/usage.ts"
 import { writeOut } from "./output.ts"
@@ -20,7 +19,7 @@ async function main([name, ...words]: readonly string[]): Promise<number> {
   }
   try {
     if (!Object.hasOwn(COMMANDS, name)) {
-      await unknownWord(name.startsWith("-") ? "option" : "command", name, Object.keys(COMMANDS))
+      unknownWord(name.startsWith("-") ? "option" : "command", name, Object.keys(COMMANDS))
     }
   } catch (error) {
     return misuse(error)

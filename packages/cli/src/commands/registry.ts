@@ -1,5 +1,6 @@
 /** The subcommands of `tvix`. A new one is a file in this folder, exporting `command`, and a row here. */
 import type { Command } from "./command.ts"
+import { command as evalCommand } from "./eval.ts"
 
 export interface CommandEntry {
   readonly summary: string
@@ -9,7 +10,12 @@ export interface CommandEntry {
 export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   eval: {
     summary: "evaluate Nix programs and print what they are",
-    load: async () => (await import("./eval.ts")).command,
+    // Part of the program and not loaded apart: it is what a start must be quick for.
+    load: () => Promise.resolve(evalCommand),
+  },
+  lint: {
+    summary: "say what is unused, useless or out of date in Nix files",
+    load: async () => (await import("./lint.ts")).command,
   },
   completion: {
     summary: "print a script that completes tvix's command lines in your shell",

@@ -1,13 +1,13 @@
 /** How `tvix` commands read their options and tell of misuse. */
 import { byteStringOf } from "@tvix-ts/bytes"
+import { didYouMean } from "@tvix-ts/eval"
 import { parseOptions, UsageError, type Option } from "../options.ts"
 import { writeError, writeOut } from "../output.ts"
 
 export const EXIT_USAGE = 2
 
 /** Fails with a hint at the nearest of `known`. */
-export async function unknownWord(kind: string, word: string, known: readonly string[]): Promise<never> {
-  const { didYouMean } = await import("@tvix-ts/eval")
+export function unknownWord(kind: string, word: string, known: readonly string[]): never {
   const near = didYouMean(known, word)
   throw new UsageError(`unknown ${kind} '${word}'${near === undefined ? "" : `\n${near}`}`)
 }
@@ -29,21 +29,13 @@ export async function readOptions<Settings>(
     writeOut(byteStringOf(await commandHelp(name)))
     return 0
   }
-  let unknown: string | undefined
+  const advertised = options.flatMap(({ names, summary }) => (summary === undefined ? [] : names))
   try {
-    try {
-      return parseOptions(words, options, settings, {
-        clusters: false,
-        unknown: (word) => {
-          unknown = word
-          return ""
-        },
-        missing: ({ values }, word, given) => `${word} needs ${values.slice(given).join(" and ")}`,
-      })
-    } catch (error) {
-      if (unknown === undefined) throw error
-      return await unknownWord("option", unknown, options.flatMap(({ names, summary }) => (summary === undefined ? [] : names)))
-    }
+    return parseOptions(words, options, settings, {
+      clusters: false,
+      unknown: (word) => unknownWord("option", word, advertised),
+      missing: ({ values }, word, given) => `${word} needs ${values.slice(given).join(" and ")}`,
+    })
   } catch (error) {
     return misuse(error, name)
   }

@@ -1,6 +1,5 @@
 /** The file system, environment and clock of this process. Symbolic links in paths are followed, as the kernel does. */
 import { closeSync, lstatSync, openSync, readdirSync, readFileSync, readlinkSync, type Dirent } from "node:fs"
-import process from "node:process"
 import { byteStringOf, textOf } from "@tvix-ts/bytes"
 import { IoError, type EvalIO, type FileType } from "../io.ts"
 
