@@ -40,3 +40,7 @@ export { disassemble, disassembleCode, type DisassembleOptions } from "./compile
 export type { Unit } from "./compiler/unit.ts"
 export type { CompilerObserver, RuntimeObserver, Site } from "./observe/observer.ts"
 export { traceRuntime } from "./observe/trace.ts"
+export { applyFixes, type Edit, type Finding } from "./lint/finding.ts"
+export { lint, type LintOptions } from "./lint/lint.ts"
+export { rulesPage } from "./lint/page.ts"
+export { isPedantic, LINT_CODES, RULES, type LintCode, type Rule, type WarningCode } from "./lint/rules.ts"

@@ -157,7 +157,7 @@ function printConstant(value: Forced): string {
   if (typeof value === "string") return printString(value)
   if (value instanceof NixFloat) return printFloat(value.value)
   if (value instanceof NixPath) return value.path
-  return Array.isArray(value) ? "[ ]" : String(value as null | boolean | number | bigint)
+  return Array.isArray(value) ? "[ ]" : String(value)
 }
 
 function onOneLine({ head, parts }: Text): string {
