@@ -17,6 +17,7 @@ import {
   type Forced,
   type Value,
 } from "../value.ts"
+import { blackHole } from "../vm/code.ts"
 import { addNew, BEING_FORCED, printSimple, REPEATED, resultOf } from "./value.ts"
 
 const DEPTH_MAX = 10
@@ -33,7 +34,7 @@ export function printShort(value: Value, positions?: PositionTable): string {
   // Recursion is fine here: it ends at DEPTH_MAX.
   const print = (slot: Value, depth: number): string => {
     const forced = resultOf(slot)
-    if (forced === undefined) return (slot as Thunk).state === slot ? BEING_FORCED : guillemets("thunk")
+    if (forced === undefined) return (slot as Thunk).code === blackHole.code ? BEING_FORCED : guillemets("thunk")
     if (isString(forced)) return printString(bytesOfString(forced), STRING_MAX)
     if (isList(forced)) return printList(slot, forced, depth)
     if (forced instanceof AttrSet) return printAttrs(forced, depth)

@@ -6,6 +6,7 @@ import { AttrSet } from "../attrs.ts"
 import type { PositionTable } from "../positions.ts"
 import { printAttributeName, printString } from "../text/escape.ts"
 import { bytesOfString, isList, isString, Thunk, type Value } from "../value.ts"
+import { blackHole } from "../vm/code.ts"
 import { describeFunction } from "./short.ts"
 import { addNew, BEING_FORCED, printSimple, REPEATED, resultOf } from "./value.ts"
 
@@ -31,7 +32,7 @@ export function printTraced(value: Value, positions: PositionTable): string {
   }
   const put = (slot: Value): void => {
     const forced = resultOf(slot)
-    if (forced === undefined) pieces.push((slot as Thunk).state === slot ? BEING_FORCED : "\xc2\xabthunk\xc2\xbb")
+    if (forced === undefined) pieces.push((slot as Thunk).code === blackHole.code ? BEING_FORCED : "\xc2\xabthunk\xc2\xbb")
     else if (isString(forced)) pieces.push(printString(bytesOfString(forced)))
     else if (isList(forced)) {
       if (forced.length > 0 && stack.length > 0 && !addNew(seen, slot)) pieces.push(REPEATED)

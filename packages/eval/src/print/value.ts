@@ -16,6 +16,7 @@ import {
   type Forced,
   type Value,
 } from "../value.ts"
+import { blackHole } from "../vm/code.ts"
 
 // Byte strings: the guillemets are UTF-8.
 export const REPEATED = "\xc2\xabrepeated\xc2\xbb"
@@ -35,7 +36,7 @@ export function printValue(value: Value): string {
   const put = (slot: Value): void => {
     const forced = resultOf(slot)
     if (forced === undefined) {
-      pieces.push((slot as Thunk).state === slot ? BEING_FORCED : "<CODE>")
+      pieces.push((slot as Thunk).code === blackHole.code ? BEING_FORCED : "<CODE>")
     } else if (isList(forced)) {
       // C++ Nix knows a list by the slot that holds it, which for the outermost is a slot of its own.
       if (forced.length > 0 && stack.length > 0 && !addNew(seen, slot)) {

@@ -84,3 +84,6 @@ export class LambdaCode {
     this.enterMany = (frame, args, at) => (bind(this), this.enterMany(frame, args, at))
   }
 }
+
+/** The code of thunks that are being forced, for printers. The machine's, which depends on them. */
+export const blackHole: { code: Code | undefined } = { code: undefined }

@@ -10,7 +10,7 @@ import type { Position } from "../attrs.ts"
 import type { Evaluation } from "../evaluation.ts"
 import { Failure, type EvalProblem } from "../problem.ts"
 import { CALL, CallThunk, Lambda, PartialLambda, Thunk, type Forced, type Value } from "../value.ts"
-import { Code, type LambdaCode, type Result } from "./code.ts"
+import { blackHole, Code, type LambdaCode, type Result } from "./code.ts"
 import type { Frame } from "./frame.ts"
 
 export const UNWIND: unique symbol = Symbol("unwind")
@@ -123,6 +123,7 @@ const BLACK_HOLE = new Code(
   (thunk) => failWith({ code: "infinite-recursion", thunk: thunk as unknown as Thunk }, 0),
   1,
 )
+blackHole.code = BLACK_HOLE
 const FAILED = new Code((failure) => {
   vm.failure = failure as unknown as Failure
   return UNWIND
