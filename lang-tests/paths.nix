@@ -146,7 +146,7 @@ import ./files #> { this = "files/default.nix"; }
 ---
 import ./files/scoped.nix #! undefined-variable
 ---
-import ./files/missing.nix #! io
+import ./files/missing.nix #! file-not-found
 ---
 import "relative" #! invalid-argument
 ---

@@ -32,7 +32,7 @@ builtins.tryEval (builtins.head [ ]) #! invalid-argument
 ---
 builtins.tryEval (let x = x; in x) #! infinite-recursion
 ---
-builtins.tryEval (import ./files/missing.nix) #! io
+builtins.tryEval (import ./files/missing.nix) #! file-not-found
 ---
 builtins.tryEval (builtins.readFile ./files/missing) #! io
 ---

@@ -29,16 +29,19 @@ if (status !== 0) {
   console.error(`\nThe evaluation failed after ${ms} ms; the message above says where. Is this clone unmodified?`)
   process.exit(status ?? 1)
 }
-console.log(JSON.stringify(JSON.parse(stdout), undefined, 2))
+const { machines, summary } = JSON.parse(stdout)
+console.log(JSON.stringify(summary, undefined, 2))
+for (const [name, { address, files }] of Object.entries(machines)) {
+  console.log(`${name.padEnd(10)} ${address.padEnd(10)} ${Object.keys(files).join(" ")}`)
+}
 console.log(`
-Evaluated in ${ms} ms, starting included: ${PROGRAM} declares typed options for a small fleet of machines,
-merges three modules that set them, checks assertions over all machines, and renders their configuration.
+Evaluated in ${ms} ms, starting included. ${PROGRAM} reads an inventory of machines, declares typed options,
+merges five modules for each machine, lets machines see each other, and renders their configuration files.
 
 Try next:
-  bin/tvix eval -E 'builtins.map (x: x * x) [ 1 2 3 ]'
+  bin/tvix eval --raw ${PROGRAM} -A 'machines.web-1.files."/etc/nginx/nginx.conf"'
+  bin/tvix eval --strict -E 'builtins.map (x: x * x) [ 1 2 3 ]'
   bin/tvix repl
-  bin/tvix eval --strict ${PROGRAM} -A machines.web-1.files
-  bin/nix-instantiate --eval --strict -E '{ a = 1; } // { b = 2; }'
   npm test
 
 What is here and where: README.md, docs/ARCHITECTURE.md`)
