@@ -87,9 +87,24 @@ export const arithmeticBuiltins = [
     doc: "Whether the first value comes before the second: two numbers, strings, paths or lists.",
     native: (a, b) => lessThan(a, b),
   }),
-  bitwise("bitAnd", "The bits set in both integers: `bitAnd 12 10` is 8.", (a, b) => a & b, (a, b) => a & b),
-  bitwise("bitOr", "The bits set in one of two integers or in both: `bitOr 12 10` is 14.", (a, b) => a | b, (a, b) => a | b),
-  bitwise("bitXor", "The bits set in exactly one of two integers: `bitXor 12 10` is 6.", (a, b) => a ^ b, (a, b) => a ^ b),
+  bitwise(
+    "bitAnd",
+    "The bits set in both integers: `bitAnd 12 10` is 8.",
+    (a, b) => a & b,
+    (a, b) => a & b,
+  ),
+  bitwise(
+    "bitOr",
+    "The bits set in one of two integers or in both: `bitOr 12 10` is 14.",
+    (a, b) => a | b,
+    (a, b) => a | b,
+  ),
+  bitwise(
+    "bitXor",
+    "The bits set in exactly one of two integers: `bitXor 12 10` is 6.",
+    (a, b) => a ^ b,
+    (a, b) => a ^ b,
+  ),
   rounding("ceil", "The smallest integer not below a number: `ceil 1.2` is 2."),
   rounding("floor", "The largest integer not above a number: `floor 1.8` is 1."),
 ]

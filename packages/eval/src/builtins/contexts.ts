@@ -2,13 +2,7 @@
 import { attrsFrom, AttrSet, type Position } from "../attrs.ts"
 import { ContextBuilder, type Coercion } from "../coerce.ts"
 import { fail, Failure } from "../problem.ts"
-import {
-  elementsOf,
-  encodeElement,
-  isDerivationPath,
-  isStorePath,
-  type ContextElement,
-} from "../string-context.ts"
+import { elementsOf, encodeElement, isDerivationPath, isStorePath, type ContextElement } from "../string-context.ts"
 import { canonPath } from "../text/canon-path.ts"
 import { printAttributeName } from "../text/escape.ts"
 import { bytesOfString, isList, isString, makeString, NixString, type Forced, type Value } from "../value.ts"
@@ -138,7 +132,12 @@ function* addReference(name: string, reference: Value, at: Position, context: Se
   }
   const all = set.get("allOutputs")
   if (all !== undefined) {
-    const is = yield* attribute(all, set.position("allOutputs"), "the `allOutputs` attribute of a string context", BOOLEAN)
+    const is = yield* attribute(
+      all,
+      set.position("allOutputs"),
+      "the `allOutputs` attribute of a string context",
+      BOOLEAN,
+    )
     if (is) {
       if (!isDerivationPath(name)) refuse(notDerivation("all-outputs", name), at)
       context.add(encodeElement({ kind: "deep", path }))
@@ -185,7 +184,8 @@ function* attribute<T extends Forced>(value: Value, at: Position, what: string, 
   }
   if (expected.is(forced)) return forced
   // oxlint-disable-next-line no-throw-literal -- a Failure is not an Error on purpose
-  if (isString(forced) && expected === (STRING as unknown)) throw new Failure(refersToStore(forced as NixString)).traced(at, doing)
+  if (isString(forced) && expected === (STRING as unknown))
+    throw new Failure(refersToStore(forced as NixString)).traced(at, doing)
   const problem = { code: "type-error", expected: expected.kind, found: forced } as const
   // oxlint-disable-next-line no-throw-literal -- as above
   throw new Failure(problem, expected.tracesForce ? at : 0).traced(at, doing)

@@ -60,7 +60,7 @@ export const hashBuiltins = [
     *run(name, value) {
       const algorithm = algorithmOf(name)
       const path = (yield coerceToPath(value, "while realising the context of a path", new ContextBuilder())) as string
-      return hexDigest(algorithm, (yield* this.ask(() => this.io.readFile(path))) as string)
+      return hexDigest(algorithm, yield* this.ask(() => this.io.readFile(path)))
     },
   }),
   builtin({
@@ -70,7 +70,7 @@ export const hashBuiltins = [
       'A hash in another notation: `convertHash { hash = "sha256:…"; toHashFormat = "sri"; }`. Formats are `"base16"`, ' +
       '`"nix32"`, `"base64"` and `"sri"`; a hash that does not name its algorithm needs `hashAlgo`, too.',
     *run(args) {
-      const text = (yield* stringIn(args, "hash"))!
+      const text = yield* stringIn(args, "hash")
       const name = args.has("hashAlgo") ? yield* stringIn(args, "hashAlgo") : undefined
       const algorithm = name === undefined ? undefined : algorithmOf(name)
       const format = yield* stringIn(args, "toHashFormat")
@@ -82,7 +82,7 @@ export const hashBuiltins = [
     name: "placeholder",
     global: "name",
     params: [plainString("output")],
-    doc: "What stands for the path of a derivation's output, such as `\"out\"`, until it is built.",
+    doc: 'What stands for the path of a derivation\'s output, such as `"out"`, until it is built.',
     run: (output) => `/${encodeNix32(hashByteString("sha256", `nix-output:${output}`))}`,
   }),
 ]

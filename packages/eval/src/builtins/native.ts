@@ -49,7 +49,12 @@ function withWanted<T extends Forced>(value: Value, wanted: Wanted<T>, doing: st
   const forced = force(value, 0)
   return forced === UNWIND ? pause(WANTED, wanted, doing, then) : checkWanted(forced, wanted, doing, then)
 }
-function checkWanted<T extends Forced>(value: Forced, wanted: Wanted<T>, doing: string, then: (is: T) => Result): Result {
+function checkWanted<T extends Forced>(
+  value: Forced,
+  wanted: Wanted<T>,
+  doing: string,
+  then: (is: T) => Result,
+): Result {
   return wanted.is(value) ? then(value) : wrongType(wanted.kind, value, doing)
 }
 const WANTED: Continuation = {

@@ -12,49 +12,81 @@ const FROM = "while evaluating one of the strings to replace passed to builtins.
 const TO = "while evaluating one of the replacement strings passed to builtins.replaceStrings"
 const TEXT = "while evaluating the third argument passed to builtins.replaceStrings"
 
-/** What to look for, by first byte: trying every string at every place would be the product of both numbers. */
+/** From this many strings on a table by first byte pays off. */
+const TABLE_MIN = 5
+
+/** What to look for. */
 class Patterns {
   readonly strings: readonly string[]
-  /** Indices of the strings that begin with a byte, in order. */
-  readonly #byFirst: (number[] | undefined)[] = []
   /** Index of the first empty string, which is found everywhere; or the number of strings. */
-  readonly empty: number
+  readonly #empty: number
+  /** Indices of the strings that begin with a byte, in order: trying all at every place would be their product. */
+  readonly #byFirst: (readonly number[] | undefined)[] | undefined
 
   constructor(strings: readonly string[]) {
     this.strings = strings
-    for (let byte = 0; byte < 256; byte++) this.#byFirst.push(undefined)
     const empty = strings.indexOf("")
-    this.empty = empty < 0 ? strings.length : empty
-    for (let i = 0; i < this.empty; i++) {
-      const first = strings[i]!.charCodeAt(0)
-      const known = this.#byFirst[first]
-      if (known === undefined) this.#byFirst[first] = [i]
-      else known.push(i)
-    }
+    this.#empty = empty < 0 ? strings.length : empty
+    this.#byFirst = strings.length < TABLE_MIN ? undefined : tableOf(strings, this.#empty)
+  }
+
+  /** The next place, from `at` on, where one may be found; undefined if there is none any more. */
+  next(text: string, at: number): number | undefined {
+    if (this.strings.length !== 1) return at <= text.length ? at : undefined
+    const found = text.indexOf(this.strings[0]!, at)
+    // `indexOf` finds the empty string at the end even if asked to look behind it.
+    return found < at ? undefined : found
   }
 
   /** Index of the string found at `at`; or the number of strings. */
   find(text: string, at: number): number {
+    const { strings } = this
+    if (this.#byFirst === undefined) {
+      for (let i = 0; i < strings.length; i++) if (text.startsWith(strings[i]!, at)) return i
+      return strings.length
+    }
     const candidates = at < text.length ? this.#byFirst[text.charCodeAt(at)] : undefined
     if (candidates !== undefined) {
       for (const i of candidates) {
-        const string = this.strings[i]!
+        const string = strings[i]!
         if (string.length === 1 || text.startsWith(string, at)) return i
       }
     }
-    return this.empty
+    return this.#empty
   }
 }
 
-/** Most programs pass the same few lists again and again. */
+function tableOf(strings: readonly string[], to: number): (readonly number[] | undefined)[] {
+  const table: (number[] | undefined)[] = new Array(256)
+  for (let i = 0; i < to; i++) {
+    const first = strings[i]!.charCodeAt(0)
+    const known = table[first]
+    if (known === undefined) table[first] = [i]
+    else known.push(i)
+  }
+  return table
+}
+
+/** Long lists, since programs pass the same ones again and again. */
 const known = new WeakMap<readonly Value[], Patterns>()
+
+/** Undefined unless all are plain strings and known already. */
+function patternsOf(from: readonly Value[]): Patterns | undefined {
+  const strings: string[] = []
+  for (const item of from) {
+    const string = resultOf(item)
+    if (typeof string !== "string") return undefined
+    strings.push(string)
+  }
+  return new Patterns(strings)
+}
 
 export function replaceStrings(from: readonly Value[], to: readonly Value[], text: Value): Result {
   if (from.length !== to.length) {
     const message = "'from' and 'to' arguments passed to builtins.replaceStrings have different lengths"
     fail({ code: "invalid-argument", message })
   }
-  const patterns = known.get(from)
+  const patterns = from.length < TABLE_MIN ? patternsOf(from) : known.get(from)
   if (patterns !== undefined) return replaceIn(text, patterns, to)
   const strings: string[] = []
   return each({
@@ -68,7 +100,7 @@ export function replaceStrings(from: readonly Value[], to: readonly Value[], tex
     trace: (failure) => failure.traced(0, FROM),
     done() {
       const patterns = new Patterns(strings)
-      known.set(from, patterns)
+      if (strings.length >= TABLE_MIN) known.set(from, patterns)
       return replaceIn(text, patterns, to)
     },
   })
@@ -90,10 +122,11 @@ function replacePlain(text: string, patterns: Patterns, to: readonly Value[]): s
   const none = patterns.strings.length
   let done = ""
   let rest = 0
-  for (let at = 0; at <= text.length; ) {
+  let at = patterns.next(text, 0)
+  while (at !== undefined) {
     const found = patterns.find(text, at)
     if (found === none) {
-      at++
+      at = patterns.next(text, at + 1)
       continue
     }
     const replacement = resultOf(to[found]!)
@@ -101,7 +134,7 @@ function replacePlain(text: string, patterns: Patterns, to: readonly Value[]): s
     const { length } = patterns.strings[found]!
     done += text.slice(rest, at) + replacement
     rest = at + length
-    at += length === 0 ? 1 : length
+    at = patterns.next(text, at + (length === 0 ? 1 : length))
   }
   return rest === 0 ? done + text : done + text.slice(rest)
 }
@@ -130,7 +163,7 @@ class Replacing {
     const patterns = this.#patterns
     const none = patterns.strings.length
     // An empty string is found behind the last byte, too.
-    for (; this.#at <= text.length; ) {
+    for (; this.#at <= text.length;) {
       const found = patterns.find(text, this.#at)
       if (found === none) {
         this.#at++

@@ -2,10 +2,9 @@
 import { ContextBuilder, type Coercion } from "../coerce.ts"
 import { resultOf } from "../print/value.ts"
 import { fail } from "../problem.ts"
-import { bytesOfString, NixString, type Forced } from "../value.ts"
-import type { Result } from "../vm/code.ts"
+import { bytesOfString, NixString } from "../value.ts"
 import { any, builtin, int, lazy, list, string } from "./define.ts"
-import { each } from "./loop.ts"
+import { each, type Loop } from "./loop.ts"
 import { andThen, coerce, withInt } from "./native.ts"
 import { replaceStrings } from "./replace.ts"
 
@@ -19,8 +18,7 @@ const LENGTH: Coercion = {
   more: false,
   copyToStore: true,
 }
-const LENGTH_OF_SUBSTRING =
-  "while evaluating the second argument (the substring length) passed to builtins.substring"
+const LENGTH_OF_SUBSTRING = "while evaluating the second argument (the substring length) passed to builtins.substring"
 const SUBSTRING: Coercion = {
   context: "while evaluating the third argument (the string) passed to builtins.substring",
   more: false,
@@ -38,7 +36,7 @@ export const stringBuiltins = [
     global: "name",
     params: [any("e")],
     doc:
-      "A value as a string: `true` is `\"1\"`, `false` and `null` are `\"\"`, the elements of a list are joined by spaces, " +
+      'A value as a string: `true` is `"1"`, `false` and `null` are `""`, the elements of a list are joined by spaces, ' +
       "a set is what its `__toString` makes of it, or else its `outPath`.",
     native(value) {
       if (typeof value === "string" || value instanceof NixString) return value
@@ -93,23 +91,25 @@ export const stringBuiltins = [
     doc: 'Joins strings: `concatStringsSep "/" [ "usr" "bin" ]` is `"usr/bin"`.',
     native(separator, items) {
       const between = bytesOfString(separator)
-      let text = ""
-      let i = 0
-      for (; i < items.length; i++) {
-        const item = resultOf(items[i]!)
-        if (typeof item !== "string") break
-        text += i === 0 ? item : between + item
+      const pieces: string[] = []
+      for (const item of items) {
+        const piece = resultOf(item)
+        if (typeof piece !== "string") break
+        pieces.push(piece)
       }
-      if (i === items.length && typeof separator === "string") return text
+      if (pieces.length === items.length && typeof separator === "string") return pieces.join(between)
       const context = new ContextBuilder()
       if (separator instanceof NixString) context.add(separator)
-      let isFirst = i === 0
-      const take = (item: Forced): undefined => {
-        text += isFirst ? (item as string) : between + (item as string)
-        isFirst = false
+      const loop: Loop = {
+        list: items,
+        begin: (item) => coerce(item, ELEMENT, context),
+        take(piece) {
+          pieces.push(piece as string)
+          return undefined
+        },
+        done: () => context.string(pieces.join(between)),
       }
-      const begin = (item: Parameters<typeof coerce>[0]): Result => coerce(item, ELEMENT, context)
-      return each({ list: items, begin, take, done: () => context.string(text) }, i)
+      return each(loop, pieces.length)
     },
   }),
   builtin({

@@ -21,6 +21,7 @@ import {
   type Forced,
   type Value,
 } from "../value.ts"
+import { TextBuffer } from "./text-buffer.ts"
 import { Open } from "./walk.ts"
 import { asFailure, vm, type Task } from "../vm/machine.ts"
 
@@ -40,7 +41,7 @@ export interface JsonOptions {
 export function* printJson(value: Value, options: JsonOptions, context: ContextBuilder): Task<string> {
   const { strict, copyToStore } = options
   const stack: Open[] = []
-  let json = ""
+  const json = new TextBuffer()
   let invalid: JsonError | undefined
   const quote = (bytes: string): string => {
     try {
@@ -57,7 +58,9 @@ export function* printJson(value: Value, options: JsonOptions, context: ContextB
   for (;;) {
     try {
       // One value, or what opens it.
-      let forced = (slot instanceof Thunk ? (slot.code === null ? slot.state : strict ? yield slot : slot) : slot) as Value
+      let forced = (
+        slot instanceof Thunk ? (slot.code === null ? slot.state : strict ? yield slot : slot) : slot
+      ) as Value
       let written = false
       for (let levels = stack.length; forced instanceof AttrSet; levels++) {
         checkNesting(levels)
@@ -68,28 +71,30 @@ export function* printJson(value: Value, options: JsonOptions, context: ContextB
         }
         const outPath = set.get("outPath")
         if (outPath === undefined) {
-          json += "{"
+          json.put("{")
           stack.push(Open.set(set, at))
           written = true
           break
         }
         at = set.position("outPath")
-        forced = (outPath instanceof Thunk ? (outPath.code === null || strict ? yield outPath : outPath) : outPath) as Value
+        forced = (
+          outPath instanceof Thunk ? (outPath.code === null || strict ? yield outPath : outPath) : outPath
+        ) as Value
       }
       if (!written) {
         if (isList(forced)) {
           checkNesting(stack.length)
-          json += "["
+          json.put("[")
           stack.push(Open.list(forced, at))
         } else if (forced instanceof NixPath) {
           if (copyToStore) {
             const copied = (yield vm.evaluation.copyToStore(forced.path)) as NixString
             context.add(copied)
-            json += quote(copied.bytes)
-          } else json += quote(forced.path)
+            json.put(quote(copied.bytes))
+          } else json.put(quote(forced.path))
         } else {
           if (forced instanceof NixString) context.add(forced)
-          json += isString(forced as Forced) ? quote(bytesOfString(forced as string)) : printAtom(forced, at)
+          json.put(isString(forced as Forced) ? quote(bytesOfString(forced as string)) : printAtom(forced, at))
         }
       }
     } catch (problem) {
@@ -100,15 +105,16 @@ export function* printJson(value: Value, options: JsonOptions, context: ContextB
     let top = stack.at(-1)
     let i = -1
     while (top !== undefined && (i = top.next()) < 0) {
-      json += top.shape === undefined ? "]" : "}"
+      json.put(top.shape === undefined ? "]" : "}")
       stack.pop()
       top = stack.at(-1)
     }
     if (top === undefined) break
-    if (top.taken > 1) json += ","
+    if (top.taken > 1) json.put(",")
     if (top.shape === undefined) at = top.at
     else {
-      json += `${quote(top.shape.names[i]!)}:`
+      json.put(quote(top.shape.names[i]!))
+      json.put(":")
       at = top.shape.position(i)
     }
     slot = top.values[i]!
@@ -116,7 +122,7 @@ export function* printJson(value: Value, options: JsonOptions, context: ContextB
   if (invalid !== undefined) {
     fail({ code: "invalid-argument", message: `JSON serialization error: ${invalid.message}` })
   }
-  return json
+  return json.text()
 }
 
 const AS_STRING = { context: "", more: false, copyToStore: false }

@@ -19,6 +19,7 @@ import {
 } from "../value.ts"
 import type { Parameter } from "../vm/code.ts"
 import { vm, type Task } from "../vm/machine.ts"
+import { TextBuffer } from "./text-buffer.ts"
 import { Open } from "./walk.ts"
 
 export interface XmlOptions {
@@ -40,18 +41,30 @@ export function* printXml(value: Value, options: XmlOptions, context: ContextBui
   /** Of the elements that the lists and sets on the stack are. */
   const tags: string[] = []
   const derivations = new Set<string>()
-  let xml = "<?xml version='1.0' encoding='utf-8'?>\n<expr>\n"
+  const xml = new TextBuffer()
+  xml.put("<?xml version='1.0' encoding='utf-8'?>\n<expr>\n")
   let indent = "  "
+  const line = (bracket: "<" | "</", tag: string, attributes: XmlAttributes, end: string): void => {
+    xml.put(indent)
+    xml.put(bracket)
+    xml.put(tag)
+    for (const [name, value] of attributes) {
+      xml.put(` ${name}="`)
+      xml.put(escapeXml(value))
+      xml.put('"')
+    }
+    xml.put(end)
+  }
   const open = (tag: string, attributes: XmlAttributes): void => {
-    xml += `${indent}<${tag}${attributesText(attributes)}>\n`
+    line("<", tag, attributes, ">\n")
     indent += "  "
   }
   const close = (tag: string): void => {
     indent = indent.slice(2)
-    xml += `${indent}</${tag}>\n`
+    line("</", tag, [], ">\n")
   }
   const empty = (tag: string, attributes: XmlAttributes = []): void => {
-    xml += `${indent}<${tag}${attributesText(attributes)} />\n`
+    line("<", tag, attributes, " />\n")
   }
   const printFunction = (parameter: Parameter): void => {
     open("function", location ? placeAttributes(parameter.at) : [])
@@ -83,7 +96,9 @@ export function* printXml(value: Value, options: XmlOptions, context: ContextBui
 
   let slot = value
   for (;;) {
-    const forced = (slot instanceof Thunk ? (slot.code === null ? slot.state : strict ? yield slot : slot) : slot) as Value
+    const forced = (
+      slot instanceof Thunk ? (slot.code === null ? slot.state : strict ? yield slot : slot) : slot
+    ) as Value
     if (isList(forced)) {
       open("list", [])
       tags.push("list")
@@ -114,7 +129,10 @@ export function* printXml(value: Value, options: XmlOptions, context: ContextBui
     let top = stack.at(-1)
     let i = -1
     for (;;) {
-      if (top === undefined) return `${xml}</expr>\n`
+      if (top === undefined) {
+        xml.put("</expr>\n")
+        return xml.text()
+      }
       if (top.shape !== undefined && top.taken > 0) close("attr")
       i = top.next()
       if (i >= 0) break
@@ -131,13 +149,8 @@ export function* printXml(value: Value, options: XmlOptions, context: ContextBui
 
 /** XML attributes are written in the order of their names, so `name` comes before `path`. */
 function attributeOf(name: string, place: XmlAttributes): XmlAttributes {
-  return [...place, ["name", name] as const].sort(([a], [b]) => compareNames(a, b))
-}
-
-function attributesText(attributes: XmlAttributes): string {
-  let text = ""
-  for (const [name, value] of attributes) text += ` ${name}="${escapeXml(value)}"`
-  return text
+  const attributes = [...place, ["name", name] as const]
+  return place.length === 0 ? attributes : attributes.sort(([a], [b]) => compareNames(a, b))
 }
 
 /** `column`, `line`, and `path` if it is in a file. */

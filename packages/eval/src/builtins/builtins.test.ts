@@ -1,0 +1,72 @@
+import { byteStringOf, textOf } from "@tvix-ts/bytes"
+import { SourceFile } from "@tvix-ts/syntax"
+import assert from "node:assert/strict"
+import { describe, test } from "node:test"
+import { deeply } from "../deeply.ts"
+import { nixText } from "../diagnostics/nix.ts"
+import { Evaluation } from "../evaluation.ts"
+import { memoryIo } from "../memory-io.ts"
+import { printValue } from "../print/value.ts"
+import { Failure } from "../problem.ts"
+import { BUILTINS, makeGlobals } from "./globals.ts"
+import vectors from "./vectors.json" with { type: "json" }
+
+/** What C++ Nix would print for `expression`, the lines of code in a message left out. */
+function printed(expression: string): string {
+  const evaluation = new Evaluation({ io: memoryIo({}), system: "x86_64-linux" }, makeGlobals)
+  const source = new SourceFile(byteStringOf("«string»"), byteStringOf(expression))
+  try {
+    return textOf(printValue(evaluation.runSync(deeply(evaluation.load(source, "/")))))
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error
+    const text = textOf(nixText(error, { positions: evaluation.positions, showTrace: true }))
+    return text.replace(/^ +\d*\| .*\n?|^ +\|.*\^\n?/gm, "")
+  }
+}
+
+const { source: _, ...groups } = vectors
+for (const [group, cases] of Object.entries(groups)) {
+  test(`${group}: as C++ Nix`, () => {
+    for (const [expression, result] of cases as [string, string][])
+      assert.equal(printed(expression), result, expression)
+  })
+}
+
+test("every builtin is documented", () => {
+  for (const { name, doc } of BUILTINS) assert.match(doc, /^.{12,}[.:]/s, name)
+})
+
+describe("depth is no matter of the JavaScript stack", () => {
+  const nested = (step: string, innermost: string): string =>
+    `builtins.foldl' (x: _: ${step}) ${innermost} (builtins.genList (x: x) 100000)`
+  const recursive = (step: string, innermost: string): string =>
+    `let f = n: if n == 0 then ${innermost} else let x = f (n - 1); in ${step}; in f 50000`
+  const cases: [expression: string, result: string][] = [
+    [`builtins.stringLength (builtins.toJSON (${nested("[ x ]", "1")}))`, "200001"],
+    [`builtins.stringLength (builtins.toJSON (${nested("{ a = x; }", "1")}))`, "600001"],
+    [`toString (${nested("[ x ]", "1")})`, '"1"'],
+    [`builtins.toJSON (${recursive("{ outPath = x; }", "1")})`, '"1"'],
+    [`toString (${recursive("{ outPath = x; }", '"a"')})`, '"a"'],
+    [`toString (${recursive("{ __toString = _: x; }", '"a"')})`, '"a"'],
+    [recursive("builtins.substring 0 1 x", '"a"'), '"a"'],
+    [recursive("builtins.stringLength (builtins.substring 0 x s)", "1").replace("let f", 'let s = "abc"; f'), "1"],
+    [recursive('builtins.concatStringsSep "" [ x ]', '"a"'), '"a"'],
+    [recursive('builtins.replaceStrings [ "a" ] [ x ] "a"', '"a"'), '"a"'],
+    [recursive('builtins.replaceStrings [ x ] [ "a" ] "a"', '"a"'), '"a"'],
+    [recursive('builtins.head (builtins.match "(.*)" x)', '"a"'), '"a"'],
+    [`builtins.stringLength (${nested("builtins.fromJSON (builtins.toJSON x)", '"a"')})`, "1"],
+  ]
+  for (const [expression, result] of cases) test(expression, () => assert.equal(printed(expression), result))
+})
+
+describe("values that contain themselves", () => {
+  const endless = "error: stack overflow; max-call-depth exceeded"
+  for (const expression of [
+    "let a = [ a ]; in toString a",
+    "let a = { outPath = a; }; in toString a",
+    "let a = [ a ]; in builtins.toJSON a",
+    "let a = { outPath = a; }; in builtins.toJSON a",
+  ]) {
+    test(expression, () => assert.ok(printed(expression).endsWith(endless)))
+  }
+})
