@@ -19,12 +19,84 @@ import {
   type Value,
 } from "./value.ts"
 import type { Result } from "./vm/code.ts"
-import { asFailure, runTask, type Task } from "./vm/machine.ts"
+import { asFailure, force, NATIVE_FRAMES, pause, runTask, UNWIND, vm, type Continuation, type Task } from "./vm/machine.ts"
 
 /** Whether `a == b`. */
 export function equal(a: Forced, b: Forced): Result {
   const atoms = equalAtoms(a, b)
-  return atoms === undefined ? runTask(equalTask(a, b)) : atoms
+  if (atoms !== undefined) return atoms
+  if (isList(a)) {
+    const other = b as readonly Value[]
+    return a.length === other.length && equalItems(a, other, 0)
+  }
+  const [left, right] = [(a as AttrSet).flat(), (b as AttrSet).flat()]
+  // Sets that may be derivations take a closer look.
+  if (left.has("type") && right.has("type")) return runTask(equalDerivations(left, right))
+  return equalSets(left, right)
+}
+function equalSets(a: AttrSet, b: AttrSet): Result {
+  if (a.values.length !== b.values.length) return false
+  if (a.shape === b.shape && a.shape.sorted) return equalItems(a.values, b.values, 0)
+  const left: Value[] = []
+  const right: Value[] = []
+  // In order of the names, since which difference is met first can be observed.
+  for (const [name, value] of a.entries()) {
+    const other = b.get(name)
+    if (other === undefined) return false
+    left.push(value)
+    right.push(other)
+  }
+  return equalItems(left, right, 0)
+}
+function* equalDerivations(a: AttrSet, b: AttrSet): Task<boolean> {
+  if ((yield* isDerivation(a)) && (yield* isDerivation(b))) {
+    const x = a.get("outPath")
+    const y = b.get("outPath")
+    if (x !== undefined && y !== undefined) return (yield () => equalItems([x], [y], 0)) as boolean
+  }
+  return (yield () => equalSets(a, b)) as boolean
+}
+
+/** Whether all values of two arrays of one length are equal, pairwise, from index `from` on. */
+function equalItems(a: readonly Value[], b: readonly Value[], from: number): Result {
+  if ((vm.depth += 4) > NATIVE_FRAMES) return pause(ITEMS, a, b, from)
+  for (let i = from; i < a.length; i++) {
+    if (a[i] === b[i]) continue
+    const x = force(a[i]!, 0)
+    if (x === UNWIND) return pause(ITEM_LEFT, a, b, i)
+    const y = force(b[i]!, 0)
+    if (y === UNWIND) return pause(ITEM_RIGHT, a, b, i, x)
+    const same = equal(x, y)
+    if (same !== true) return same === UNWIND ? pause(ITEM_EQUAL, a, b, i) : same
+  }
+  vm.depth -= 4
+  return true
+}
+const ITEMS: Continuation = { name: "items", resume: ({ a, b, c: from }) => equalItems(a, b, from) }
+/** c: index of the pair whose left value is being forced */
+const ITEM_LEFT: Continuation = {
+  name: "item-left",
+  resume: ({ a, b, c: i }, x) => {
+    const y = force(b[i], 0)
+    return y === UNWIND ? pause(ITEM_RIGHT, a, b, i, x) : goOn(a, b, i, equal(x, y))
+  },
+}
+const ITEM_RIGHT: Continuation = {
+  name: "item-right",
+  resume: ({ a, b, c: i, d: x }, y) => goOn(a, b, i, equal(x, y)),
+}
+const ITEM_EQUAL: Continuation = {
+  name: "item-equal",
+  resume: ({ a, b, c: i }, same) => goOn(a, b, i, same),
+}
+function goOn(a: readonly Value[], b: readonly Value[], i: number, same: Result): Result {
+  if (same === true) return equalItems(a, b, i + 1)
+  return same === UNWIND ? pause(ITEM_EQUAL, a, b, i) : same
+}
+
+/** A task whose result says whether `a == b`, for any two values. */
+export function* equalTask(a: Value, b: Value): Task<boolean> {
+  return (yield () => equalItems([a], [b], 0)) as boolean
 }
 
 /** Compares without forcing anything; undefined if both are lists, or both sets. */
@@ -46,60 +118,6 @@ function equalAtoms(a: Forced, b: Forced): boolean | undefined {
   if (isString(a)) return isString(b) && bytesOfString(a) === bytesOfString(b)
   if (a instanceof NixFloat) return b instanceof NixFloat ? a.value === b.value : isInt(b) && a.value === Number(b)
   return a instanceof NixPath && b instanceof NixPath && a.path === b.path
-}
-
-interface Pending {
-  readonly a: readonly Value[]
-  readonly b: readonly Value[]
-  next: number
-}
-
-/** A task whose result says whether `a == b`. The nesting of the values is on its own stack. */
-export function* equalTask(a: Value, b: Value): Task<boolean> {
-  const stack: Pending[] = [{ a: [a], b: [b], next: 0 }]
-  for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
-    if (top.next === top.a.length) {
-      stack.pop()
-      continue
-    }
-    const i = top.next++
-    const left = top.a[i]!
-    const right = top.b[i]!
-    if (left === right && stack.length > 1) continue
-    const x = (left instanceof Thunk ? yield left : left) as Forced
-    const y = (right instanceof Thunk ? yield right : right) as Forced
-    const atoms = equalAtoms(x, y)
-    if (atoms === true) continue
-    if (atoms === false) return false
-    const pair = isList(x) ? listPair(x, y as readonly Value[]) : yield* setPair(x as AttrSet, y as AttrSet)
-    if (pair === undefined) return false
-    stack.push(pair)
-  }
-  return true
-}
-function listPair(a: readonly Value[], b: readonly Value[]): Pending | undefined {
-  return a.length === b.length ? { a, b, next: 0 } : undefined
-}
-/** The values to compare, pairwise; undefined if the sets differ in their names. */
-function* setPair(a: AttrSet, b: AttrSet): Task<Pending | undefined> {
-  // Two derivations are the same if their outputs are.
-  if ((yield* isDerivation(a)) && (yield* isDerivation(b))) {
-    const x = a.get("outPath")
-    const y = b.get("outPath")
-    if (x !== undefined && y !== undefined) return { a: [x], b: [y], next: 0 }
-  }
-  const left = a.flat()
-  const right = b.flat()
-  if (left.values.length !== right.values.length) return undefined
-  if (left.shape === right.shape) return { a: left.values, b: right.values, next: 0 }
-  const names = left.sortedNames()
-  const others: Value[] = []
-  for (const name of names) {
-    const other = right.get(name)
-    if (other === undefined) return undefined
-    others.push(other)
-  }
-  return { a: names.map((name) => left.get(name)!), b: others, next: 0 }
 }
 
 /** Whether `set.type` is "derivation". */

@@ -70,7 +70,7 @@ export class Builtin {
   /** Contexts of the parameters, defaults filled in. */
   readonly contexts: readonly string[]
   /** Native frames a call may add before the machine is asked again. */
-  readonly height = 12
+  readonly height = 8
 
   constructor(spec: BuiltinSpec<readonly unknown[]>) {
     this.name = spec.name

@@ -65,7 +65,6 @@ export interface Operand {
 
 /** As {@link callBuiltin}, without making thunks of the arguments that the builtin forces first thing anyway. */
 export function callBuiltinWith(builtin: Builtin, operands: readonly Operand[], frame: Frame, at: Position): Result {
-  const { params } = builtin
   if (mustPause(builtin.height)) {
     return pauseCall(
       builtin,
@@ -74,9 +73,54 @@ export function callBuiltinWith(builtin: Builtin, operands: readonly Operand[], 
     )
   }
   vm.calls++
-  const args = new Array<Value>(operands.length)
-  for (let i = 0; i < operands.length; i++) args[i] = params[i]!.is === undefined ? operands[i]!.lazy(frame) : null
-  return finish(builtin, forceArguments(builtin, args, 0, { operands, frame }), at)
+  return finish(builtin, evaluateArguments(builtin, operands, frame), at)
+}
+
+/** Most builtins have one or two parameters; arguments need no array on their way there. */
+function evaluateArguments(builtin: Builtin, operands: readonly Operand[], frame: Frame): Result {
+  const { params, order } = builtin
+  switch (params.length) {
+    case 1: {
+      const { is } = params[0]!
+      if (is === undefined) return run1(builtin, operands[0]!.lazy(frame))
+      const value = operands[0]!.exec(frame)
+      if (value === UNWIND) return pause(ARGUMENT, builtin, [null], 0, { operands, frame })
+      return is(value) ? run1(builtin, value) : wrongType(builtin, 0, value)
+    }
+    case 2: {
+      let first: Value = params[0]!.is === undefined ? operands[0]!.lazy(frame) : null
+      let second: Value = params[1]!.is === undefined ? operands[1]!.lazy(frame) : null
+      for (let step = 0; step < order.length; step++) {
+        const i = order[step]!
+        const value = operands[i]!.exec(frame)
+        if (value === UNWIND) return pause(ARGUMENT, builtin, [first, second], step, { operands, frame })
+        if (!params[i]!.is!(value)) return wrongType(builtin, i, value)
+        if (i === builtin.unlessEmpty && isList(value) && value.length === 0) return value
+        if (i === 0) first = value
+        else second = value
+      }
+      return run2(builtin, first, second)
+    }
+    default: {
+      const args = operands.map(({ lazy }, i): Value => (params[i]!.is === undefined ? lazy(frame) : null))
+      return forceArguments(builtin, args, 0, { operands, frame })
+    }
+  }
+}
+
+/** Calls a builtin of one parameter. */
+applyOther.call1 = (builtin, arg, at) => {
+  if (mustPause(builtin.height)) return pauseCall(builtin, [arg], at)
+  vm.calls++
+  const { is } = builtin.params[0]!
+  let result: Result
+  if (is === undefined) result = run1(builtin, arg)
+  else {
+    const value = force(arg, 0)
+    if (value === UNWIND) result = pause(ARGUMENT, builtin, [arg], 0)
+    else result = is(value) ? run1(builtin, value) : wrongType(builtin, 0, value)
+  }
+  return finish(builtin, result, at)
 }
 
 function finish(builtin: Builtin, result: Result, at: Position): Result {
@@ -134,13 +178,28 @@ const ARGUMENT: Continuation = {
   },
 }
 
-function run(builtin: Builtin, args: readonly Value[]): Result {
-  let result: ReturnType<Builtin["run"]>
+function run1(builtin: Builtin, a: Value): Result {
   try {
-    result = builtin.run.apply(vm.evaluation, args as Value[])
+    return settle(builtin, builtin.run.call(vm.evaluation, a))
   } catch (problem) {
     return raise(problem)
   }
+}
+function run2(builtin: Builtin, a: Value, b: Value): Result {
+  try {
+    return settle(builtin, builtin.run.call(vm.evaluation, a, b))
+  } catch (problem) {
+    return raise(problem)
+  }
+}
+function run(builtin: Builtin, args: readonly Value[]): Result {
+  try {
+    return settle(builtin, builtin.run.apply(vm.evaluation, args as Value[]))
+  } catch (problem) {
+    return raise(problem)
+  }
+}
+function settle(builtin: Builtin, result: ReturnType<Builtin["run"]>): Result {
   switch (builtin.kind) {
     case "native":
       return result as Result

@@ -1,5 +1,5 @@
 /** Builtins that call a function with the elements of a list, one by one. */
-import { AttrSet, attrsFrom, Shape } from "../attrs.ts"
+import { AttrSet, attrsFrom, Shape, type Position } from "../attrs.ts"
 import { unfilled, type Unfilled } from "../lazy-list.ts"
 import {
   isList,
@@ -12,10 +12,10 @@ import {
   type Value,
 } from "../value.ts"
 import type { Result } from "../vm/code.ts"
-import { apply1, apply2, failAs, force, pause, traceCall, UNWIND, type Continuation } from "../vm/machine.ts"
+import { apply1, apply2, failAs, force, pause, UNWIND, type Continuation } from "../vm/machine.ts"
 import { Failure } from "../problem.ts"
 import { builtin, callable, lazy, list, refersToStore, unreadList } from "./define.ts"
-import { calling, each, failDoing, wrongType } from "./loop.ts"
+import { calling, each, failDoing, failedElement, wrongType } from "./loop.ts"
 
 export const foldBuiltins = [
   builtin({
@@ -34,49 +34,25 @@ export const foldBuiltins = [
     order: [1, 0],
     unlessEmpty: 1,
     doc: "The elements of a list for which `f` returns true.",
-    native(f, xs) {
-      const kept: Value[] = []
-      return each({
-        list: xs,
-        begin: calling(f),
-        take(verdict, x) {
-          if (verdict === true) kept.push(x)
-          else if (verdict !== false) return wrongType("a Boolean", verdict, returnValue("filtering", "filter"))
-          return undefined
-        },
-        done: () => (kept.length === xs.length ? xs : kept),
-      })
-    },
+    native: (f, xs) => filter(f, xs, [], 0),
   }),
   builtin({
     name: "all",
     params: [callable("pred"), list("list")],
     doc: "Whether `pred` returns true for every element of a list.",
-    native: (pred, xs) => quantify("all", false, pred, xs),
+    native: (pred, xs) => quantify(ALL, pred, xs, 0),
   }),
   builtin({
     name: "any",
     params: [callable("pred"), list("list")],
     doc: "Whether `pred` returns true for some element of a list.",
-    native: (pred, xs) => quantify("any", true, pred, xs),
+    native: (pred, xs) => quantify(ANY, pred, xs, 0),
   }),
   builtin({
     name: "concatMap",
     params: [callable("f"), list("list")],
     doc: "The lists that `f` makes of the elements of a list, as one list.",
-    native(f, xs) {
-      const all: Value[] = []
-      return each({
-        list: xs,
-        begin: calling(f),
-        take(made) {
-          if (!isList(made)) return notAList(f, made)
-          for (let i = 0; i < made.length; i++) all.push(made[i]!)
-          return undefined
-        },
-        done: () => all,
-      })
-    },
+    native: (f, xs) => concatMap(f, xs, [], 0),
   }),
   builtin({
     name: "partition",
@@ -128,7 +104,8 @@ function fold(op: Value, accumulator: Value, list: readonly Value[], from: numbe
   const elements = unfilled(list)
   if (elements !== undefined) {
     // An `op` that forces its second argument before it does anything else might as well be handed the value.
-    const wantsValues = op instanceof Lambda && op.code.arity === 2 && (op.code.immediate & 2) !== 0
+    const wantsValues =
+      op instanceof Lambda && op.code.arity === 2 && (op.code.immediate & 2) !== 0 && isPlain(elements.fn)
     if (wantsValues && !(accumulator instanceof Thunk)) return foldMaking(elements, op, accumulator, list, from)
     isList(list)
   }
@@ -142,6 +119,11 @@ function fold(op: Value, accumulator: Value, list: readonly Value[], from: numbe
 const FOLD: Continuation = {
   name: "fold",
   resume: ({ a: op, b: list, c: from }, accumulator) => fold(op, accumulator, list, from),
+}
+
+/** Whether calls of `fn` say in a trace where they come from, and do so in the one way {@link failedElement} knows. */
+function isPlain(fn: Value): boolean {
+  return fn instanceof Lambda && fn.code.arity === 1 && fn.code.params[0]!.formals === undefined
 }
 
 /** As {@link fold}, making the elements on the way. */
@@ -170,33 +152,94 @@ const MADE: Continuation = {
     const result = apply2(op, accumulator, made, 0)
     return result === UNWIND ? pause(FOLD, op, list, i + 1) : fold(op, result, list, i + 1)
   },
-  // It is `op` that asked for the element.
-  trace: ({ a: op }, failure) => traceCall(failure, op.code, 0),
+  // It is for `op` to ask for the element, and to fail with it.
+  recover: ({ a: op, b: list, c: i, d: { elements, accumulator } }, failure) => {
+    if (failure.transient) return failure
+    const element = failedElement(failure)
+    elements.set(list, i, element)
+    const result = apply2(op, accumulator, element, 0)
+    return result === UNWIND ? pause(FOLD, op, list, i + 1) : fold(op, result, list, i + 1)
+  },
+}
+// The following three are called by the hundred thousand with a few elements each, too few for the closures of a Loop.
+
+function filter(f: Value, list: readonly Value[], kept: Value[], from: number): Result {
+  for (let i = from; i < list.length; i++) {
+    const verdict = apply1(f, list[i]!, 0)
+    if (verdict === UNWIND) return pause(FILTER, f, list, kept, i)
+    if (verdict === true) kept.push(list[i]!)
+    else if (verdict !== false) return notABoolean(verdict, "filtering function", "filter")
+  }
+  return kept.length === list.length ? list : kept
+}
+const FILTER: Continuation = {
+  name: "filter",
+  resume: ({ a: f, b: list, c: kept, d: i }, verdict) => {
+    if (typeof verdict !== "boolean") return notABoolean(verdict, "filtering function", "filter")
+    if (verdict) kept.push(list[i])
+    return filter(f, list, kept, i + 1)
+  },
 }
 
-function quantify(name: string, decisive: boolean, pred: Value, list: readonly Value[]): Result {
-  return each({
-    list,
-    begin: calling(pred),
-    take(verdict) {
-      if (verdict === decisive) return verdict
-      return typeof verdict === "boolean" ? undefined : wrongType("a Boolean", verdict, returnValue("function", name))
-    },
-    done: () => !decisive,
-  })
+interface Quantifier {
+  readonly name: string
+  /** The verdict that settles the matter, and is then the result. */
+  readonly decisive: boolean
 }
+const ALL: Quantifier = { name: "all", decisive: false }
+const ANY: Quantifier = { name: "any", decisive: true }
+function quantify(quantifier: Quantifier, pred: Value, list: readonly Value[], from: number): Result {
+  const { name, decisive } = quantifier
+  for (let i = from; i < list.length; i++) {
+    const verdict = apply1(pred, list[i]!, 0)
+    if (verdict === UNWIND) return pause(QUANTIFY, quantifier, pred, list, i)
+    if (verdict === decisive) return decisive
+    if (verdict !== !decisive) return notABoolean(verdict, "function", name)
+  }
+  return !decisive
+}
+const QUANTIFY: Continuation = {
+  name: "quantify",
+  resume: ({ a: quantifier, b: pred, c: list, d: i }, verdict) => {
+    if (typeof verdict !== "boolean") return notABoolean(verdict, "function", quantifier.name)
+    return verdict === quantifier.decisive ? verdict : quantify(quantifier, pred, list, i + 1)
+  },
+}
+function notABoolean(found: Forced, role: string, name: string): typeof UNWIND {
+  return wrongType("a Boolean", found, `while evaluating the return value of the ${role} passed to builtins.${name}`)
+}
+
+function concatMap(f: Value, list: readonly Value[], all: Value[], from: number): Result {
+  for (let i = from; i < list.length; i++) {
+    const made = apply1(f, list[i]!, 0)
+    if (made === UNWIND) return pause(CONCAT_MAP, f, list, all, i)
+    if (!isList(made)) return notAList(f, made)
+    for (let j = 0; j < made.length; j++) all.push(made[j]!)
+  }
+  return all
+}
+const CONCAT_MAP: Continuation = {
+  name: "concat-map",
+  resume: ({ a: f, b: list, c: all, d: i }, made) => {
+    if (!isList(made)) return notAList(f, made)
+    for (let j = 0; j < made.length; j++) all.push(made[j]!)
+    return concatMap(f, list, all, i + 1)
+  },
+}
+
 function returnValue(role: string, name: string): string {
   const fn = role === "function" ? role : `${role} function`
   return `while evaluating the return value of the ${fn} passed to builtins.${name}`
 }
 
-/** Told with the place of the function, unlike what other builtins say of results they did not expect. */
+/** Told with the place of the function found or else called, unlike what other builtins say of wrong results. */
 function notAList(fn: Value, found: Forced): typeof UNWIND {
-  const lambda = fn instanceof PartialLambda ? fn.lambda : fn
-  const given = fn instanceof PartialLambda ? fn.args.length : 0
-  const at = lambda instanceof Lambda ? lambda.code.params[given]!.at : 0
   const failure = new Failure({ code: "type-error", expected: "a list", found })
-  return failAs(failure.traced(at, returnValue("function", "concatMap")))
+  return failAs(failure.traced(placeOf(found) ?? placeOf(fn) ?? 0, returnValue("function", "concatMap")))
+}
+function placeOf(fn: Value): Position | undefined {
+  if (fn instanceof Lambda) return fn.code.params[0]!.at
+  return fn instanceof PartialLambda ? fn.lambda.code.params[fn.args.length]!.at : undefined
 }
 
 const THEN_CALL: Continuation = { name: "then-call", resume: ({ a: fn, b: x }) => apply1(fn, x, 0) }

@@ -78,7 +78,7 @@ export const listBuiltins = [
   }),
   builtin({
     name: "concatLists",
-    params: [list("lists")],
+    params: [unreadList("lists")],
     doc: "The lists of a list, one after the other, as one list.",
     native(lists) {
       const all: Value[] = []
@@ -98,10 +98,13 @@ export const listBuiltins = [
 
 /** The list of calls of `fn` with the elements of `source`, or with 0, 1 and so on. */
 function lazyList(fn: Value, length: number, source: readonly Value[] | undefined): readonly Value[] {
-  const elements = new Unfilled(fn, source)
-  if (length < UNFILLED_MIN) return Array.from({ length }, (_, i) => new CallThunk(fn, elements.argument(i)))
+  if (length < UNFILLED_MIN) {
+    const list = new Array<Value>(length)
+    for (let i = 0; i < length; i++) list[i] = new CallThunk(fn, source === undefined ? i : source[i]!)
+    return list
+  }
   const list = new Array<Value>(length)
-  ;(list as unknown[])[0] = elements
+  ;(list as unknown[])[0] = new Unfilled(fn, source)
   return list
 }
 

@@ -7,9 +7,10 @@
  * twice, and no exception is ever unwound through native frames. docs/decisions/0002-execution.md has the measurements.
  */
 import type { Position } from "../attrs.ts"
+import { Builtin } from "../builtins/builtin.ts"
 import type { Evaluation } from "../evaluation.ts"
 import { Failure, type EvalProblem } from "../problem.ts"
-import { CALL, CallThunk, Lambda, PartialLambda, Thunk, type Forced, type Value } from "../value.ts"
+import { AttributeThunk, CALL, CallThunk, Lambda, PartialLambda, Thunk, type Forced, type Value } from "../value.ts"
 import { blackHole, Code, type LambdaCode, type Result } from "./code.ts"
 import type { Frame } from "./frame.ts"
 
@@ -49,16 +50,19 @@ export class HeapFrame {
  * Node and browsers give a megabyte.
  */
 export const NATIVE_FRAMES = 1800
+/** No limit: a small integer to the engine, as all counters are. Infinity would make floating-point numbers of them. */
+const UNLIMITED = 2 ** 30 - 1
+
 /** The state all instructions share. One evaluation runs at a time; {@link Run.resume} saves and restores for nesting. */
 export const vm = {
   /** Native frames in use. */
   depth: 0,
   /** Calls left in this slice, and calls a slice has: how often limits and the clock are looked at. */
-  fuel: Infinity,
-  slice: Infinity,
+  fuel: UNLIMITED,
+  slice: UNLIMITED,
   /** Nix calls in progress, paused ones included. */
   calls: 0,
-  callsMax: Infinity,
+  callsMax: UNLIMITED,
   /** What builtins work for: their `this`. */
   evaluation: undefined as unknown as Evaluation,
   /** Paused frames, innermost first, while unwinding. */
@@ -99,7 +103,7 @@ export function forceThunk(thunk: Thunk, at: Position): Result {
   const frame = thunk.state as Frame
   thunk.code = BLACK_HOLE
   thunk.state = thunk
-  const result = code.run(frame)
+  const result = code.run(frame, at)
   if (result === UNWIND) return pauseForce(thunk, code, frame, at)
   vm.depth -= code.height
   thunk.code = null
@@ -135,7 +139,7 @@ function forceCall(thunk: CallThunk, at: Position): Result {
   const argument = thunk.argument!
   thunk.code = BLACK_HOLE
   thunk.state = thunk
-  const result = apply1(fn, argument, 0)
+  const result = thunk instanceof AttributeThunk ? apply2(fn, thunk.name, argument, at) : apply1(fn, argument, at)
   if (result === UNWIND) return pause(UPDATE_CALL, thunk, fn, argument, at)
   vm.depth -= 3
   thunk.code = null
@@ -231,6 +235,7 @@ export function apply1(fn: Value, a: Value, at: Position): Result {
     vm.depth -= code.height
     return result
   }
+  if (fn instanceof Builtin && fn.params.length === 1) return applyOther.call1(fn, a, at)
   return applyMany(fn, [a], at)
 }
 
@@ -245,6 +250,10 @@ export function apply2(fn: Value, a: Value, b: Value, at: Position): Result {
     vm.calls--
     vm.depth -= code.height
     return result
+  }
+  if (fn instanceof Lambda && fn.code.arity === 1) {
+    const callee = apply1(fn, a, at)
+    return callee === UNWIND ? pause(APPLY_REST, [b], at) : apply1(callee, b, at)
   }
   return applyMany(fn, [a, b], at)
 }
@@ -312,20 +321,23 @@ export const applyOther: {
   /** Arguments taken at once: any number for a builtin, one for a functor. */
   arity: (callee: Forced) => number
   apply: (callee: Forced, args: readonly Value[], at: Position) => Result
+  /** Calls a builtin of one parameter. */
+  call1: (builtin: Builtin, arg: Value, at: Position) => Result
 } = {
   arity: () => 1,
   apply: (callee, _, at) => failWith({ code: "not-a-function", found: callee }, at),
+  call1: (callee, _, at) => failWith({ code: "not-a-function", found: callee }, at),
 }
 
 // ---------------------------------------------------------------------------------------------- tasks
 
 /**
  * A computation that needs the machine: a builtin that calls back, coercion, equality, printing. It yields a value to
- * have it forced (a {@link CallThunk} to have a function called), another task to have it run, or a promise to wait for,
- * and is resumed with the result. Generators keep such recursion off the JavaScript stack; for the same reason, yield a
+ * have it forced (a {@link CallThunk} to have a function called), another task to have it run, a function of the machine
+ * that may pause, or a promise to wait for, and is resumed with the result. Generators keep such recursion off the JavaScript stack; for the same reason, yield a
  * task rather than `yield*` it where the nesting depends on the program.
  */
-export type Task<T = Value> = Generator<Value | Task<any> | PromiseLike<any>, T, any>
+export type Task<T = Value> = Generator<Value | Task<any> | PromiseLike<any> | (() => Result), T, any>
 
 export function isTask(request: unknown): request is Task {
   return typeof request === "object" && request !== null && typeof (request as Task).next === "function"
@@ -381,6 +393,7 @@ const TASK: Continuation = {
 
 function answer(request: unknown): Result {
   if (request instanceof Thunk) return forceThunk(request, 0)
+  if (typeof request === "function") return (request as () => Result)()
   if (isTask(request)) return runTask(request)
   if (isPromise(request)) {
     vm.waiting = request
@@ -435,7 +448,7 @@ export class Run {
     this.#evaluation = evaluation
     this.#options = options
     this.#frames = [new HeapFrame(isTask(start) ? START : FORCE, start, 0, undefined, undefined)]
-    this.#fuel = options.slice
+    this.#fuel = Math.min(options.slice, UNLIMITED)
   }
 
   /** Goes on with `input`: what the last outcome waited for, or the failure of it. */
@@ -451,8 +464,8 @@ export class Run {
       evaluation: this.#evaluation,
       calls: this.#calls,
       fuel: this.#fuel,
-      callsMax,
-      slice,
+      callsMax: Math.min(callsMax, UNLIMITED),
+      slice: Math.min(slice, UNLIMITED),
       endOfSlice,
     } satisfies typeof vm)
     try {

@@ -6,7 +6,7 @@ import { NixString, Thunk, type Forced, type Value } from "../../value.ts"
 import type { Binder } from "../bind.ts"
 import type { Exec, Result } from "../code.ts"
 import type { Frame } from "../frame.ts"
-import { failAs, force, forceThunk, pause, UNWIND, type Continuation } from "../machine.ts"
+import { failAs, force, forceThunk, pause, UNWIND, vm, type Continuation } from "../machine.ts"
 
 /** `subject.name`, by far the most frequent form. Remembers where the sets it last saw have the name. */
 export function bindSelect(b: Binder): Exec {
@@ -30,18 +30,29 @@ export function bindSelect(b: Binder): Exec {
       }
       if (!(value instanceof Thunk)) return value === undefined ? missing(set, name, at) : value
       if (value.code === null) return value.state as Forced
-      const result = forceThunk(value, at)
-      return result === UNWIND ? pause(SELECTED, set, name) : result
+      const result = forceThunk(value, 0)
+      return result === UNWIND ? pauseSelected(set, name, at) : result
     }
     return set === UNWIND ? pause(SELECT, name, at) : notASet(set, at)
+  }
+}
+/** Pauses while the attribute is being forced. If that is what is being forced already, its definition is the place. */
+function pauseSelected(set: AttrSet, name: string, at: Position): typeof UNWIND {
+  placeRecursion(set, name, at)
+  return pause(SELECTED, set, name)
+}
+function placeRecursion(set: AttrSet, name: string, at: Position): void {
+  const { failure } = vm
+  if (failure !== undefined && failure.at === 0 && failure.problem.code === "infinite-recursion") {
+    vm.failure = failure.placed(set.position(name) || at)
   }
 }
 function selectFrom(set: Forced, name: string, at: Position): Result {
   if (!(set instanceof AttrSet)) return notASet(set, at)
   const value = set.get(name)
   if (value === undefined) return missing(set, name, at)
-  const result = force(value, at)
-  return result === UNWIND ? pause(SELECTED, set, name) : result
+  const result = force(value, 0)
+  return result === UNWIND ? pauseSelected(set, name, at) : result
 }
 const SELECT: Continuation = { name: "select", resume: ({ a: name, b: at }, set) => selectFrom(set, name, at) }
 const SELECTED: Continuation = {
@@ -89,113 +100,164 @@ interface PathSite {
   readonly steps: readonly Step[]
   readonly onMissing: OnMissing
 }
-/** How far along its path one evaluation of a site is. */
-interface Walk {
+/** How far along its path one evaluation of a site is, for when it pauses. */
+class Walk {
   readonly site: PathSite
   readonly frame: Frame
-  /** Names of the steps so far: those that had to be computed differ from time to time. */
+  /** The step being taken. */
+  readonly index: number
+  /** Names that had to be computed, by step. */
   readonly names: readonly string[]
   /** Where the attribute that the last step found was defined. */
   readonly foundAt: Position
+  constructor(site: PathSite, frame: Frame, index: number, names: readonly string[], foundAt: Position) {
+    this.site = site
+    this.frame = frame
+    this.index = index
+    this.names = names
+    this.foundAt = foundAt
+  }
+
+  trace(failure: Failure): Failure {
+    const { site, names } = this
+    if (site.onMissing.kind === "false") return failure
+    const path = site.steps.map(({ text }, i) => (names[i] === undefined ? text : printAttributeName(names[i])))
+    return traceAttribute(failure, this.foundAt, path.join("."))
+  }
 }
+const NO_NAMES: readonly string[] = []
 
 export function bindSelectPath(b: Binder): Exec {
   const at = b.position()
   const subject = b.expr()
-  return walkPath(subject, { at, steps: readPath(b), onMissing: { kind: "fail" } })
+  return bindPath(subject, { at, steps: readPath(b), onMissing: { kind: "fail" } })
 }
 export function bindSelectOr(b: Binder): Exec {
   const at = b.position()
   const subject = b.expr()
   const exec = b.expr()
-  return walkPath(subject, { at, steps: readPath(b), onMissing: { kind: "fallback", exec } })
+  return bindPath(subject, { at, steps: readPath(b), onMissing: { kind: "fallback", exec } })
 }
 export function bindHasAttr(b: Binder): Exec {
   const at = b.position()
   const subject = b.expr()
-  const site: PathSite = { at, steps: readPath(b), onMissing: { kind: "false" } }
-  const name = site.steps.length === 1 ? site.steps[0]!.name : undefined
-  if (name === undefined) return walkPath(subject, site)
+  return bindPath(subject, { at, steps: readPath(b), onMissing: { kind: "false" } })
+}
+
+function bindPath(subject: Exec, site: PathSite): Exec {
+  const { steps, onMissing } = site
+  const name = steps.length === 1 ? steps[0]!.name : undefined
+  const general = (frame: Frame, value: Result): Result =>
+    value === UNWIND ? pause(WALK, new Walk(site, frame, 0, NO_NAMES, 0)) : walk(site, frame, value, 0, NO_NAMES, 0)
+  if (name === undefined) return (frame) => general(frame, subject(frame))
+  // `set ? name` and `set.name or fallback` on a set, remembering where sets of the last shape have the name, if at all.
+  let shape: Shape = EMPTY_SHAPE
+  let index = -1
+  const find = (set: AttrSet): Value | undefined => {
+    if (set.shape !== shape) {
+      shape = set.shape
+      index = shape.find(name)
+    }
+    if (index >= 0) return set.values[index]
+    return set.base === null ? undefined : set.base.get(name)
+  }
+  if (onMissing.kind === "false") {
+    return (frame) => {
+      const set = subject(frame)
+      return set instanceof AttrSet ? find(set) !== undefined : general(frame, set)
+    }
+  }
   return (frame) => {
     const set = subject(frame)
-    if (set instanceof AttrSet) return set.has(name)
-    return set === UNWIND ? pause(WALK, start(site, frame)) : false
+    if (!(set instanceof AttrSet)) return general(frame, set)
+    const value = find(set)
+    if (value === undefined) return onMissing.kind === "fallback" ? onMissing.exec(frame) : general(frame, set)
+    if (!(value instanceof Thunk)) return value
+    return value.code === null ? (value.state as Forced) : general(frame, set)
   }
 }
 
-function start(site: PathSite, frame: Frame): Walk {
-  return { site, frame, names: [], foundAt: 0 }
-}
-function walkPath(subject: Exec, site: PathSite): Exec {
-  return (frame) => {
-    const value = subject(frame)
-    return value === UNWIND ? pause(WALK, start(site, frame)) : step(start(site, frame), value)
+/** Goes on from `start` with step `from`. */
+function walk(
+  site: PathSite,
+  frame: Frame,
+  start: Forced,
+  from: number,
+  computed: readonly string[],
+  startAt: Position,
+): Result {
+  const { steps, onMissing } = site
+  let value = start
+  let names = computed
+  let foundAt = startAt
+  for (let i = from; i < steps.length; i++) {
+    const { exec, at } = steps[i]!
+    let { name } = steps[i]!
+    if (name === undefined) {
+      const result = exec!(frame)
+      if (result === UNWIND) return pause(WALK_NAME, new Walk(site, frame, i, names, foundAt), value)
+      if (typeof result !== "string") return badName(new Walk(site, frame, i, names, foundAt), result, at)
+      name = result
+      // A path of one step has no use for its name, unless it pauses.
+      if (steps.length > 1) names = withName(names, i, name)
+    }
+    const found = value instanceof AttrSet ? value.get(name) : undefined
+    if (found === undefined) {
+      if (onMissing.kind === "fallback") return onMissing.exec(frame)
+      if (onMissing.kind === "false") return false
+      return nowhere(new Walk(site, frame, i, withName(names, i, name), foundAt), value, name)
+    }
+    // The last value of `a ? b.c` is not looked at.
+    if (onMissing.kind === "false" && i + 1 === steps.length) return true
+    const set = value as AttrSet
+    foundAt = set.position(name)
+    const result = force(found, 0)
+    if (result === UNWIND) {
+      placeRecursion(set, name, site.at)
+      return pause(WALK, new Walk(site, frame, i + 1, withName(names, i, name), foundAt))
+    }
+    value = result
   }
+  return value
+}
+function withName(names: readonly string[], i: number, name: string): readonly string[] {
+  const more = [...names]
+  more[i] = name
+  return more
 }
 
-/** Takes the next step, from `value`. */
-function step(walk: Walk, value: Forced): Result {
-  const { site, frame, names } = walk
-  if (names.length === site.steps.length) return value
-  const { name, exec, at } = site.steps[names.length]!
-  if (name !== undefined) return take(walk, value, name)
-  const computed = exec!(frame)
-  return computed === UNWIND ? pause(WALK_NAME, walk, value) : takeComputed(walk, value, computed, at)
+/** The path leads nowhere: `value` has no `name`. */
+function nowhere(at: Walk, value: Forced, name: string): typeof UNWIND {
+  if (value instanceof AttrSet) missing(value, name, at.site.at)
+  else notASet(value, at.site.at)
+  vm.failure = at.trace(vm.failure!)
+  return UNWIND
 }
-function takeComputed(walk: Walk, value: Forced, name: Forced, at: Position): Result {
-  if (typeof name === "string") return take(walk, value, name)
+function badName(at: Walk, name: Forced, nameAt: Position): typeof UNWIND {
   const failure =
     name instanceof NixString
       ? new Failure({ code: "string-refers-to-store", string: name.bytes, context: firstElement(name) })
-      : new Failure({ code: "type-error", expected: "a string", found: name }, at)
-  return failAs(traceWalk(walk, failure.traced(at, ATTRIBUTE_NAME)))
+      : new Failure({ code: "type-error", expected: "a string", found: name }, nameAt)
+  return failAs(at.trace(failure.traced(nameAt, ATTRIBUTE_NAME)))
 }
 const ATTRIBUTE_NAME = "while evaluating an attribute name"
 
-function take(walk: Walk, value: Forced, name: string): Result {
-  const { site, frame } = walk
-  const found = value instanceof AttrSet ? value.get(name) : undefined
-  if (found === undefined) {
-    switch (site.onMissing.kind) {
-      case "false":
-        return false
-      case "fallback":
-        return site.onMissing.exec(frame)
-      case "fail":
-        if (value instanceof AttrSet) missing(value, name, site.at)
-        else notASet(value, site.at)
-        return pause(WALK_FAILED, walk)
-    }
-  }
-  const names = [...walk.names, name]
-  // The last value of `a ? b.c` is not looked at.
-  if (site.onMissing.kind === "false" && names.length === site.steps.length) return true
-  const next: Walk = { site, frame, names, foundAt: (value as AttrSet).position(name) }
-  const result = force(found, next.foundAt === 0 ? site.at : next.foundAt)
-  return result === UNWIND ? pause(WALK, next) : step(next, result)
-}
-
-function traceWalk({ site, names, foundAt }: Walk, failure: Failure): Failure {
-  if (site.onMissing.kind === "false") return failure
-  const path = site.steps.map(({ text }, i) => (i < names.length ? printAttributeName(names[i]!) : text))
-  return traceAttribute(failure, foundAt, path.join("."))
-}
-/** a: walk, whose last step's value is being forced */
+/** a: walk, to go on with the value of its last step */
 const WALK: Continuation = {
   name: "walk",
-  resume: ({ a: walk }, value) => step(walk, value),
-  trace: ({ a: walk }, failure) => traceWalk(walk, failure),
+  resume: ({ a: { site, frame, index, names, foundAt } }, value) => walk(site, frame, value, index, names, foundAt),
+  trace: ({ a: at }, failure) => at.trace(failure),
 }
-/** a: walk, b: the value whose attribute is wanted; the attribute's name is being computed */
+/** a: walk, b: the value whose attribute is wanted, once its name is computed */
 const WALK_NAME: Continuation = {
   name: "walk-name",
-  resume: ({ a: walk, b: value }, name) =>
-    takeComputed(walk, value, name, walk.site.steps[walk.names.length].at),
-  trace: ({ a: walk }, failure) =>
-    traceWalk(walk, failure.traced(walk.site.steps[walk.names.length].at, ATTRIBUTE_NAME)),
-}
-const WALK_FAILED: Continuation = {
-  name: "walk-failed",
-  resume: (_, value) => value,
-  trace: ({ a: walk }, failure) => traceWalk(walk, failure),
+  resume: ({ a: at, b: value }, name) => {
+    const { site, frame, index, names, foundAt } = at
+    if (typeof name !== "string") return badName(at, name, site.steps[index].at)
+    // The step is taken again, with its name known.
+    const steps = [...site.steps]
+    steps[index] = { ...steps[index], name }
+    return walk({ ...site, steps }, frame, value, index, withName(names, index, name), foundAt)
+  },
+  trace: ({ a: at }, failure) => at.trace(failure.traced(at.site.steps[at.index].at, ATTRIBUTE_NAME)),
 }
