@@ -1,6 +1,7 @@
 /** What `tvix eval` and `nix-instantiate --eval` do with their programs, problems included. */
 import { byteStringOf } from "@tvix-ts/bytes"
 import { colored, Failure, frameText, nixText, plain, problemRecord, type Palette } from "@tvix-ts/eval"
+import { dirname } from "node:path"
 import { parse, printParsed } from "@tvix-ts/syntax"
 import { colorsWanted, writeError, writeOut } from "./output.ts"
 import { Session, type Program } from "./session.ts"
@@ -16,7 +17,7 @@ export interface Task {
 
 /** Prints what the programs evaluate to; the result is the exit code. */
 export async function evaluatePrograms(settings: Settings, task: Task): Promise<0 | 1> {
-  const session = new Session(settings, palette)
+  const session = new Session(settings, palette, task.voice === "tvix" ? foldersOf(task.programs) : [])
   try {
     session.loadArguments()
     for (const program of task.programs) {
@@ -47,6 +48,11 @@ export async function evaluatePrograms(settings: Settings, task: Task): Promise<
     writeError(report(asProblem(problem), session, settings, task.voice))
     return 1
   }
+}
+
+/** Unlike C++ Nix, which has no use for files in pure evaluations, we let a program see the folder it is in. */
+function foldersOf(programs: readonly Program[]): string[] {
+  return programs.flatMap((program) => (program.kind === "file" ? [byteStringOf(dirname(program.path))] : []))
 }
 
 /** A problem of the program; or a bug of ours, told as one and without a JavaScript stack. */

@@ -2,6 +2,7 @@
 import { byteStringOf } from "@tvix-ts/bytes"
 import {
   autoCall,
+  canonPath,
   coerceToString,
   ContextBuilder,
   disassemble,
@@ -20,7 +21,7 @@ import {
   type Palette,
   type Value,
 } from "@tvix-ts/eval"
-import { nodeIo } from "@tvix-ts/eval/node"
+import { nodeIo, type NodeIoOptions } from "@tvix-ts/eval/node"
 import { printString, printTree, SourceFile } from "@tvix-ts/syntax"
 import { existsSync, readFileSync } from "node:fs"
 import { writeError } from "./output.ts"
@@ -42,13 +43,15 @@ export class Session {
   readonly #args = new Map<string, Value>()
   readonly #directory = byteStringOf(process.cwd())
 
-  constructor(settings: Settings, palette: () => Palette) {
+  /** @param folders what a pure evaluation may read */
+  constructor(settings: Settings, palette: () => Palette, folders: readonly string[] = []) {
     this.#settings = settings
+    const entries = searchPath(settings)
     const home = process.env["HOME"]
     this.evaluation = new Evaluation(
       {
-        io: nodeIo(),
-        searchPath: searchPath(settings),
+        io: nodeIo(restrictionOf(settings, folders, entries, this.#directory)),
+        searchPath: entries,
         ...(home === undefined ? {} : { home: byteStringOf(home) }),
         system: settings.system ?? SYSTEM,
         limits: limitsOf(settings),
@@ -169,6 +172,14 @@ function limitsOf({ stepsMax, memoryMax, depthMax }: Settings) {
     ...(memoryMax === undefined ? {} : { memory: memoryMax, heapUsed: () => process.memoryUsage().heapUsed }),
     ...(depthMax === undefined ? {} : { depth: depthMax }),
   }
+}
+
+/** The words are C++ Nix's. */
+function restrictionOf(settings: Settings, folders: readonly string[], entries: SearchPath, directory: string): NodeIoOptions {
+  if (!settings.pure && !settings.restricted) return {}
+  const why = settings.pure ? "in pure evaluation mode (use '--impure' to override)" : "in restricted mode"
+  const allowed = [...folders, ...entries.map(({ path }) => path)].map((path) => canonPath(absolute(path, directory)))
+  return { restriction: { allowed, why } }
 }
 
 type SearchPath = { readonly prefix: string; readonly path: string }[]

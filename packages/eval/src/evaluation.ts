@@ -3,10 +3,10 @@ import { describe as describeSyntax, describeWarning, parse, SourceFile, type Ex
 import { attrsFrom, type AttrSet, type Position } from "./attrs.ts"
 import { compile, UndefinedVariable } from "./compiler/compile.ts"
 import type { Unit } from "./compiler/unit.ts"
-import { noIo, type EvalIO } from "./io.ts"
+import { AccessError, noIo, type EvalIO } from "./io.ts"
 import type { CompilerObserver, RuntimeObserver } from "./observe/observer.ts"
 import { PositionTable } from "./positions.ts"
-import { fail, Failure } from "./problem.ts"
+import { fail, Failure, type EvalProblem } from "./problem.ts"
 import { NixString, Thunk, type Forced, type Value } from "./value.ts"
 import { Code } from "./vm/code.ts"
 import { LoadedUnit } from "./vm/load.ts"
@@ -162,13 +162,13 @@ export class Evaluation {
         const message = `too many symbolic links encountered while traversing the path '${path}'`
         fail({ code: "invalid-argument", message })
       }
-      const parent = (yield* this.ask(() => io.realPath(parentPath(file)))) as string
-      const real = file === "/" ? "/" : absPath(file.slice(file.lastIndexOf("/") + 1), parent)
-      const type = yield* this.ask(() => io.fileType(real))
-      if (type === undefined) fail({ code: "file-not-found", path: real })
+      const type = yield* this.ask(() => io.fileType(file))
+      if (type === undefined) {
+        fail({ code: "file-not-found", path: (yield* this.ask(() => io.realPath(file))) as string })
+      }
       if (type === "directory") return absPath("default.nix", file)
       if (type !== "symlink" || io.readLink === undefined) return file
-      file = absPath((yield* this.ask(() => io.readLink!(real))) as string, parentPath(file))
+      file = absPath((yield* this.ask(() => io.readLink!(file))) as string, parentPath(file))
     }
   }
 
@@ -178,7 +178,7 @@ export class Evaluation {
       const answer = question()
       return isPromise(answer) ? ((yield answer as PromiseLike<unknown>) as T) : (answer as T)
     } catch (error) {
-      if (error instanceof Error && error.name === "IoError") fail({ code: "io", message: error.message })
+      if (error instanceof Error && error.name === "IoError") fail(ioProblem(error))
       throw error
     }
   }
@@ -250,7 +250,7 @@ export class Evaluation {
         } catch (error) {
           input =
             error instanceof Error && error.name === "IoError"
-              ? new Failure({ code: "io", message: error.message })
+              ? new Failure(ioProblem(error))
               : asFailure(error)
         }
       } else await new Promise<void>((resolve) => setTimeout(resolve))
@@ -275,6 +275,10 @@ export class Evaluation {
     }
     return { framesMax: FRAMES_MAX, callsMax: depth, slice, endOfSlice }
   }
+}
+
+function ioProblem(error: Error): EvalProblem {
+  return { code: error instanceof AccessError ? "access-forbidden" : "io", message: error.message }
 }
 
 /** What `answer` settles to; fails as soon as `signal` aborts, since an answer may never come. */

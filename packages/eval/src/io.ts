@@ -34,6 +34,9 @@ export class IoError extends Error {
   override readonly name = "IoError"
 }
 
+/** A file that the evaluation may not see: to `pathExists` it is not there. */
+export class AccessError extends IoError {}
+
 /** Nothing exists and nothing is set: what an evaluation sees unless it is given something else. */
 export const noIo: EvalIO = {
   readFile: (path) => refuse(path),
@@ -44,5 +47,5 @@ export const noIo: EvalIO = {
   currentTime: () => 0,
 }
 function refuse(path: string): never {
-  throw new IoError(`access to path '${path}' is forbidden: this evaluation was given no I/O`)
+  throw new AccessError(`access to path '${path}' is forbidden: this evaluation was given no I/O`)
 }

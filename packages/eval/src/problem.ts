@@ -39,6 +39,8 @@ export type EvalProblem =
   | { readonly code: "search-path-missing"; readonly name: string; readonly pure: boolean }
   | { readonly code: "file-not-found"; readonly path: string }
   | { readonly code: "io"; readonly message: string }
+  /** A file out of the bounds set for this evaluation. */
+  | { readonly code: "access-forbidden"; readonly message: string }
   | { readonly code: "syntax"; readonly message: string }
   /** A limit that whoever started the evaluation set: steps, memory, depth. */
   | { readonly code: "limit"; readonly limit: "steps" | "memory" | "time" | "string-length" | "list-length" }
@@ -185,6 +187,7 @@ export function describe(problem: EvalProblem, positions?: PositionTable): strin
     case "file-not-found":
       return `path '${problem.path}' does not exist`
     case "io":
+    case "access-forbidden":
     case "syntax":
     case "invalid-argument":
       return problem.message

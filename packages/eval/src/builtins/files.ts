@@ -53,9 +53,14 @@ export const fileBuiltins = [
       const text = value instanceof NixString ? value.bytes : value
       const mustBeDirectory = typeof text === "string" && (text.endsWith("/") || text.endsWith("/."))
       const path = yield* pathOf(value)
-      if (!mustBeDirectory) return (yield* fileType(this, path)) !== undefined
-      const real = (yield* this.ask(() => this.io.realPath(path))) as string
-      return (yield* fileType(this, real)) === "directory"
+      try {
+        if (!mustBeDirectory) return (yield* fileType(this, path)) !== undefined
+        const real = (yield* this.ask(() => this.io.realPath(path))) as string
+        return (yield* fileType(this, real)) === "directory"
+      } catch (problem) {
+        if (problem instanceof Failure && problem.problem.code === "access-forbidden") return false
+        throw problem
+      }
     },
   }),
   builtin({

@@ -1,1 +1,2 @@
 export { nodeIo, type NodeIoOptions } from "./io.ts"
+export type { Restriction } from "./restricted.ts"

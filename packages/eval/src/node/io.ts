@@ -2,33 +2,22 @@
 import { closeSync, lstatSync, openSync, readdirSync, readFileSync, readlinkSync, type Dirent } from "node:fs"
 import { byteStringOf, textOf } from "@tvix-ts/bytes"
 import { IoError, type EvalIO, type FileType } from "../io.ts"
+import { followLinks, nativePath, type Links } from "./links.ts"
+import { restricted, type Restriction } from "./restricted.ts"
 
 export interface NodeIoOptions {
-  /** Absolute paths of what may be read, with everything below; everything if absent. */
-  readonly allowed?: readonly string[]
+  /** What may be read; everything if absent. */
+  readonly restriction?: Restriction
   /** Default: the process's. */
   readonly env?: Readonly<Record<string, string | undefined>>
 }
 
 /** An {@link EvalIO} that answers at once. */
-export function nodeIo({ allowed, env = process.env }: NodeIoOptions = {}): EvalIO {
-  const check = (path: string): void => {
-    if (allowed === undefined) return
-    const inside = (root: string): boolean => path === root || root === "/" || path.startsWith(`${root}/`)
-    // What leads to something allowed may be walked through.
-    const above = (root: string): boolean => path === "/" || root.startsWith(`${path}/`)
-    if (!allowed.some((root) => inside(root) || above(root))) {
-      throw new IoError(`access to absolute path '${path}' is forbidden in restricted mode`)
-    }
-  }
+export function nodeIo({ restriction, env = process.env }: NodeIoOptions = {}): EvalIO {
   const links: Links = new Map()
-  return {
-    readFile(path) {
-      check(path)
-      return readBytes(path)
-    },
+  const io: EvalIO = {
+    readFile: readBytes,
     readDir(path) {
-      check(path)
       try {
         const entries = readdirSync(nativePath(path), { withFileTypes: true, encoding: "buffer" })
         return entries.map((entry) => [entry.name.toString("latin1"), typeOfEntry(entry)] as const)
@@ -40,7 +29,6 @@ export function nodeIo({ allowed, env = process.env }: NodeIoOptions = {}): Eval
       }
     },
     fileType(path) {
-      check(path)
       try {
         return typeOfEntry(lstatSync(nativePath(path)))
       } catch (error) {
@@ -49,14 +37,8 @@ export function nodeIo({ allowed, env = process.env }: NodeIoOptions = {}): Eval
         throw ioError("getting status of", path, error)
       }
     },
-    realPath(path) {
-      check(path)
-      const real = followLinks(path, links)
-      check(real)
-      return real
-    },
+    realPath: (path) => followLinks(path, links),
     readLink(path) {
-      check(path)
       try {
         return readlinkSync(nativePath(path), "latin1")
       } catch (error) {
@@ -66,12 +48,7 @@ export function nodeIo({ allowed, env = process.env }: NodeIoOptions = {}): Eval
     getEnv: (name) => byteStringOf(env[textOf(name)] ?? ""),
     currentTime: () => Math.floor(Date.now() / 1000),
   }
-}
-
-/** What `node:fs` takes: text where the name is text, else the bytes. */
-function nativePath(path: string): string | Buffer {
-  // A NUL ends a path for the kernel; Node refuses it with a message of its own.
-  return /[^\x00-\x7f]/.test(path) ? Buffer.from(path, "latin1") : path
+  return restriction === undefined ? io : restricted(io, restriction)
 }
 
 function readBytes(path: string): string {
@@ -96,47 +73,6 @@ function typeOfEntry(entry: Kind): FileType {
   if (entry.isSymbolicLink()) return "symlink"
   if (entry.isDirectory()) return "directory"
   return entry.isFile() ? "regular" : "unknown"
-}
-
-/** As many as C++ Nix follows. */
-const LINKS_MAX = 1024
-
-/** What is known of paths: where they link to, undefined if they are no links. Paths share most of their components. */
-type Links = Map<string, string | undefined>
-
-/** All symbolic links in `path` followed, as far as the path exists. A relative one starts in the working directory. */
-function followLinks(path: string, links: Links = new Map()): string {
-  let followed = 0
-  let real = path.startsWith("/") ? "" : byteStringOf(process.cwd())
-  const todo = path.split("/").reverse()
-  while (todo.length > 0) {
-    const name = todo.pop()!
-    if (name === "" || name === ".") continue
-    if (name === "..") {
-      real = real.slice(0, Math.max(0, real.lastIndexOf("/")))
-      continue
-    }
-    const next = `${real}/${name}`
-    let target = links.get(next)
-    if (target === undefined && !links.has(next)) links.set(next, (target = linkTarget(next)))
-    if (target === undefined) {
-      real = next
-      continue
-    }
-    if (++followed > LINKS_MAX) throw new IoError(`infinite symlink recursion in path '${path}'`)
-    if (target.startsWith("/")) real = ""
-    todo.push(...target.split("/").reverse())
-  }
-  return real === "" ? "/" : real
-}
-
-function linkTarget(path: string): string | undefined {
-  try {
-    return readlinkSync(nativePath(path), "latin1")
-  } catch {
-    // EINVAL: not a link; ENOENT and the like: whoever opens it will say so.
-    return undefined
-  }
 }
 
 function isThere(path: string): boolean {
