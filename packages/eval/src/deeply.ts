@@ -1,8 +1,8 @@
 /** Evaluating a value and everything in it. */
-import { AttrSet } from "./attrs.ts"
+import { AttrSet, type Position } from "./attrs.ts"
 import type { Failure } from "./problem.ts"
 import { printAttributeName } from "./text/escape.ts"
-import { isList, Thunk, type Forced, type Value } from "./value.ts"
+import { CALL, CallThunk, isList, Lambda, PartialLambda, Thunk, type Forced, type Value } from "./value.ts"
 import { Code, type Result } from "./vm/code.ts"
 import { force, pause, UNWIND, type Continuation } from "./vm/machine.ts"
 
@@ -11,6 +11,14 @@ export function deeply(value: Value): Thunk {
   return new Thunk(DEEPLY, value)
 }
 const DEEPLY = new Code((value) => forceDeeply(value as unknown as Value), 5)
+
+/** Whom the trace of a call says it came from when nobody called: C++ Nix names the function itself. */
+function callerOf(value: Value): Position {
+  if (!(value instanceof CallThunk) || value.code !== CALL) return 0
+  const fn = value.state
+  if (fn instanceof Lambda) return fn.code.params[0]!.at
+  return fn instanceof PartialLambda ? fn.lambda.code.params[fn.args.length]!.at : 0
+}
 
 /** One list or set under way. */
 interface Level {
@@ -22,7 +30,7 @@ interface Level {
 }
 
 function forceDeeply(value: Value): Result {
-  const top = force(value, 0)
+  const top = force(value, callerOf(value))
   return top === UNWIND ? pause(TOP) : enter(top)
 }
 const TOP: Continuation = { name: "deeply", resume: (_, value) => enter(value) }
@@ -63,7 +71,8 @@ class Walk {
         levels.pop()
         continue
       }
-      const value = force(values[set === undefined ? i : set.shape.order()[i]!]!, 0)
+      const slot = values[set === undefined ? i : set.shape.order()[i]!]!
+      const value = force(slot, callerOf(slot))
       if (value === UNWIND) return pause(WALK, this)
       this.push(value)
     }

@@ -91,6 +91,15 @@ export class CallThunk extends Thunk {
   }
 }
 
+/** `fn name arg`, not yet called: what `mapAttrs` and `zipAttrsWith` fill their sets with. */
+export class AttributeThunk extends CallThunk {
+  readonly name: string
+  constructor(fn: Value, name: string, argument: Value) {
+    super(fn, argument)
+    this.name = name
+  }
+}
+
 /** The code of every {@link CallThunk}, which the machine knows and does not run. */
 export const CALL = new Code(() => {
   throw new Error("CALL was run")

@@ -2,12 +2,15 @@
  * Loops of builtins over the elements of a list, for those that force each one or call a function with it. They run as
  * plain loops, without a generator's price per element, and pause as the machine's instructions do.
  */
+import { unfilled } from "../lazy-list.ts"
 import { Failure, type EvalProblem } from "../problem.ts"
-import type { Forced, Value } from "../value.ts"
-import type { Result } from "../vm/code.ts"
+import { Thunk, type Forced, type Value } from "../value.ts"
+import { Code, type Result } from "../vm/code.ts"
+import type { Frame } from "../vm/frame.ts"
 import { apply1, failAs, force, pause, UNWIND, type Continuation } from "../vm/machine.ts"
 
 export interface Loop {
+  /** If it is unfilled (see lazy-list.ts), elements are forced as they are made, which must be what `begin` does first. */
   readonly list: readonly Value[]
   /** How something forced comes from an element; may pause. */
   readonly begin: (element: Value) => Result
@@ -21,24 +24,53 @@ export interface Loop {
 
 export function each(loop: Loop, from = 0): Result {
   const { list, begin, take } = loop
+  const elements = unfilled(list)
   for (let i = from; i < list.length; i++) {
-    const element = list[i]!
+    let element = elements === undefined ? list[i] : elements.element(list, i)
+    if (element === undefined) {
+      const made = apply1(elements!.fn, elements!.argument(i), 0)
+      if (made === UNWIND) return pause(MADE, loop, i, elements)
+      elements!.set(list, i, made)
+      element = made
+    }
     const value = begin(element)
-    if (value === UNWIND) return pause(EACH, loop, i)
+    if (value === UNWIND) return pause(EACH, loop, i, element)
     const end = take(value, element)
     if (end !== undefined) return end
   }
   return loop.done()
 }
-/** a: loop, b: index of the element */
+/** a: loop, b: index of the element, c: the element */
 const EACH: Continuation = {
   name: "each",
-  resume: ({ a: loop, b: i }, value) => {
-    const end = loop.take(value, loop.list[i])
+  resume: ({ a: loop, b: i, c: element }, value) => {
+    const end = loop.take(value, element)
     return end === undefined ? each(loop, i + 1) : end
   },
-  trace: ({ a: loop, b: i }, failure) => (loop.trace === undefined ? failure : loop.trace(failure, loop.list[i])),
+  trace: ({ a: loop, c: element }, failure) => (loop.trace === undefined ? failure : loop.trace(failure, element)),
 }
+/** a: loop, b: index of the element, c: how elements are made */
+const MADE: Continuation = {
+  name: "each-made",
+  resume: ({ a: loop, b: i, c: elements }, made) => {
+    elements.set(loop.list, i, made)
+    return each(loop, i)
+  },
+  trace: ({ a: loop, b: i, c: elements }, failure) => {
+    const failed = failedElement(failure)
+    if (!failure.transient) elements.set(loop.list, i, failed)
+    return loop.trace === undefined ? failure : loop.trace(failure, failed)
+  },
+}
+
+/** An element of an unfilled list that failed as it was made. Forced again, it says who called for it. */
+export function failedElement(failure: Failure): Thunk {
+  return new Thunk(FAILED_ELEMENT, failure)
+}
+const FAILED_ELEMENT = new Code((state: Frame | Failure, at = 0) => {
+  const failure = state as Failure
+  return failAs(at === 0 ? failure : failure.traced(at, "from call site", "detail"))
+}, 1)
 
 /** The `begin` of loops that call `fn` with each element. */
 export function calling(fn: Value): Loop["begin"] {

@@ -1,17 +1,17 @@
 import type { Ordering } from "../compiler/ordering.ts"
 import { lessThan } from "../ordering.ts"
 import { apply2, asFailure, failAs, pause, UNWIND, type Continuation } from "../vm/machine.ts"
-import { Lambda, Thunk, type Forced, type Value } from "../value.ts"
+import { isList, Lambda, Thunk, type Forced, type Value } from "../value.ts"
 import type { Result } from "../vm/code.ts"
 import { Builtin } from "./builtin.ts"
-import { builtin, callable, list } from "./define.ts"
+import { builtin, callable, unreadList } from "./define.ts"
 import { each, forcing, wrongType } from "./loop.ts"
 import { MergeSort } from "./merge-sort.ts"
 
 export const sortBuiltins = [
   builtin({
     name: "sort",
-    params: [callable("comparator"), list("list")],
+    params: [callable("comparator"), unreadList("list")],
     order: [1, 0],
     unlessEmpty: 1,
     doc: "A list sorted so that `comparator x y`, which should tell whether x is less than y, is false wherever y comes before x. Equal elements keep their order.",
@@ -28,6 +28,7 @@ interface Sorting {
 
 /** The elements of `xs` are forced. */
 function sort(comparator: Forced, xs: readonly Value[]): Result {
+  isList(xs)
   const items = xs.map((x) => (x instanceof Thunk ? (x.state as Forced) : x))
   const ordering = orderingOf(comparator)
   if (ordering !== undefined) {
