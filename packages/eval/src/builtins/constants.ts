@@ -18,7 +18,7 @@ export function constants({ options, io }: Evaluation): readonly (readonly [name
     ["nixVersion", NIX_VERSION],
     [
       "nixPath",
-      searchPath.map(({ path, prefix }) =>
+      (pure === true ? [] : searchPath).map(({ path, prefix }) =>
         attrsFrom([
           ["path", path],
           ["prefix", prefix],

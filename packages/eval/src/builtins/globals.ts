@@ -9,6 +9,7 @@ import { contextBuiltins } from "./contexts.ts"
 import { dataBuiltins } from "./data.ts"
 import { controlBuiltins } from "./control.ts"
 import { fileBuiltins } from "./files.ts"
+import { derivationFunction } from "./derivation.ts"
 import { foldBuiltins } from "./folds.ts"
 import { functionBuiltins } from "./functions.ts"
 import { hashBuiltins } from "./hashing.ts"
@@ -65,6 +66,9 @@ export function makeGlobals(evaluation: Evaluation): AttrSet {
     builtins.set(name, value)
     globals.set(`__${name}`, value)
   }
+  const derivation = derivationFunction(evaluation)
+  builtins.set("derivation", derivation)
+  globals.set("derivation", derivation)
   // `builtins.builtins` is the set itself.
   const builtinsThunk = new Thunk(null, undefined)
   builtins.set("builtins", builtinsThunk)

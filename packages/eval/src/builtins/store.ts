@@ -18,12 +18,6 @@ function needsStore(name: string, params: readonly string[], global: "name" | "_
 
 export const storeBuiltins = [
   needsStore(
-    "derivation",
-    ["attrs"],
-    "name",
-    "A derivation: how to build something, and where in the store it will be.",
-  ),
-  needsStore(
     "derivationStrict",
     ["attrs"],
     "name",
