@@ -1,4 +1,4 @@
-import { AttrSet, attrsFrom } from "../attrs.ts"
+import { type AttrSet, attrsFrom } from "../attrs.ts"
 import type { Evaluation } from "../evaluation.ts"
 import { Thunk, type Value } from "../value.ts"
 import { arithmeticBuiltins } from "./arithmetic.ts"
