@@ -1,0 +1,116 @@
+import assert from "node:assert/strict"
+import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { after, before, describe, test } from "node:test"
+import type { EvalIO } from "../io.ts"
+import { nodeIo } from "./io.ts"
+
+let root = ""
+before(() => {
+  root = realpathSync(mkdtempSync(join(tmpdir(), "io-")))
+  mkdirSync(join(root, "folder/inner"), { recursive: true })
+  mkdirSync(join(root, "secret"))
+  writeFileSync(join(root, "folder/file"), Buffer.from([0x61, 0xff, 0x00, 0xc3, 0xa9]))
+  writeFileSync(Buffer.concat([Buffer.from(`${root}/folder/`), Buffer.from([0xe9])]), "latin-1 name")
+  writeFileSync(join(root, "secret/file"), "secret")
+  symlinkSync("folder/file", join(root, "link"))
+  symlinkSync(join(root, "folder"), join(root, "absolute"))
+  symlinkSync("missing", join(root, "dangling"))
+  symlinkSync("loop", join(root, "loop"))
+  symlinkSync("../secret/file", join(root, "folder/escape"))
+})
+after(() => {
+  chmodSync(root, 0o700)
+  rmSync(root, { recursive: true })
+})
+
+/** What a call answers, or says when it fails; the temporary folder is `/R`. */
+function answer(call: () => unknown): unknown {
+  const shown = (text: string): string => text.replaceAll(root, "/R")
+  try {
+    const value = call()
+    return typeof value === "string" ? shown(value) : value
+  } catch (error) {
+    assert.equal((error as Error).name, "IoError")
+    return shown(`! ${(error as Error).message}`)
+  }
+}
+type Question = "readFile" | "fileType" | "realPath" | "readDir" | "readLink"
+const ask = (io: EvalIO, question: Question, path: string): unknown => answer(() => io[question]!(root + path))
+
+const ANSWERS: readonly [Question, path: string, answer: unknown][] = [
+  ["readFile", "/folder/file", "a\xff\0\xc3\xa9"],
+  ["readFile", "/folder/\xe9", "latin-1 name"],
+  ["readFile", "/link", "a\xff\0\xc3\xa9"],
+  ["readFile", "/missing", "! path '/R/missing' does not exist"],
+  ["readFile", "/dangling", "! path '/R/missing' does not exist"],
+  ["readFile", "/folder/file/below", "! path '/R/folder/file/below' does not exist"],
+  ["readFile", "/folder", "! read of 4096 bytes: Is a directory"],
+  ["readFile", "/loop", "! infinite symlink recursion in path '/R/loop'"],
+  ["fileType", "/folder", "directory"],
+  ["fileType", "/folder/file", "regular"],
+  ["fileType", "/link", "symlink"],
+  ["fileType", "/dangling", "symlink"],
+  ["fileType", "/missing", undefined],
+  ["fileType", "/folder/file/below", undefined],
+  ["realPath", "/link", "/R/folder/file"],
+  ["realPath", "/absolute/inner/../x", "/R/folder/x"],
+  ["realPath", "/dangling", "/R/missing"],
+  ["realPath", "/absolute/missing/below", "/R/folder/missing/below"],
+  ["realPath", "/loop", "! infinite symlink recursion in path '/R/loop'"],
+  ["readLink", "/link", "folder/file"],
+  ["readDir", "/missing", "! path '/R/missing' does not exist"],
+  ["readDir", "/link", '! cannot read directory "/R/link": Not a directory'],
+]
+
+describe("nodeIo", () => {
+  for (const [question, path, expected] of ANSWERS) {
+    test(`${question} ${path}`, () => assert.deepEqual(ask(nodeIo(), question, path), expected))
+  }
+  test("readDir", () => {
+    const entries = nodeIo().readDir(join(root, "folder")) as (readonly [string, string])[]
+    assert.deepEqual([...entries].sort(), [
+      ["escape", "symlink"],
+      ["file", "regular"],
+      ["inner", "directory"],
+      ["\xe9", "regular"],
+    ])
+  })
+  test("a relative path starts in the working directory", () => {
+    assert.equal(nodeIo().realPath("surely/missing"), join(process.cwd(), "surely/missing"))
+  })
+  test("getEnv", () => {
+    const io = nodeIo({ env: { A: "é" } })
+    assert.deepEqual([io.getEnv("A"), io.getEnv("B")], ["\xc3\xa9", ""])
+  })
+})
+
+const RESTRICTED: readonly [Question, path: string, answer: unknown][] = [
+  ["readFile", "/folder/file", "a\xff\0\xc3\xa9"],
+  ["readFile", "/link", "! access to absolute path '/R/link' is forbidden here"],
+  ["readFile", "/absolute/file", "a\xff\0\xc3\xa9"],
+  ["readFile", "/secret/file", "! access to absolute path '/R/secret/file' is forbidden here"],
+  ["readFile", "/folder/escape", "! access to absolute path '/R/secret/file' is forbidden here"],
+  ["realPath", "/folder/escape", "! access to absolute path '/R/secret/file' is forbidden here"],
+  ["fileType", "/secret", "! access to absolute path '/R/secret' is forbidden here"],
+  ["fileType", "", "directory"],
+  ["readDir", "/secret", "! access to absolute path '/R/secret' is forbidden here"],
+]
+
+describe("nodeIo with a restriction", () => {
+  const io = (): EvalIO =>
+    nodeIo({ restriction: { allowed: [join(root, "folder"), join(root, "absolute")], why: "here" }, env: { A: "x" } })
+  for (const [question, path, expected] of RESTRICTED) {
+    test(`${question} ${path}`, () => assert.deepEqual(ask(io(), question, path), expected))
+  }
+  test("what leads to something allowed shows only that", () => {
+    const entries = io().readDir(root) as (readonly [string, string])[]
+    assert.deepEqual(entries.map(([name]) => name).sort(), ["absolute", "folder"])
+  })
+  test("no environment", () => assert.equal(io().getEnv("A"), ""))
+  test("nothing allowed is nothing at all", () => {
+    const closed = nodeIo({ restriction: { allowed: [], why: "here" } })
+    assert.equal(answer(() => closed.fileType("/")), "! access to absolute path '/' is forbidden here")
+  })
+})
