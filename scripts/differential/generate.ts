@@ -31,7 +31,8 @@ const TEXTS = [
   "/x/y",
 ]
 const ESCAPES = ["\\n", "\\t", "\\\\", '\\"', "\\${", "$$", "''", "\\r", "{", "}", "#", "/*"]
-const PATHS = ["/a", "/a/b", "/a/../b", "/.", "/a/b/./c"]
+/** None of them exists, nor does what is made of them: some forms copy a path to the store. */
+const PATHS = ["/a", "/a/b", "/a/../b", "/a/b/./c"]
 const PATTERNS = ["a", ".*", "([a-z]+)", "(a)|(b)", "[0-9]+", "([^,]*),(.*)", "(a*)(b*)", "[[:alpha:]]+", "x?"]
 const SEPARATORS = ["", ",", "-", " ", "ab"]
 
@@ -480,8 +481,7 @@ class Generator {
   #path(depth: number, scope: Scope): Tree {
     const random = this.#random
     const form = tree(PATH)
-    const part = { type: STRING, parts: [random.pick(['"/a"', '"b"', '"/../c"', '"/."'])] }
-    if (random.chance(0.3)) return form`(dirOf ${this.expression(PATH, depth, scope)})`
+    const part = { type: STRING, parts: [random.pick(['"/a"', '"b"', '"/../c"', '"/."', '"//d"'])] }
     if (random.chance(0.3)) return form`/a/\${toString ${this.expression(INT, depth, scope)}}/b`
     return form`(${this.expression(PATH, depth, scope)} + ${part})`
   }

@@ -62,7 +62,7 @@ export function joined(trees: readonly (string | Tree)[], separator: string): (s
   return trees.flatMap((one, index) => (index === 0 ? [one] : [separator, one]))
 }
 
-/** Text without structure: without a run of its tokens, longer runs first. */
+/** Text without structure: the same without a run of its tokens. */
 function withoutTokens({ type, parts }: Tree): Tree[] {
   const candidates: Tree[] = []
   for (let length = parts.length >> 1; length >= 1; length >>= 1) {
@@ -88,8 +88,8 @@ const SIMPLEST: Readonly<Record<Type["kind"], string>> = {
 
 /** Programs a little smaller than `whole`, the smallest first. Most are about something else; the caller finds out. */
 export function smaller(whole: Tree): Tree[] {
-  if (whole.parts.every((part) => typeof part === "string")) return withoutTokens(whole)
-  const candidates: Tree[] = []
+  const isText = whole.parts.length > 1 && whole.parts.every((part) => typeof part === "string")
+  const candidates = isText ? withoutTokens(whole) : []
   for (const part of whole.parts) {
     // A part in place of the whole.
     if (typeof part !== "string") candidates.push(part)
