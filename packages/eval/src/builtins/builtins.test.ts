@@ -1,28 +1,11 @@
-import { byteStringOf, textOf } from "@tvix-ts/bytes"
-import { SourceFile } from "@tvix-ts/syntax"
 import assert from "node:assert/strict"
 import { describe, test } from "node:test"
-import { deeply } from "../deeply.ts"
-import { nixText } from "../diagnostics/nix.ts"
+import { SourceFile } from "@tvix-ts/syntax"
 import { Evaluation } from "../evaluation.ts"
-import { memoryIo } from "../memory-io.ts"
-import { printValue } from "../print/value.ts"
 import { Failure } from "../problem.ts"
+import { printed } from "../testing.ts"
 import { BUILTINS, makeGlobals } from "./globals.ts"
 import vectors from "./vectors.json" with { type: "json" }
-
-/** What C++ Nix would print for `expression`, the lines of code in a message left out. */
-function printed(expression: string): string {
-  const evaluation = new Evaluation({ io: memoryIo({}), system: "x86_64-linux" }, makeGlobals)
-  const source = new SourceFile(byteStringOf("«string»"), byteStringOf(expression))
-  try {
-    return textOf(printValue(evaluation.runSync(deeply(evaluation.load(source, "/")))))
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error
-    const text = textOf(nixText(error, { positions: evaluation.positions, showTrace: true }))
-    return text.replace(/^ +\d*\| .*\n?|^ +\|.*\^\n?/gm, "")
-  }
-}
 
 const { source: _, ...groups } = vectors
 for (const [group, cases] of Object.entries(groups)) {
@@ -31,6 +14,15 @@ for (const [group, cases] of Object.entries(groups)) {
       assert.equal(printed(expression), result, expression)
   })
 }
+
+test("a limit on steps ends a regular expression that would take ages", () => {
+  const evaluation = new Evaluation({ limits: { steps: 1_000_000 } }, makeGlobals)
+  const source = new SourceFile("x", `builtins.match "(a*)*b" "${"a".repeat(40)}"`)
+  assert.throws(
+    () => evaluation.runSync(evaluation.load(source, "/")),
+    (error) => error instanceof Failure && error.problem.code === "limit",
+  )
+})
 
 test("every builtin is documented", () => {
   for (const { name, doc } of BUILTINS) assert.match(doc, /^.{12,}[.:]/s, name)

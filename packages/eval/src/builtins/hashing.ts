@@ -75,8 +75,8 @@ export const hashBuiltins = [
       const algorithm = name === undefined ? undefined : algorithmOf(name)
       const format = yield* stringIn(args, "toHashFormat")
       if (format === "base32") this.say("notice", '"base32" is a deprecated alias for hash format "nix32".')
-      if (format === "base32") this.say("notice", '"base32" is a deprecated alias for hash format "nix32".')
-      return hashing(() => formatHash(parseHash(text, algorithm, allow), parseHashFormat(format)))
+      const to = hashing(() => parseHashFormat(format))
+      return hashing(() => formatHash(parseHash(text, algorithm, allow), to))
     },
   }),
   builtin({
