@@ -21,7 +21,8 @@ export function memoryIo(files: Readonly<Record<string, MemoryFile>>, options: M
   const contents = new Map<string, MemoryFile>()
   const directories = new Map<string, Map<string, FileType>>([["/", new Map()]])
   for (const [path, file] of Object.entries(files)) {
-    if (!/^(\/[^/]+)+$/.test(path) || /\/\.\.?(\/|$)/.test(path)) throw new TypeError(`not an absolute path of a file: ${path}`)
+    if (!/^(\/[^/]+)+$/.test(path) || /\/\.\.?(\/|$)/.test(path))
+      throw new TypeError(`not an absolute path of a file: ${path}`)
     contents.set(byteStringOf(path), file)
     const names = byteStringOf(path).slice(1).split("/")
     let directory = "/"
@@ -45,7 +46,7 @@ export function memoryIo(files: Readonly<Record<string, MemoryFile>>, options: M
   const follow = (path: string): string => {
     let left = path.split("/").filter((name) => name !== "")
     let real = ""
-    for (let links = 0; left.length > 0; ) {
+    for (let links = 0; left.length > 0;) {
       const name = left.shift()!
       if (name === ".") continue
       if (name === "..") {
@@ -65,6 +66,12 @@ export function memoryIo(files: Readonly<Record<string, MemoryFile>>, options: M
     return real === "" ? "/" : real
   }
 
+  /** `path` with the links on the way to it followed, though not one it is itself. */
+  const entryAt = (path: string): string => {
+    const slash = path.lastIndexOf("/")
+    return `${follow(path.slice(0, slash)).replace(/^\/$/, "")}${path.slice(slash)}`
+  }
+
   return {
     readFile(path) {
       const real = follow(path)
@@ -78,11 +85,13 @@ export function memoryIo(files: Readonly<Record<string, MemoryFile>>, options: M
       if (entries === undefined) throw new IoError(`reading directory '${path}': No such file or directory`)
       return [...entries]
     },
-    fileType(path) {
-      const slash = path.lastIndexOf("/")
-      return path === "/" ? "directory" : typeAt(`${follow(path.slice(0, slash)).replace(/^\/$/, "")}${path.slice(slash)}`)
-    },
+    fileType: (path) => (path === "/" ? "directory" : typeAt(entryAt(path))),
     realPath: follow,
+    readLink(path) {
+      const file = contents.get(entryAt(path))
+      if (file === undefined || !isLink(file)) throw new IoError(`reading symbolic link '${path}': Invalid argument`)
+      return byteStringOf(file.symlink)
+    },
     getEnv: (name) => variables.get(name) ?? "",
     currentTime: () => time,
   }

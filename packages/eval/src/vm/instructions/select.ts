@@ -2,7 +2,7 @@ import { AttrSet, EMPTY_SHAPE, type Position, type Shape } from "../../attrs.ts"
 import { Failure } from "../../problem.ts"
 import { firstElement } from "../../string-context.ts"
 import { printAttributeName } from "../../text/escape.ts"
-import { NixString, Thunk, type Forced, type Value } from "../../value.ts"
+import { CALL, NixString, Thunk, type Forced, type Value } from "../../value.ts"
 import type { Binder } from "../bind.ts"
 import type { Exec, Result } from "../code.ts"
 import type { Frame } from "../frame.ts"
@@ -30,7 +30,7 @@ export function bindSelect(b: Binder): Exec {
       }
       if (!(value instanceof Thunk)) return value === undefined ? missing(set, name, at) : value
       if (value.code === null) return value.state as Forced
-      const result = forceThunk(value, 0)
+      const result = forceThunk(value, value.code === CALL ? callerOf(set, name, at) : 0)
       return result === UNWIND ? pauseSelected(set, name, at) : result
     }
     return set === UNWIND ? pause(SELECT, name, at) : notASet(set, at)
@@ -51,8 +51,12 @@ function selectFrom(set: Forced, name: string, at: Position): Result {
   if (!(set instanceof AttrSet)) return notASet(set, at)
   const value = set.get(name)
   if (value === undefined) return missing(set, name, at)
-  const result = force(value, 0)
+  const result = force(value, callerOf(set, name, at))
   return result === UNWIND ? pauseSelected(set, name, at) : result
+}
+/** Where attributes that are calls, such as those of `mapAttrs`, are called from. */
+function callerOf(set: AttrSet, name: string, at: Position): Position {
+  return set.position(name) || at
 }
 const SELECT: Continuation = { name: "select", resume: ({ a: name, b: at }, set) => selectFrom(set, name, at) }
 const SELECTED: Continuation = {
@@ -211,7 +215,7 @@ function walk(
     if (onMissing.kind === "false" && i + 1 === steps.length) return true
     const set = value as AttrSet
     foundAt = set.position(name)
-    const result = force(found, 0)
+    const result = force(found, foundAt || site.at)
     if (result === UNWIND) {
       placeRecursion(set, name, site.at)
       return pause(WALK, new Walk(site, frame, i + 1, withName(names, i, name), foundAt))
