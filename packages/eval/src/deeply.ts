@@ -87,7 +87,10 @@ class Walk {
         continue
       }
       const i = set.shape.order()[next]!
-      traced = traced.traced(set.shape.position(i), `while evaluating the attribute '${printAttributeName(set.shape.names[i]!)}'`)
+      traced = traced.traced(
+        set.shape.position(i),
+        `while evaluating the attribute '${printAttributeName(set.shape.names[i]!)}'`,
+      )
     }
     return traced
   }

@@ -16,10 +16,14 @@ export const closureBuiltins = [
       const startSet = attribute(set, "startSet")
       const start = (yield startSet) as Forced
       if (!isList(start)) {
-        throw refused("a list", start, "while evaluating the 'startSet' attribute passed as argument to builtins.genericClosure")
+        throw refused(
+          "a list",
+          start,
+          "while evaluating the 'startSet' attribute passed as argument to builtins.genericClosure",
+        )
       }
       if (start.length === 0) return start
-      const operator = (yield* operatorOf(set)) as Forced
+      const operator = yield* operatorOf(set)
       const queue: Value[] = [...start]
       const found: Value[] = []
       const keys = new Keys()
@@ -33,7 +37,11 @@ export const closureBuiltins = [
         try {
           const more = (yield call(operator, slot)) as Forced
           if (!isList(more)) {
-            throw refused("a list", more, "while evaluating the return value of the `operator` passed to builtins.genericClosure")
+            throw refused(
+              "a list",
+              more,
+              "while evaluating the return value of the `operator` passed to builtins.genericClosure",
+            )
           }
           for (const value of more) {
             if (value instanceof Thunk) yield value
@@ -65,7 +73,10 @@ function* operatorOf(set: AttrSet): Task<Forced> {
     if (isCallable(operator)) return operator
     throw new Failure({ code: "type-error", expected: "a function", found: operator })
   } catch (problem) {
-    throw asFailure(problem).traced(0, "while evaluating the 'operator' attribute passed as argument to builtins.genericClosure")
+    throw asFailure(problem).traced(
+      0,
+      "while evaluating the 'operator' attribute passed as argument to builtins.genericClosure",
+    )
   }
 }
 

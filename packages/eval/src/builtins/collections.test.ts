@@ -65,7 +65,10 @@ describe("files", () => {
     ['map builtins.getEnv [ "HERE" "NOWHERE" ]', '[ "there" "" ]'],
     ['builtins.unsafeGetAttrPos "a" (import /w/set.nix)', '{ column = 3; file = "/w/set.nix"; line = 2; }'],
     ['builtins.unsafeGetAttrPos "a" { a = 1; }', "null"],
-    ["builtins.readFile /w/nul", failed("readFile", "the contents of the file '/w/nul' cannot be represented as a Nix string")],
+    [
+      "builtins.readFile /w/nul",
+      failed("readFile", "the contents of the file '/w/nul' cannot be represented as a Nix string"),
+    ],
     ["import /w/none", failed("import", "path '/w/none' does not exist")],
     ["import <nix/none>", failed("import", "path '<nix/none>' does not exist")],
     ["builtins.readFileType /w/none", failed("readFileType", "path '/w/none' does not exist")],
@@ -123,7 +126,7 @@ describe("depth is no matter of the JavaScript stack", () => {
 describe("merge sort", () => {
   const sorted = <T>(items: readonly T[], less: (a: T, b: T) => boolean): T[] => {
     const merge = new MergeSort([...items])
-    for (let step = merge.steps.next(false); step.done !== true; ) step = merge.steps.next(less(merge.left, merge.right))
+    for (let step = merge.steps.next(false); step.done !== true;) step = merge.steps.next(less(merge.left, merge.right))
     return merge.items
   }
   test("is stable", () => {
@@ -131,7 +134,10 @@ describe("merge sort", () => {
       fc.property(fc.array(fc.nat(20), { maxLength: 200 }), (keys) => {
         const items = keys.map((key, place) => ({ key, place }))
         const expected = items.toSorted((a, b) => a.key - b.key || a.place - b.place)
-        assert.deepEqual(sorted(items, (a, b) => a.key < b.key), expected)
+        assert.deepEqual(
+          sorted(items, (a, b) => a.key < b.key),
+          expected,
+        )
       }),
     )
   })
@@ -139,7 +145,10 @@ describe("merge sort", () => {
     fc.assert(
       fc.property(fc.array(fc.nat(), { maxLength: 100 }), fc.infiniteStream(fc.boolean()), (items, answers) => {
         const result = sorted(items, () => answers.next().value as boolean)
-        assert.deepEqual(result.toSorted((a, b) => a - b), items.toSorted((a, b) => a - b))
+        assert.deepEqual(
+          result.toSorted((a, b) => a - b),
+          items.toSorted((a, b) => a - b),
+        )
       }),
     )
   })

@@ -49,7 +49,10 @@ export const controlBuiltins = [
     run(message, e2) {
       this.say("warning", bytesOfString(message))
       if (this.options.abortOnWarn === true) {
-        fail({ code: "invalid-argument", message: "aborting to reveal stack trace of warning, as abort-on-warn is set" })
+        fail({
+          code: "invalid-argument",
+          message: "aborting to reveal stack trace of warning, as abort-on-warn is set",
+        })
       }
       return e2
     },

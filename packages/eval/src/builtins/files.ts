@@ -37,7 +37,7 @@ export const fileBuiltins = [
   builtin({
     name: "findFile",
     params: [list("search-path"), lazy("lookup-path")],
-    doc: "The first file that `lookup-path` names in a search path, a list of sets with `path` and perhaps a `prefix` that `lookup-path` must start with. `<x>` is `findFile builtins.nixPath \"x\"`.",
+    doc: 'The first file that `lookup-path` names in a search path, a list of sets with `path` and perhaps a `prefix` that `lookup-path` must start with. `<x>` is `findFile builtins.nixPath "x"`.',
     *run(entries, name) {
       const searchPath: SearchPathEntry[] = []
       for (const entry of entries) searchPath.push(yield* searchPathEntry(entry))
@@ -55,7 +55,7 @@ export const fileBuiltins = [
       const path = yield* pathOf(value)
       try {
         if (!mustBeDirectory) return (yield* fileType(this, path)) !== undefined
-        const real = (yield* this.ask(() => this.io.realPath(path))) as string
+        const real = yield* this.ask(() => this.io.realPath(path))
         return (yield* fileType(this, real)) === "directory"
       } catch (problem) {
         if (problem instanceof Failure && problem.problem.code === "access-forbidden") return false
@@ -69,9 +69,12 @@ export const fileBuiltins = [
     doc: "The contents of the file at `path`, which must not have NUL bytes in it.",
     *run(value) {
       const path = yield* pathOf(value)
-      const contents = (yield* this.ask(() => this.io.readFile(path))) as string
+      const contents = yield* this.ask(() => this.io.readFile(path))
       if (contents.includes("\0")) {
-        fail({ code: "invalid-argument", message: `the contents of the file '${path}' cannot be represented as a Nix string` })
+        fail({
+          code: "invalid-argument",
+          message: `the contents of the file '${path}' cannot be represented as a Nix string`,
+        })
       }
       return contents
     },
@@ -105,11 +108,11 @@ export const fileBuiltins = [
 ]
 
 function* pathOf(value: Value): Task<string> {
-  const path = (yield* coerceToPath(value, "while realising the context of a path", new ContextBuilder())) as string
+  const path = yield* coerceToPath(value, "while realising the context of a path", new ContextBuilder())
   return path.startsWith("/") ? path : fail({ code: "file-not-found", path })
 }
 function* fileType(evaluation: Evaluation, path: string): Task<FileType | undefined> {
-  return (yield* evaluation.ask(() => evaluation.io.fileType(path))) as FileType | undefined
+  return yield* evaluation.ask(() => evaluation.io.fileType(path))
 }
 function refused(expected: string, found: Forced, doing: string): Failure {
   return new Failure({ code: "type-error", expected, found }).traced(0, doing)
@@ -144,7 +147,10 @@ function* searchPathEntry(value: Value): Task<SearchPathEntry> {
   const prefixText = prefix === undefined ? "" : yield* plainText(prefix, attribute("prefix"))
   const path = entry.get("path")
   if (path === undefined) {
-    throw new Failure({ code: "attribute-missing", name: "path", known: [] }).traced(0, "in an element of the __nixPath")
+    throw new Failure({ code: "attribute-missing", name: "path", known: [] }).traced(
+      0,
+      "in an element of the __nixPath",
+    )
   }
   const coercion = { context: attribute("path"), more: false, copyToStore: false }
   return { prefix: prefixText, path: (yield coerceToString(path, coercion, new ContextBuilder())) as string }
@@ -157,7 +163,11 @@ function afterPrefix(name: string, prefix: string): string | undefined {
   return name[prefix.length] === "/" ? name.slice(prefix.length + 1) : undefined
 }
 
-function* findFile(evaluation: Evaluation, entries: readonly SearchPathEntry[], name: string): Task<NixPath | undefined> {
+function* findFile(
+  evaluation: Evaluation,
+  entries: readonly SearchPathEntry[],
+  name: string,
+): Task<NixPath | undefined> {
   for (const { prefix, path } of entries) {
     const rest = afterPrefix(name, prefix)
     if (rest === undefined) continue
@@ -165,7 +175,7 @@ function* findFile(evaluation: Evaluation, entries: readonly SearchPathEntry[], 
     const joined = rest === "" ? path : `${path}${canonPath(rest)}`
     // A relative entry means what it means to whoever gave it: I/O knows where that is.
     const file = path.startsWith("/") ? canonPath(joined) : joined
-    const real = (yield* evaluation.ask(() => evaluation.io.realPath(file))) as string
+    const real = yield* evaluation.ask(() => evaluation.io.realPath(file))
     if ((yield* fileType(evaluation, real)) !== undefined) return new NixPath(real)
   }
   // Files that come with C++ Nix, which shows them like this, too. They need a store, and so are never found here.

@@ -1,16 +1,7 @@
 /** Builtins that call a function with the elements of a list, one by one. */
 import { AttrSet, attrsFrom, Shape, type Position } from "../attrs.ts"
 import { unfilled, type Unfilled } from "../lazy-list.ts"
-import {
-  isList,
-  isString,
-  Lambda,
-  NixString,
-  PartialLambda,
-  Thunk,
-  type Forced,
-  type Value,
-} from "../value.ts"
+import { isList, isString, Lambda, NixString, PartialLambda, Thunk, type Forced, type Value } from "../value.ts"
 import type { Result } from "../vm/code.ts"
 import { apply1, apply2, failAs, force, pause, UNWIND, type Continuation } from "../vm/machine.ts"
 import { Failure } from "../problem.ts"
@@ -68,7 +59,8 @@ export const foldBuiltins = [
           return value === UNWIND ? pause(THEN_CALL, pred, x) : apply1(pred, x, 0)
         },
         take(verdict, x) {
-          if (typeof verdict !== "boolean") return wrongType("a Boolean", verdict, returnValue("partition", "partition"))
+          if (typeof verdict !== "boolean")
+            return wrongType("a Boolean", verdict, returnValue("partition", "partition"))
           ;(verdict ? right : wrong).push(x)
           return undefined
         },

@@ -24,7 +24,10 @@ export const listBuiltins = [
     doc: "Element `n` of a list, counted from 0.",
     run(xs, n) {
       if (n < 0 || n >= xs.length) {
-        fail({ code: "invalid-argument", message: `'builtins.elemAt' called with index ${n} on a list of size ${xs.length}` })
+        fail({
+          code: "invalid-argument",
+          message: `'builtins.elemAt' called with index ${n} on a list of size ${xs.length}`,
+        })
       }
       return xs[Number(n)]!
     },
@@ -86,7 +89,8 @@ export const listBuiltins = [
         list: lists,
         begin: forcing,
         take(xs) {
-          if (!isList(xs)) return wrongType("a list", xs, "while evaluating a value of the list passed to builtins.concatLists")
+          if (!isList(xs))
+            return wrongType("a list", xs, "while evaluating a value of the list passed to builtins.concatLists")
           for (let i = 0; i < xs.length; i++) all.push(xs[i]!)
           return undefined
         },

@@ -42,9 +42,7 @@ export class MergeSort<T> {
   *#sort(): Steps<undefined> {
     const { items } = this
     if (items.length < 2) return undefined
-    const work: Work[] = [
-      { kind: "sort", from: 0, to: items.length, leftRunEnd: 0, rightRunStart: items.length },
-    ]
+    const work: Work[] = [{ kind: "sort", from: 0, to: items.length, leftRunEnd: 0, rightRunStart: items.length }]
     // Two elements are compared once; more, as follows.
     for (let next = work.pop(); next !== undefined; next = work.pop()) {
       if (next.kind === "merge") {

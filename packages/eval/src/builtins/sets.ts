@@ -97,7 +97,11 @@ export const setBuiltins = [
         begin: forcing,
         take(set) {
           if (!(set instanceof AttrSet)) {
-            return wrongType("a set", set, "while evaluating an element in the list passed as second argument to builtins.catAttrs")
+            return wrongType(
+              "a set",
+              set,
+              "while evaluating an element in the list passed as second argument to builtins.catAttrs",
+            )
           }
           const value = set.get(name)
           if (value !== undefined) found.push(value)
@@ -133,7 +137,11 @@ export const setBuiltins = [
         begin: forcing,
         take(set) {
           if (!(set instanceof AttrSet)) {
-            return wrongType("a set", set, "while evaluating a value of the list passed as second argument to builtins.zipAttrsWith")
+            return wrongType(
+              "a set",
+              set,
+              "while evaluating a value of the list passed as second argument to builtins.zipAttrsWith",
+            )
           }
           const { shape, values: found } = set.flat()
           for (let i = 0; i < found.length; i++) {

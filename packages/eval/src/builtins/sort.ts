@@ -58,7 +58,11 @@ const COMPARING: Continuation = {
   trace: ({ a: sorting }, failure) => (isLessThan(sorting.comparator) ? failure.traced(0, ORDERING) : failure),
 }
 function notABoolean(found: Forced): typeof UNWIND {
-  return wrongType("a Boolean", found, "while evaluating the return value of the sorting function passed to builtins.sort")
+  return wrongType(
+    "a Boolean",
+    found,
+    "while evaluating the return value of the sorting function passed to builtins.sort",
+  )
 }
 
 const ORDERING = "while evaluating the ordering function passed to builtins.sort"

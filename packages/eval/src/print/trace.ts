@@ -5,7 +5,7 @@
 import { AttrSet } from "../attrs.ts"
 import type { PositionTable } from "../positions.ts"
 import { printAttributeName, printString } from "../text/escape.ts"
-import { bytesOfString, isList, isString, Thunk, type Value } from "../value.ts"
+import { bytesOfString, isList, isString, type Thunk, type Value } from "../value.ts"
 import { blackHole } from "../vm/code.ts"
 import { describeFunction } from "./short.ts"
 import { addNew, BEING_FORCED, printSimple, REPEATED, resultOf } from "./value.ts"
@@ -32,7 +32,8 @@ export function printTraced(value: Value, positions: PositionTable): string {
   }
   const put = (slot: Value): void => {
     const forced = resultOf(slot)
-    if (forced === undefined) pieces.push((slot as Thunk).code === blackHole.code ? BEING_FORCED : "\xc2\xabthunk\xc2\xbb")
+    if (forced === undefined)
+      pieces.push((slot as Thunk).code === blackHole.code ? BEING_FORCED : "\xc2\xabthunk\xc2\xbb")
     else if (isString(forced)) pieces.push(printString(bytesOfString(forced)))
     else if (isList(forced)) {
       if (forced.length > 0 && stack.length > 0 && !addNew(seen, slot)) pieces.push(REPEATED)
@@ -41,7 +42,11 @@ export function printTraced(value: Value, positions: PositionTable): string {
       if (!addNew(seen, forced.isEmpty ? EMPTY : forced)) pieces.push(REPEATED)
       else {
         const names = forced.sortedNames()
-        open("{", names.map((name) => forced.get(name)!), names)
+        open(
+          "{",
+          names.map((name) => forced.get(name)!),
+          names,
+        )
       }
     } else pieces.push(printSimple(forced) ?? `\xc2\xab${describeFunction(forced, positions)}\xc2\xbb`)
   }
