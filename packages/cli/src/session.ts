@@ -18,7 +18,9 @@ import {
   select,
   traceRuntime,
   type EvaluationOptions,
+  type Forced,
   type Palette,
+  type Task,
   type Value,
 } from "@tvix-ts/eval"
 import { nodeIo, type NodeIoOptions } from "@tvix-ts/eval/node"
@@ -40,7 +42,8 @@ export type Program =
 export class Session {
   readonly evaluation: Evaluation
   readonly #settings: Settings
-  readonly #args = new Map<string, Value>()
+  /** Values for functions that programs turn out to be. */
+  readonly args = new Map<string, Value>()
   readonly #directory = byteStringOf(process.cwd())
 
   /** @param folders what a pure evaluation may read */
@@ -72,7 +75,7 @@ export class Session {
   loadArguments(): void {
     for (const [name, { kind, text }] of this.#settings.args) {
       const bytes = byteStringOf(text)
-      this.#args.set(byteStringOf(name), kind === "string" ? bytes : this.#loadText(STRING_ORIGIN, bytes))
+      this.args.set(byteStringOf(name), kind === "string" ? bytes : this.#loadText(STRING_ORIGIN, bytes))
     }
   }
 
@@ -117,7 +120,7 @@ export class Session {
 
   /** What to print of the value that `path` selects from `root`: a byte string, its line end included. */
   print(root: Value, path: string): string | Promise<string> {
-    const task = printing(root, path, this.#args, this.#settings)
+    const task = printing(root, path, this.args, this.#settings)
     return this.#settings.timeoutMs === undefined ? this.evaluation.runSync(task) : this.evaluation.run(task)
   }
 }
@@ -127,36 +130,21 @@ function* printing(
   path: string,
   args: ReadonlyMap<string, Value>,
   { strict, output, location }: Settings,
-): Generator<any, string, any> {
-  let value = yield select(root, path, args)
-  if (args.size > 0) value = yield autoCall(value, args)
+): Task<string> {
+  let value = (yield select(root, path, args)) as Forced
+  if (args.size > 0) value = (yield autoCall(value, args)) as Forced
+  const context = new ContextBuilder()
   switch (output) {
     case "raw": {
-      const context = "while generating the nix-instantiate output"
-      return yield coerceToString(value, { context, more: false, copyToStore: true }, new ContextBuilder())
+      const coercion = { context: "while generating the nix-instantiate output", more: false, copyToStore: true }
+      return (yield coerceToString(value, coercion, context)) as string
     }
     case "json":
-      return `${yield printJson(value, { strict, copyToStore: true }, new ContextBuilder())}\n`
+      return `${(yield printJson(value, { strict, copyToStore: true }, context)) as string}\n`
     case "xml":
-      return yield printXml(value, { strict, location }, new ContextBuilder())
+      return (yield printXml(value, { strict, location }, context)) as string
     case "nix":
-      if (strict) value = yield deeply(value)
-      return `${printValue(value)}\n`
-  }
-}
-
-/** What writes to standard error how programs are run. */
-function observers(show: Settings["show"]): Pick<EvaluationOptions, "compilerObserver" | "runtimeObserver"> {
-  return {
-    compilerObserver: {
-      parsed(source, expr) {
-        if (show.has("ast")) writeError(`=== syntax tree of ${source.path}\n${printTree(expr, source)}\n`)
-      },
-      compiled(unit) {
-        if (show.has("bytecode")) writeError(`=== code of ${unit.source.path}\n${disassemble(unit, { places: true })}\n`)
-      },
-    },
-    ...(show.has("execution") ? { runtimeObserver: traceRuntime((line) => writeError(`${line}\n`)) } : {}),
+      return `${printValue(strict ? ((yield deeply(value)) as Forced) : value)}\n`
   }
 }
 
@@ -175,7 +163,12 @@ function limitsOf({ stepsMax, memoryMax, depthMax }: Settings) {
 }
 
 /** The words are C++ Nix's. */
-function restrictionOf(settings: Settings, folders: readonly string[], entries: SearchPath, directory: string): NodeIoOptions {
+function restrictionOf(
+  settings: Settings,
+  folders: readonly string[],
+  entries: SearchPath,
+  directory: string,
+): NodeIoOptions {
   if (!settings.pure && !settings.restricted) return {}
   const why = settings.pure ? "in pure evaluation mode (use '--impure' to override)" : "in restricted mode"
   const allowed = [...folders, ...entries.map(({ path }) => path)].map((path) => canonPath(absolute(path, directory)))

@@ -96,8 +96,20 @@ export class Evaluation {
       throw new Failure({ code: "syntax", message: describeSyntax(problem, source) }, base + problem.at)
     }
     for (const warning of warnings) this.say("notice", describeWarning(warning, source))
+    return this.#loadAt(base, source, expr, basePath, scope)
+  }
+  /** As {@link load}, for a text that was parsed in another way, without problems. */
+  loadParsed(source: SourceFile, expr: Expr, basePath: string, scope?: ReadonlyMap<string, Value>): Thunk {
+    return this.#loadAt(this.positions.add(source), source, expr, basePath, scope)
+  }
+  #loadAt(base: Position, source: SourceFile, expr: Expr, basePath: string, scope?: ReadonlyMap<string, Value>): Thunk {
     this.options.compilerObserver?.parsed?.(source, expr)
     return this.#start(this.#compile(source, expr, base, basePath, scope), base, scope)
+  }
+
+  /** Imports from now on read files anew. */
+  forgetFiles(): void {
+    this.#files.clear()
   }
 
   #compile(source: SourceFile, expr: Expr, base: Position, basePath: string, scope?: ReadonlyMap<string, Value>): Unit {

@@ -13,6 +13,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     // Part of the program and not loaded apart: it is what a start must be quick for.
     load: () => Promise.resolve(evalCommand),
   },
+  repl: {
+    summary: "evaluate expressions as you type them",
+    load: async () => (await import("./repl.ts")).command,
+  },
   lint: {
     summary: "say what is unused, useless or out of date in Nix files",
     load: async () => (await import("./lint.ts")).command,
