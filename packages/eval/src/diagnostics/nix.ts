@@ -33,8 +33,10 @@ export function nixText(failure: Failure, options: NixTextOptions): string {
   const suggestion = suggestionFor(failure, palette)
   if (suggestion !== undefined) body += `${suggestion}\n`
   let text = indented(prefix, "       ", trimEnd(body))
-  // C++ Nix colours what a library said, and so does not see that it ends in a newline.
-  if (failure.problem.code === "invalid-argument" && message.endsWith("\n")) text += "\n       "
+  // C++ Nix colours what a library said, and so does not see that it ends in newlines.
+  if (failure.problem.code === "invalid-argument" && message.endsWith("\n")) {
+    text += `${/[\r\n]+$/.exec(message)![0].replaceAll("\r", "")}       `
+  }
   return forTerminal(text, palette !== plain)
 }
 

@@ -40,14 +40,14 @@ function document(scanner: Scanner): TableNode {
     if (scanner.at === scanner.text.length) return root
     if (scanner.peek() === OPEN_BRACKET) {
       current = header(scanner, root)
-      endOfLine(scanner, "toml::parse_file: newline (or EOF) expected")
+      endOfLine(scanner, "toml::parse_file: newline (or EOF) expected", "expected 0x0a(LINE FEED) or \r\n")
     } else {
       const { key, range } = keyAndEquals(scanner)
       insert(scanner, current, key, value(scanner), range)
       scanner.skipSpaces()
       // Not TOML, but toml11 takes a header on the same line.
       if (scanner.peek() === OPEN_BRACKET) continue
-      endOfLine(scanner, "toml::parse_table: newline (LF / CRLF) or EOF is expected")
+      endOfLine(scanner, "toml::parse_table: newline (LF / CRLF) or EOF is expected", "here")
     }
   }
 }
@@ -57,28 +57,21 @@ function header(scanner: Scanner, root: TableNode): TableNode {
   const from = scanner.at
   const isArray = scanner.take("[[")
   if (!isArray) scanner.take("[")
-  const refuse = (): never => {
-    scanner.fail(`toml::parse_file: invalid ${isArray ? "array-" : ""}table key`, `expected ]`)
-  }
+  const title = `toml::parse_file: invalid ${isArray ? "array-" : ""}table key`
   scanner.skipSpaces()
-  let key: string[]
-  try {
-    key = scanner.key()
-  } catch (error) {
-    if (!(error instanceof TomlError)) throw error
-    scanner.at = from
-    return refuse()
-  }
+  const key = scanner.keyPrefix()
+  if (key.length === 0) scanner.fail(title, "expected basic key([a-zA-Z0-9_-]) or quoted key(\" or ')")
   scanner.skipSpaces()
-  if (!scanner.take(isArray ? "]]" : "]")) refuse()
+  const end = isArray ? "]]" : "]"
+  if (!scanner.take(end)) scanner.fail(title, `expected ${end}`)
   const range = { from, to: scanner.at }
   return isArray ? defineArrayElement(scanner, root, key, range) : defineTable(scanner, root, key, range)
 }
 
-function endOfLine(scanner: Scanner, title: string): void {
+function endOfLine(scanner: Scanner, title: string, note: string): void {
   scanner.skipSpaces()
   scanner.skipComment()
-  if (!scanner.takeNewline()) scanner.fail(title, "here")
+  if (!scanner.takeNewline()) scanner.fail(title, note)
 }
 
 function keyAndEquals(scanner: Scanner): { key: string[]; range: Range } {

@@ -25,6 +25,10 @@ export class Scanner {
     })
     throw new TomlError({ code: "toml-syntax", title, marks })
   }
+  private failWithHint(title: string, note: string, hint: string): never {
+    const marks = [this.mark({ from: this.at, to: this.at + 1, note })]
+    throw new TomlError({ code: "toml-syntax", title, marks, hint: `Hint: ${hint}\n` })
+  }
 
   private mark({ from, to, note }: Note): TomlMark {
     const { text } = this
@@ -120,15 +124,37 @@ export class Scanner {
     }
   }
 
+  /** As much of a dotted key as can be read. */
+  keyPrefix(): string[] {
+    const parts: string[] = []
+    for (;;) {
+      const { at } = this
+      try {
+        if (parts.length > 0) {
+          this.skipSpaces()
+          if (!this.take(".")) break
+          this.skipSpaces()
+        }
+        parts.push(this.simpleKey())
+      } catch (error) {
+        if (!(error instanceof TomlError)) throw error
+        this.at = at
+        break
+      }
+    }
+    return parts
+  }
+
   private simpleKey(): string {
     const c = this.peek()
     if (c === QUOTE) return this.basicString()
     if (c === APOSTROPHE) return this.literalString()
     const bare = this.match(/[A-Za-z0-9_-]+/y)
     if (bare !== undefined) return bare
-    return this.fail(
+    return this.failWithHint(
       "toml::parse_simple_key: invalid key: key must be \"quoted\", 'quoted-literal', or bare key.",
       "expected alpha [a-zA-Z], digit [0-9], -, or _",
+      "non-ASCII scripts are allowed in toml v1.1.0, but not in v1.0.0.",
     )
   }
 
