@@ -97,11 +97,18 @@ export function applySetting(to: Settings, name: string, value: string): boolean
     case "number": {
       const number = Number(value)
       // What the store-only settings take, such as `max-jobs = auto`, is not for us to judge.
-      setting.set(to, /^[0-9]+$/.test(value) && Number.isSafeInteger(number) ? number : setting.set === nothing ? 0 : invalid())
+      setting.set(
+        to,
+        /^[0-9]+$/.test(value) && Number.isSafeInteger(number) ? number : setting.set === nothing ? 0 : invalid(),
+      )
       return true
     }
     case "list":
-      setting.set(to, value.split(/[ \t\n]+/).filter((word) => word !== ""), add)
+      setting.set(
+        to,
+        value.split(/[ \t\n]+/).filter((word) => word !== ""),
+        add,
+      )
       return true
     case "text":
       setting.set(to, value)
@@ -110,10 +117,14 @@ export function applySetting(to: Settings, name: string, value: string): boolean
 }
 
 /** Applies the configuration files and `$NIX_CONFIG`. What cannot be read or understood is left out. */
-export function applyConfiguration(to: Settings, env: Readonly<Record<string, string | undefined>> = process.env): void {
+export function applyConfiguration(
+  to: Settings,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): void {
   const config = env["XDG_CONFIG_HOME"] ?? (env["HOME"] === undefined ? undefined : `${env["HOME"]}/.config`)
   const user = env["NIX_USER_CONF_FILES"]?.split(":") ?? (config === undefined ? [] : [`${config}/nix/nix.conf`])
-  for (const file of [`${env["NIX_CONF_DIR"] ?? "/etc/nix"}/nix.conf`, ...user.reverse()]) applyText(to, readIfThere(file))
+  for (const file of [`${env["NIX_CONF_DIR"] ?? "/etc/nix"}/nix.conf`, ...user.reverse()])
+    applyText(to, readIfThere(file))
   applyText(to, env["NIX_CONFIG"] ?? "")
   if (/^(?:1|yes|true)$/.test(env["NIX_ABORT_ON_WARN"] ?? "")) to.abortOnWarn = true
   // An empty NIX_PATH counts: it means no search path at all.
@@ -157,7 +168,7 @@ export function settingOptions<S extends Settings>(): Option<S>[] {
     return names.map((each) => ({
       names: [`--${each}`],
       values: ["VALUE"],
-      set: (to, value) => void applySetting(to, each, value!),
+      set: (to, value) => void applySetting(to, each, value),
     }))
   })
 }

@@ -44,7 +44,7 @@ const OPTIONS: readonly Option<InstantiateSettings>[] = [
     values: ["NAME", "VALUE"],
     summary: "set NAME of Nix's configuration",
     set: (to, name, value) => {
-      if (!applySetting(to, name!, value!)) writeError(`warning: unknown setting '${byteStringOf(name!)}'\n`)
+      if (!applySetting(to, name, value)) writeError(`warning: unknown setting '${byteStringOf(name)}'\n`)
     },
   },
   { names: ["--help"], values: [], summary: "print this", set: (to) => void (to.doing = "help") },
@@ -101,7 +101,11 @@ async function main(words: readonly string[]): Promise<number> {
       return 0
     }
     default:
-      return evaluatePrograms(settings, { programs: programsOf(operands, settings), doing: settings.doing, voice: "nix" })
+      return evaluatePrograms(settings, {
+        programs: programsOf(operands, settings),
+        doing: settings.doing,
+        voice: "nix",
+      })
   }
 }
 

@@ -50,7 +50,7 @@ export function parseOptions<Settings>(
     if (option === undefined && syntax.clusters && /^-[a-zA-Z]./.test(word)) {
       const [, letters = "", rest = ""] = /^-([a-zA-Z]+)(.*)$/s.exec(word) ?? []
       if (rest !== "") queue.push(rest)
-      for (const letter of [...letters].reverse()) queue.push(`-${letter}`)
+      for (const letter of letters.split("").reverse()) queue.push(`-${letter}`)
       continue
     }
     const equals = word.indexOf("=")
@@ -63,7 +63,7 @@ export function parseOptions<Settings>(
     const values: string[] = []
     while (values.length < option.values.length) {
       const value = queue.pop()
-      if (value === undefined) throw new UsageError(syntax.missing(option as Option<never>, word, values.length))
+      if (value === undefined) throw new UsageError(syntax.missing(option, word, values.length))
       values.push(value)
     }
     option.set(settings, ...values)

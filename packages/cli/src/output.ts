@@ -34,5 +34,5 @@ function write(file: number, bytes: string): void {
 /** Whether to colour what goes to standard error. */
 export function colorsWanted(env: Readonly<Record<string, string | undefined>> = process.env): boolean {
   if ((env["NO_COLOR"] ?? "") !== "" || env["NOCOLOR"] !== undefined) return false
-  return process.stderr.isTTY === true && (env["TERM"] ?? "dumb") !== "dumb"
+  return process.stderr.isTTY && (env["TERM"] ?? "dumb") !== "dumb"
 }

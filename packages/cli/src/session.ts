@@ -148,6 +148,22 @@ function* printing(
   }
 }
 
+/** What writes to standard error how programs are run. */
+function observers(show: Settings["show"]): Pick<EvaluationOptions, "compilerObserver" | "runtimeObserver"> {
+  return {
+    compilerObserver: {
+      parsed(source, expr) {
+        if (show.has("ast")) writeError(`=== syntax tree of ${source.path}\n${printTree(expr, source)}\n`)
+      },
+      compiled(unit) {
+        if (show.has("bytecode"))
+          writeError(`=== code of ${unit.source.path}\n${disassemble(unit, { places: true })}\n`)
+      },
+    },
+    ...(show.has("execution") ? { runtimeObserver: traceRuntime((line) => writeError(`${line}\n`)) } : {}),
+  }
+}
+
 const CPU_NAMES: Readonly<Record<string, string>> = {
   x64: "x86_64", arm64: "aarch64", ia32: "i686", arm: "armv7l", ppc64: "powerpc64le", loong64: "loongarch64",
 } // prettier-ignore

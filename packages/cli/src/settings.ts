@@ -87,7 +87,7 @@ export const EVALUATION_OPTIONS: readonly Option<Settings>[] = [
     names: ["-A", "--attr"],
     values: ["PATH"],
     summary: "select PATH, such as a.b.0, from the value",
-    set: (to, path) => void to.attributes.push(path!),
+    set: (to, path) => void to.attributes.push(path),
   },
   {
     names: ["--strict"],
@@ -113,19 +113,19 @@ export const EVALUATION_OPTIONS: readonly Option<Settings>[] = [
     names: ["--arg"],
     values: ["NAME", "EXPR"],
     summary: "call functions at the top with EXPR as argument NAME",
-    set: (to, name, text) => void to.args.set(name!, { kind: "expression", text: text! }),
+    set: (to, name, text) => void to.args.set(name, { kind: "expression", text: text }),
   },
   {
     names: ["--argstr"],
     values: ["NAME", "STRING"],
     summary: "the same with a string",
-    set: (to, name, text) => void to.args.set(name!, { kind: "string", text: text! }),
+    set: (to, name, text) => void to.args.set(name, { kind: "string", text: text }),
   },
   {
     names: ["-I", "--include"],
     values: ["PATH"],
     summary: "look <name> up in PATH first; NAME=PATH for one name only",
-    set: (to, path) => void to.includes.push(path!),
+    set: (to, path) => void to.includes.push(path),
   },
   {
     names: ["--show-trace"],

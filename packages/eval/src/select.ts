@@ -35,7 +35,9 @@ export function* select(root: Value, path: string, args: AutoArguments): Task<Fo
   let value = (yield root) as Forced
   for (const name of parseSelectionPath(path)) {
     value = (yield autoCall(value, args)) as Forced
-    value = (yield /^[0-9]+$/.test(name) ? elementAt(value, Number(name), path) : attribute(value, name, path)) as Forced
+    value = (yield /^[0-9]+$/.test(name)
+      ? elementAt(value, Number(name), path)
+      : attribute(value, name, path)) as Forced
   }
   return value
 }

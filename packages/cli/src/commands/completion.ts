@@ -22,7 +22,11 @@ async function run(words: readonly string[]): Promise<number> {
   if (script === undefined || more.length > 0) {
     return misuse(new UsageError(`name one shell: ${Object.keys(SHELLS).join(", ")}`), "completion")
   }
-  const known = Object.entries(COMMANDS).map(async ([name, { summary, load }]) => ({ name, summary, command: await load() }))
+  const known = Object.entries(COMMANDS).map(async ([name, { summary, load }]) => ({
+    name,
+    summary,
+    command: await load(),
+  }))
   writeOut(byteStringOf(script(await Promise.all(known))))
   return 0
 }
@@ -62,7 +66,8 @@ function zsh(commands: readonly Known[]): string {
           }),
     )
     const { operands } = command
-    const rest = operands === "files" ? ["'*:file:_files'"] : operands === "none" ? [] : [`'1:word:(${operands.join(" ")})'`]
+    const rest =
+      operands === "files" ? ["'*:file:_files'"] : operands === "none" ? [] : [`'1:word:(${operands.join(" ")})'`]
     return `    ${name}) _arguments ${[...options, "'--help[print help]'", ...rest].join(" ")} ;;\n`
   })
   const names = commands.map(({ name, summary }) => quote(`${name}:${summary.replaceAll(":", "\\:")}`))
@@ -86,7 +91,10 @@ compdef _tvix tvix
 
 function fish(commands: readonly Known[]): string {
   const quote = (text: string): string => `'${text.replaceAll(/['\\]/g, "\\$&")}'`
-  const lines = ["# fish completion for tvix: tvix completion fish | source", "complete -c tvix -n __fish_use_subcommand -f"]
+  const lines = [
+    "# fish completion for tvix: tvix completion fish | source",
+    "complete -c tvix -n __fish_use_subcommand -f",
+  ]
   for (const { name, summary, command } of commands) {
     lines.push(`complete -c tvix -n __fish_use_subcommand -a ${name} -d ${quote(summary)}`)
     const inside = `complete -c tvix -n '__fish_seen_subcommand_from ${name}'`

@@ -17,7 +17,7 @@ const OPTIONS: readonly Option<EvalSettings>[] = [
     names: ["-E", "--expr"],
     values: ["EXPR"],
     summary: "evaluate EXPR",
-    set: (to, text) => void to.expressions.push(text!),
+    set: (to, text) => void to.expressions.push(text),
   },
   ...EVALUATION_OPTIONS,
   {
@@ -31,7 +31,8 @@ const OPTIONS: readonly Option<EvalSettings>[] = [
     values: ["FORMAT"],
     summary: "tell of problems as text (the default) or as json: one object, described in the README",
     set: (to, format) => {
-      if (format !== "json" && format !== "text") throw new UsageError(`--error-format is text or json, not '${format}'`)
+      if (format !== "json" && format !== "text")
+        throw new UsageError(`--error-format is text or json, not '${format}'`)
       to.errorFormat = format
     },
   },
@@ -39,31 +40,31 @@ const OPTIONS: readonly Option<EvalSettings>[] = [
     names: ["--timeout"],
     values: ["SECONDS"],
     summary: "give up after so long",
-    set: (to, text) => void (to.timeoutMs = milliseconds(text!)),
+    set: (to, text) => void (to.timeoutMs = milliseconds(text)),
   },
   {
     names: ["--max-steps"],
     values: ["N"],
     summary: "give up after about N function calls",
-    set: (to, text) => void (to.stepsMax = wholeNumber("--max-steps", text!, 1)),
+    set: (to, text) => void (to.stepsMax = wholeNumber("--max-steps", text, 1)),
   },
   {
     names: ["--max-memory"],
     values: ["BYTES"],
     summary: "give up when the heap has grown to BYTES; K, M and G are understood",
-    set: (to, text) => void (to.memoryMax = byteCount(text!)),
+    set: (to, text) => void (to.memoryMax = byteCount(text)),
   },
   {
     names: ["--max-call-depth"],
     values: ["N"],
     summary: "give up at N nested calls; by default memory is the limit",
-    set: (to, text) => void (to.depthMax = wholeNumber("--max-call-depth", text!, 1)),
+    set: (to, text) => void (to.depthMax = wholeNumber("--max-call-depth", text, 1)),
   },
   {
     names: ["--extra-experimental-features"],
     values: ["NAMES"],
     summary: "allow what Nix does not allow yet, such as pipe-operators",
-    set: (to, names) => void applySetting(to, "extra-experimental-features", names!),
+    set: (to, names) => void applySetting(to, "extra-experimental-features", names),
   },
   {
     names: ["--trace-verbose"],
@@ -111,14 +112,16 @@ const OPTIONS: readonly Option<EvalSettings>[] = [
 
 function milliseconds(text: string): number {
   const seconds = Number(text)
-  if (!(seconds > 0 && seconds < 2 ** 31 / 1000)) throw new UsageError(`--timeout takes a number of seconds, not '${text}'`)
+  if (!(seconds > 0 && seconds < 2 ** 31 / 1000))
+    throw new UsageError(`--timeout takes a number of seconds, not '${text}'`)
   return Math.ceil(seconds * 1000)
 }
 
 function byteCount(text: string): number {
   const [, digits, unit = ""] = /^([0-9]+)([KMG]?)i?B?$/i.exec(text) ?? []
   const factor = { "": 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 }[unit.toUpperCase()]
-  if (digits === undefined || factor === undefined) throw new UsageError(`--max-memory takes a size such as 512M, not '${text}'`)
+  if (digits === undefined || factor === undefined)
+    throw new UsageError(`--max-memory takes a size such as 512M, not '${text}'`)
   return Number(digits) * factor
 }
 
@@ -145,7 +148,7 @@ Examples:
   tvix eval --arg n 3 --argstr greeting hello program.nix
   echo 'x: x' | tvix eval -
   tvix eval --pure --timeout 5 --max-memory 512M untrusted.nix`,
-  options: OPTIONS as readonly Option<never>[],
+  options: OPTIONS,
   operands: "files",
   run,
 }

@@ -28,7 +28,10 @@ export interface FrameTextOptions {
 const TRACES_MAX = 4
 
 /** A byte string without the line end. */
-export function frameText(failure: Failure, { positions, globals, showTrace, palette = plain }: FrameTextOptions): string {
+export function frameText(
+  failure: Failure,
+  { positions, globals, showTrace, palette = plain }: FrameTextOptions,
+): string {
   const { problem } = failure
   const lines = [`${palette.error(`error[${problem.code}]`)}: ${palette.bold(describe(problem, positions))}`]
 
@@ -51,7 +54,8 @@ export function frameText(failure: Failure, { positions, globals, showTrace, pal
   const note = (text: string): void => void lines.push(`${gutter("")} ${palette.at("=")} ${text}`)
   const chain = innermostFirst(failure.trace, showTrace)
   const shown = showTrace ? chain : chain.filter(({ kind }, i) => i < TRACES_MAX || kind === "always")
-  for (const { message, at } of shown) note(at === 0 ? message : `${message}  ${palette.faint(`(${positions.show(at)})`)}`)
+  for (const { message, at } of shown)
+    note(at === 0 ? message : `${message}  ${palette.faint(`(${positions.show(at)})`)}`)
   const hidden = chain.length - shown.length
   if (hidden > 0) note(palette.faint(`${hidden} more; --show-trace shows them`))
   for (const hint of hintsFor(problem, globals)) note(`${palette.hint("hint")}: ${hint}`)

@@ -12,7 +12,11 @@ export interface ProblemRecord {
   readonly message: string
   readonly place: PlaceRecord | null
   /** Innermost first. */
-  readonly traces: readonly { readonly message: string; readonly place: PlaceRecord | null; readonly kind: Trace["kind"] }[]
+  readonly traces: readonly {
+    readonly message: string
+    readonly place: PlaceRecord | null
+    readonly kind: Trace["kind"]
+  }[]
   readonly hints: readonly string[]
 }
 export interface PlaceRecord {

@@ -13,7 +13,7 @@ export function forTerminal(bytes: string, colors: boolean): string {
   if (!SPECIAL.test(bytes)) return bytes
   let text = ""
   let column = 0
-  for (let i = 0; i < bytes.length; ) {
+  for (let i = 0; i < bytes.length;) {
     const char = bytes[i]!
     if (char === "\x1b") {
       ESCAPE.lastIndex = i

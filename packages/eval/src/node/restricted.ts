@@ -19,15 +19,16 @@ export function restricted(io: EvalIO, { allowed, why }: Restriction): EvalIO {
   const check = (path: string): void => {
     // Where links lead counts, too, and a link itself is where its folder is.
     const parent = followLinks(path.slice(0, path.lastIndexOf("/")) || "/")
-    const real = parent === "/" ? `/${path.slice(path.lastIndexOf("/") + 1)}` : parent + path.slice(path.lastIndexOf("/"))
+    const real =
+      parent === "/" ? `/${path.slice(path.lastIndexOf("/") + 1)}` : parent + path.slice(path.lastIndexOf("/"))
     for (const each of [path, real]) {
       if (isAllowed(each) || (roots.length > 0 && leadsThere(each))) continue
       throw new AccessError(`access to absolute path '${path}' is forbidden ${why}`)
     }
   }
-  const checked = <T>(path: string, answer: (path: string) => T): T => {
+  const checked = <T>(path: string, answer: () => T): T => {
     check(path)
-    return answer(path)
+    return answer()
   }
   return {
     ...io,
@@ -42,14 +43,14 @@ export function restricted(io: EvalIO, { allowed, why }: Restriction): EvalIO {
       const prefix = path === "/" ? "/" : `${path}/`
       return entries.filter(([name]) => isAllowed(prefix + name) || leadsThere(prefix + name))
     },
-    fileType: (path) => checked(path, io.fileType),
+    fileType: (path) => checked(path, () => io.fileType(path)),
     realPath(path) {
       check(path)
       const real = followLinks(path)
       check(real)
       return real
     },
-    readLink: (path) => checked(path, io.readLink!),
+    readLink: (path) => checked(path, () => io.readLink!(path)),
     getEnv: () => "",
   }
 }

@@ -6,6 +6,7 @@ import { AttrSet } from "../attrs.ts"
 import { Builtin } from "../builtins/builtin.ts"
 import type { PositionTable } from "../positions.ts"
 import { elided, printAttributeName, printString } from "../text/escape.ts"
+import type { Thunk } from "../value.ts"
 import {
   bytesOfString,
   isList,
@@ -13,7 +14,6 @@ import {
   Lambda,
   PartialBuiltin,
   PartialLambda,
-  Thunk,
   type Forced,
   type Value,
 } from "../value.ts"
@@ -84,9 +84,7 @@ const guillemets = (text: string): string => `\xc2\xab${text}\xc2\xbb`
 /** `type` and `_type` tell most about a set. */
 function importantFirst(names: readonly string[]): readonly string[] {
   const important = (name: string): boolean => name === "type" || name === "_type"
-  return names.some(important)
-    ? [...names.filter(important), ...names.filter((name) => !important(name))]
-    : names
+  return names.some(important) ? [...names.filter(important), ...names.filter((name) => !important(name))] : names
 }
 
 /** `lambda f @ /file.nix:1:2`, `primop map`, `partially applied primop map`. */
