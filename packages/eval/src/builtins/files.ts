@@ -177,10 +177,27 @@ function* findFile(
     const file = path.startsWith("/") ? canonPath(joined) : joined
     const real = yield* evaluation.ask(() => evaluation.io.realPath(file))
     if ((yield* fileType(evaluation, real)) !== undefined) return new NixPath(real)
+    if (!told(evaluation).has(path)) yield* tellIfMissing(evaluation, path)
   }
   // Files that come with C++ Nix, which shows them like this, too. They need a store, and so are never found here.
   return name.startsWith("nix/") ? new NixPath(`<${name}>`) : undefined
 }
+
+/** Entries of search paths that were looked at in vain; each is complained of once. */
+const TOLD = new WeakMap<Evaluation, Set<string>>()
+function told(evaluation: Evaluation): Set<string> {
+  let entries = TOLD.get(evaluation)
+  if (entries === undefined) TOLD.set(evaluation, (entries = new Set()))
+  return entries
+}
+function* tellIfMissing(evaluation: Evaluation, path: string): Task<void> {
+  told(evaluation).add(path)
+  const real = yield* evaluation.ask(() => evaluation.io.realPath(path))
+  if ((yield* fileType(evaluation, real)) === undefined) {
+    evaluation.say("notice", `Nix search path entry '${path}' does not exist, ignoring`)
+  }
+}
+
 function notFound({ options }: Evaluation, name: string): EvalProblem {
   return { code: "search-path-missing", name, pure: options.pure === true }
 }
