@@ -3,12 +3,12 @@
  * evaluator's browser bundle, then publint over each. Built in layer order without the `source` condition, so that a
  * package is checked against the declarations its users will see.
  */
-import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
 import process from "node:process"
 import { publint } from "publint"
 import { formatMessage } from "publint/utils"
-import { rolldown } from "rolldown"
+import { bundleForBrowsers } from "./browser/bundle.ts"
 import { modernNode, ROOT, run } from "./toolchain.mjs"
 
 interface Package {
@@ -61,19 +61,6 @@ function compile({ name, dir }: Package): void {
   run(modernNode(), [join(ROOT, "node_modules", "typescript", "bin", "tsc"), "-p", config])
 }
 
-/** One file for pages and workers, with everything in it: `<script type="module">` needs no bundler. */
-async function bundleForBrowsers({ dir }: Package): Promise<void> {
-  const input = join(dir, "src", "index.ts")
-  if (!existsSync(input)) return
-  const build = await rolldown({
-    input,
-    platform: "browser",
-    resolve: { conditionNames: ["source", "browser", "import"] },
-  })
-  await build.write({ file: join(dir, "dist", "browser.js"), format: "esm", minify: true, codeSplitting: false })
-  await build.close()
-}
-
 async function lint({ name, dir }: Package): Promise<number> {
   const pkg = JSON.parse(readFileSync(join(dir, "package.json"), "utf8"))
   const { messages } = await publint({ pkgDir: dir, strict: true })
@@ -84,7 +71,7 @@ async function lint({ name, dir }: Package): Promise<number> {
 let problems = 0
 for (const one of packagesInOrder()) {
   compile(one)
-  if (one.name === "eval") await bundleForBrowsers(one)
+  if (one.name === "eval") writeFileSync(join(one.dir, "dist", "browser.js"), await bundleForBrowsers())
   problems += await lint(one)
   console.log(`built ${one.name}`)
 }

@@ -3,7 +3,7 @@
  * new enough. Plain JavaScript for Node 20, because it runs before either is true.
  */
 import { spawnSync } from "node:child_process"
-import { existsSync, readdirSync, statSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import process from "node:process"
 import { fileURLToPath } from "node:url"
@@ -13,16 +13,25 @@ export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
 /** The first major version with everything the sources use; the same number stands in package.json's `engines`. */
 const OLDEST_NODE = 24
 
-const modified = (/** @type {string} */ path) => (existsSync(path) ? statSync(path).mtimeMs : 0)
-
-/** Installs the locked dependencies where they are missing or older than the lock file. */
+/** Installs the locked dependencies where they are missing or other than the lock file says. */
 export function ensureInstalled() {
-  // npm writes this file at the end of an installation, so a half-finished one does not count.
-  const installed = modified(join(ROOT, "node_modules", ".package-lock.json"))
-  if (installed >= modified(join(ROOT, "package-lock.json")) && installed > 0) return
+  if (isInstalled()) return
   console.log("Installing dependencies (npm ci); this happens once …")
   // The Node that runs npm may be older than the one being installed: not worth a warning.
   run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], { shell: process.platform === "win32" })
+}
+
+function isInstalled() {
+  // npm writes what it installed into this file when it is done, so a half-finished installation does not count.
+  const record = join(ROOT, "node_modules", ".package-lock.json")
+  if (!existsSync(record)) return false
+  const packagesIn = (/** @type {string} */ path) => JSON.parse(readFileSync(path, "utf8")).packages
+  const installed = packagesIn(record)
+  return Object.entries(packagesIn(join(ROOT, "package-lock.json"))).every(([path, { version, optional }]) => {
+    // The rest are the workspace's own packages; optional ones may be for another platform.
+    if (!path.startsWith("node_modules/")) return true
+    return installed[path] === undefined ? optional === true : installed[path].version === version
+  })
 }
 
 /**
