@@ -263,5 +263,5 @@ const WALK_NAME: Continuation = {
     steps[index] = { ...steps[index], name }
     return walk({ ...site, steps }, frame, value, index, withName(names, index, name), foundAt)
   },
-  trace: ({ a: at }, failure) => at.trace(failure.traced(at.site.steps[at.index].at, ATTRIBUTE_NAME)),
+  trace: ({ a: at }, failure) => at.trace(failure),
 }
