@@ -45,6 +45,11 @@ const REFUSED: { name: string; files: Files; problem: string }[] = [
     files: { "eval/src/a.ts": 'import fs from "node:fs"' },
     problem: "outside a node/ folder",
   },
+  {
+    name: "node/ from portable code",
+    files: { "eval/src/a.ts": 'import { x } from "./node/b.ts"' },
+    problem: "code for Node",
+  },
   { name: "export *", files: { "eval/src/a.ts": 'export * from "./b.ts"' }, problem: "name it" },
   {
     name: "a statement of many lines",

@@ -3,7 +3,7 @@
  *
  * - a package imports only the packages it is allowed to, and declares them in its package.json;
  * - packages meet through their `exports`, never through each other's files;
- * - only `node/` folders, the command line, and tests touch `node:*`;
+ * - only `node/` folders, the command line, and tests touch `node:*`, and nothing portable imports a `node/` folder;
  * - no cycles between files, no `export *`.
  */
 import { existsSync, globSync, readFileSync } from "node:fs"
@@ -69,6 +69,8 @@ export function checkLayers(
       if (specifier.startsWith(".")) {
         const target = normalize(join(dirname(path), specifier)).replaceAll("\\", "/")
         if (packageOf(target) !== home) problems.push(`${at} reaches into another package: ${specifier}`)
+        if (target.includes("/node/") && !mayUseNode)
+          problems.push(`${at} portable code imports code for Node: ${specifier}`)
         if (!typeOnly) edges.push(target)
       } else if (specifier.startsWith("@tvix-ts/")) {
         const [, name = "", ...rest] = specifier.split("/")
