@@ -1,9 +1,10 @@
 /** Strings. What is hot in real programs does without tasks where the arguments are plain strings. */
 import { ContextBuilder, type Coercion } from "../coerce.ts"
+import { unfilled } from "../lazy-list.ts"
 import { resultOf } from "../print/value.ts"
 import { fail } from "../problem.ts"
 import { bytesOfString, NixString } from "../value.ts"
-import { any, builtin, int, lazy, list, string } from "./define.ts"
+import { any, builtin, int, lazy, list, string, unreadList } from "./define.ts"
 import { each, type Loop } from "./loop.ts"
 import { andThen, coerce, withInt } from "./native.ts"
 import { replaceStrings } from "./replace.ts"
@@ -83,7 +84,7 @@ export const stringBuiltins = [
         "separator",
         "while evaluating the first argument (the separator string) passed to builtins.concatStringsSep",
       ),
-      list(
+      unreadList(
         "list",
         "while evaluating the second argument (the list of strings to concat) passed to builtins.concatStringsSep",
       ),
@@ -92,8 +93,8 @@ export const stringBuiltins = [
     native(separator, items) {
       const between = bytesOfString(separator)
       const pieces: string[] = []
-      for (const item of items) {
-        const piece = resultOf(item)
+      for (let i = 0; i < items.length && unfilled(items) === undefined; i++) {
+        const piece = resultOf(items[i]!)
         if (typeof piece !== "string") break
         pieces.push(piece)
       }
@@ -102,7 +103,7 @@ export const stringBuiltins = [
       if (separator instanceof NixString) context.add(separator)
       const loop: Loop = {
         list: items,
-        begin: (item) => coerce(item, ELEMENT, context),
+        begin: (item) => (typeof item === "string" ? item : coerce(item, ELEMENT, context)),
         take(piece) {
           pieces.push(piece as string)
           return undefined
