@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /** `nix-instantiate`, as far as it evaluates: C++ Nix's options, output and messages. */
 import { byteStringOf } from "@tvix-ts/bytes"
 import { evaluatePrograms } from "./evaluate.ts"

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /** `tvix`: finds the subcommand and hands over. */
 import { byteStringOf } from "@tvix-ts/bytes"
 import { COMMANDS } from "./commands/registry.ts"
