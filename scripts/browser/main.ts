@@ -38,14 +38,17 @@ try {
   const page = await browser.newPage()
   const complaints: string[] = []
   const example: string[] = []
-  page.on("pageerror", (error) => complaints.push(String(error)))
+  // A script that does not even load leaves nothing to wait for.
+  const broken = new Promise<never>((_, reject) => {
+    page.on("pageerror", reject)
+  })
   page.on("console", (message) => void (message.type() === "log" && example.push(message.text())))
   page.on("console", (message) => void (message.type() === "error" && complaints.push(message.text())))
   await page.goto(`http://localhost:${(server.address() as AddressInfo).port}/`)
-  const results = await page
+  const finished = page
     .waitForFunction(() => (globalThis as { results?: Results }).results, undefined, { timeout: 120_000 })
     .then((handle) => handle.jsonValue())
-    .catch((error: unknown) => void complaints.push(String(error)))
+  const results = await Promise.race([finished, broken]).catch((error: unknown) => void complaints.push(String(error)))
   if (complaints.length === 0) {
     await page.goto(`http://localhost:${(server.address() as AddressInfo).port}/example.html`)
     for (let waited = 0; waited < 10_000 && example.length < EXAMPLE.printed.length; waited += 50)

@@ -45,7 +45,7 @@ export async function runCases({ files, cases }: BrowserCases): Promise<string[]
 
 async function evaluate(io: EvalIO, path: string): Promise<string> {
   const searchPath = ["dir3", "dir4"].map((dir) => ({ prefix: "", path: `/pwd/lang/${dir}` }))
-  const evaluation = new Evaluation({ io, searchPath, home: "/fake-home" }, makeGlobals)
+  const evaluation = new Evaluation({ io, searchPath, home: "/fake-home", system: "x86_64-linux" }, makeGlobals)
   try {
     const root = await evaluation.run(evaluation.importFile(path))
     return `${printValue(await evaluation.run(deeply(root)))}\n`

@@ -34,7 +34,7 @@ async function run(words: readonly string[]): Promise<number> {
   const settings = defaultSettings()
   const operands = await readOptions("repl", words, OPTIONS, settings)
   if (typeof operands === "number") return operands
-  const terminal = Boolean(process.stdin.isTTY && process.stdout.isTTY)
+  const terminal = process.stdin.isTTY && process.stdout.isTTY
   const palette = (): typeof plain => (colorsWanted() ? colored : plain)
   const session = new Session(settings, palette)
   const { evaluation } = session
@@ -165,7 +165,7 @@ async function converse(repl: Repl, createInterface: CreateInterface): Promise<n
   return promise
 }
 
-type Completer = (line: string, done: (error: Error | null, result: [string[], string]) => void) => void
+type Completer = (line: string, done: (error: Error | null, result: [string[], string]) => void) => unknown
 function completerFor(repl: Repl, complete: typeof completion.complete): Completer {
   return async (line, done) => {
     const { candidates, word } = await complete(repl, byteStringOf(line))
