@@ -14,7 +14,7 @@ export function optionLines(options: readonly Option<never>[]): string {
 }
 
 /** `term` and beside it `text`, wrapped. */
-export function entry(term: string, text: string): string {
+function entry(term: string, text: string): string {
   const lines: string[] = []
   let line = term.length < COLUMN - 1 ? term.padEnd(COLUMN) : undefined
   if (line === undefined) {

@@ -2,6 +2,7 @@
 /** `nix-instantiate`, as far as it evaluates: C++ Nix's options, output and messages. */
 import { byteStringOf } from "@tvix-ts/bytes"
 import { evaluatePrograms } from "./evaluate.ts"
+import { runMain } from "./main.ts"
 import { applyConfiguration, applySetting, settingOptions } from "./nix-config.ts"
 import { parseOptions, UsageError, type Option, type OptionSyntax } from "./options.ts"
 import { writeError, writeOut } from "./output.ts"
@@ -125,4 +126,4 @@ const USAGE = `Usage: nix-instantiate --eval [OPTION]... [FILE... | - | -E EXPR.
 Evaluates Nix programs and prints what they are, as C++ Nix's command of the same name does.
 `
 
-process.exit(await main(process.argv.slice(2)))
+await runMain(main)

@@ -19,6 +19,7 @@ import {
   traceRuntime,
   type EvaluationOptions,
   type Forced,
+  type Limits,
   type Palette,
   type Task,
   type Value,
@@ -26,6 +27,7 @@ import {
 import { nodeIo, type NodeIoOptions } from "@tvix-ts/eval/node"
 import { printString, printTree, SourceFile } from "@tvix-ts/syntax"
 import { existsSync, readFileSync } from "node:fs"
+import { getHeapStatistics } from "node:v8"
 import { writeError } from "./output.ts"
 import type { Settings } from "./settings.ts"
 
@@ -85,7 +87,7 @@ export class Session {
       case "expression":
         return { source: new SourceFile(STRING_ORIGIN, byteStringOf(program.text)), basePath: this.#directory }
       case "stdin":
-        return { source: new SourceFile(STDIN_ORIGIN, readFileSync(0, "latin1")), basePath: this.#directory }
+        return { source: new SourceFile(STDIN_ORIGIN, readInput()), basePath: this.#directory }
       case "file": {
         const { evaluation } = this
         const operand = byteStringOf(program.path)
@@ -170,11 +172,36 @@ const CPU_NAMES: Readonly<Record<string, string>> = {
 /** This machine, as Nix names it. */
 const SYSTEM = `${CPU_NAMES[process.arch] ?? process.arch}-${process.platform}`
 
-function limitsOf({ stepsMax, memoryMax, depthMax }: Settings) {
+function limitsOf({ stepsMax, memoryMax, depthMax }: Settings): Limits {
   return {
     ...(stepsMax === undefined ? {} : { steps: stepsMax }),
-    ...(memoryMax === undefined ? {} : { memory: memoryMax, heapUsed: () => process.memoryUsage().heapUsed }),
     ...(depthMax === undefined ? {} : { depth: depthMax }),
+    memory: memoryMax ?? HEAP_SHARE * (getHeapStatistics().heap_size_limit - YOUNG_BYTES),
+    heapUsed: sampledHeap(),
+  }
+}
+
+/** Of the memory Node allows itself: an evaluation that outgrows it is told so, while there is room to tell it. */
+const HEAP_SHARE = 0.85
+/** What the launchers' `--max-semi-space-size=64` adds to that limit, of no use to what lives long. */
+const YOUNG_BYTES = 3 * 64 * 2 ** 20
+/** One question in so many is put to the engine: each takes as long as some hundred function calls. */
+const HEAP_SAMPLES = 8
+function sampledHeap(): () => number {
+  let used = 0
+  let asked = 0
+  return () => {
+    if (asked++ % HEAP_SAMPLES === 0) used = getHeapStatistics().used_heap_size
+    return used
+  }
+}
+
+function readInput(): string {
+  try {
+    return readFileSync(0, "latin1")
+  } catch (error) {
+    const message = `reading standard input: ${error instanceof Error ? error.message : String(error)}`
+    throw new Failure({ code: "io", message: byteStringOf(message) })
   }
 }
 

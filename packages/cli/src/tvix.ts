@@ -3,6 +3,7 @@
 import { byteStringOf } from "@tvix-ts/bytes"
 import { COMMANDS } from "./commands/registry.ts"
 import { misuse, unknownWord } from "./commands/usage.ts"
+import { runMain } from "./main.ts"
 import { writeOut } from "./output.ts"
 import { NIX_VERSION, VERSION } from "./version.ts"
 
@@ -29,4 +30,4 @@ async function main([name, ...words]: readonly string[]): Promise<number> {
   return command.run(words)
 }
 
-process.exit(await main(process.argv.slice(2)))
+await runMain(main)

@@ -4,7 +4,7 @@ import { didYouMean } from "@tvix-ts/eval"
 import { parseOptions, UsageError, type Option } from "../options.ts"
 import { writeError, writeOut } from "../output.ts"
 
-export const EXIT_USAGE = 2
+const EXIT_USAGE = 2
 
 /** Fails with a hint at the nearest of `known`. */
 export function unknownWord(kind: string, word: string, known: readonly string[]): never {

@@ -1,0 +1,14 @@
+/** How a command ends, whatever happens in it. */
+import { byteStringOf } from "@tvix-ts/bytes"
+import { writeError } from "./output.ts"
+
+/** Runs `main` with the command line's words and leaves with its exit code. A bug of ours is told in a line. */
+export async function runMain(main: (words: readonly string[]) => Promise<number>): Promise<never> {
+  try {
+    return process.exit(await main(process.argv.slice(2)))
+  } catch (error) {
+    if (process.env["TVIX_DEBUG"] !== undefined) throw error
+    writeError(byteStringOf(`error: internal error: ${String(error)} (set TVIX_DEBUG to see where)\n`))
+    return process.exit(1)
+  }
+}
