@@ -36,7 +36,7 @@ export async function runCases({ files, cases }: BrowserCases): Promise<string[]
     const actual = await evaluate(io, path)
     if (actual !== expected) failures.push(`${name}: ${actual}`)
     if (!OVER_HTTP.has(name)) continue
-    const base = new URL("/files", globalThis.location.href).href
+    const base = new URL("/files", import.meta.url).href
     const overHttp = await evaluate(httpIo({ base, fetch: (url) => fetch(url) }), path)
     if (overHttp !== expected) failures.push(`${name}, files over HTTP: ${overHttp}`)
   }
