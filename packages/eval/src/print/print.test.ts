@@ -49,6 +49,12 @@ describe("printValue", () => {
     })
   }
 
+  test("a list in itself, known by the slot that holds it and not by what it is", () => {
+    const list: Value[] = []
+    list.push(list)
+    assert.equal(textOf(printValue(list)), "[ [ «repeated» ] ]")
+  })
+
   test("a value 100,000 deep", () => {
     let value: Value = 1
     for (let i = 0; i < 100_000; i++) value = [value]
