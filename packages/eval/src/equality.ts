@@ -7,19 +7,19 @@ import { fail } from "./problem.ts"
 import { printShort } from "./print/short.ts"
 import { printAttributeName } from "./text/escape.ts"
 import { typeName, typeOf } from "./type-name.ts"
-import {
-  bytesOfString,
-  isInt,
-  isList,
-  isString,
-  NixFloat,
-  NixPath,
-  Thunk,
-  type Forced,
-  type Value,
-} from "./value.ts"
+import { bytesOfString, isInt, isList, isString, NixFloat, NixPath, Thunk, type Forced, type Value } from "./value.ts"
 import type { Result } from "./vm/code.ts"
-import { asFailure, force, NATIVE_FRAMES, pause, runTask, UNWIND, vm, type Continuation, type Task } from "./vm/machine.ts"
+import {
+  asFailure,
+  force,
+  NATIVE_FRAMES,
+  pause,
+  runTask,
+  UNWIND,
+  vm,
+  type Continuation,
+  type Task,
+} from "./vm/machine.ts"
 
 /** Whether `a == b`. */
 export function equal(a: Forced, b: Forced): Result {
@@ -128,6 +128,8 @@ export function* isDerivation(set: AttrSet): Task<boolean> {
   return isString(value) && bytesOfString(value) === "derivation"
 }
 
+const shown = (value: Value): string => printShort(value, vm.evaluation.positions)
+
 /** Fails with what C++ Nix says of two values that `assert a == b` found different; returns if they are equal. */
 export function* assertEqual(left: Value, right: Value, top = true): Task<null> {
   if (left === right && !top) return null
@@ -138,15 +140,20 @@ export function* assertEqual(left: Value, right: Value, top = true): Task<null> 
   const numeric = (kind: string): boolean => kind === "int" || kind === "float"
   if (numeric(ka) && numeric(kb)) {
     if (equalAtoms(a, b)) return null
-    unequal(`${typeName(a)} with value '${printShort(a)}' is not equal to ${typeName(b)} with value '${printShort(b)}'`)
+    unequal(`${typeName(a)} with value '${shown(a)}' is not equal to ${typeName(b)} with value '${shown(b)}'`)
   }
-  if (ka !== kb)
-    unequal(`${typeName(a)} of value '${printShort(a)}' is not equal to ${typeName(b)} of value '${printShort(b)}'`)
-  const noun: Readonly<Record<string, string>> = { int: "integer", bool: "boolean", string: "string", path: "path", float: "float" }
+  if (ka !== kb) unequal(`${typeName(a)} of value '${shown(a)}' is not equal to ${typeName(b)} of value '${shown(b)}'`)
+  const noun: Readonly<Record<string, string>> = {
+    int: "integer",
+    bool: "boolean",
+    string: "string",
+    path: "path",
+    float: "float",
+  }
   if (isList(a) && isList(b)) {
     if (a.length !== b.length)
       unequal(
-        `list of size '${a.length}' is not equal to list of size '${b.length}', left hand side is '${printShort(a)}', right hand side is '${printShort(b)}'`,
+        `list of size '${a.length}' is not equal to list of size '${b.length}', left hand side is '${shown(a)}', right hand side is '${shown(b)}'`,
       )
     for (let i = 0; i < a.length; i++) {
       try {
@@ -159,8 +166,7 @@ export function* assertEqual(left: Value, right: Value, top = true): Task<null> 
   }
   if (a instanceof AttrSet && b instanceof AttrSet) return yield* assertEqualSets(a, b)
   if (ka === "lambda") unequal("distinct functions and immediate comparisons of identical functions compare as unequal")
-  if (equalAtoms(a, b) !== true)
-    unequal(`${noun[ka]!} '${printShort(a)}' is not equal to ${noun[ka]!} '${printShort(b)}'`)
+  if (equalAtoms(a, b) !== true) unequal(`${noun[ka]!} '${shown(a)}' is not equal to ${noun[ka]!} '${shown(b)}'`)
   return null
 }
 function* assertEqualSets(a: AttrSet, b: AttrSet): Task<null> {
@@ -174,11 +180,11 @@ function* assertEqualSets(a: AttrSet, b: AttrSet): Task<null> {
     }
   }
   if (a.size !== b.size)
-    unequal(`attribute names of attribute set '${printShort(a)}' differs from attribute set '${printShort(b)}'`)
+    unequal(`attribute names of attribute set '${shown(a)}' differs from attribute set '${shown(b)}'`)
   for (const [name, value] of a.entries()) {
     const other = b.get(name)
     if (other === undefined)
-      unequal(`attribute name '${printAttributeName(name)}' is contained in '${printShort(a)}', but not in '${printShort(b)}'`)
+      unequal(`attribute name '${printAttributeName(name)}' is contained in '${shown(a)}', but not in '${shown(b)}'`)
     try {
       yield assertEqual(value, other!, false)
     } catch (problem) {
