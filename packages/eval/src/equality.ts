@@ -1,6 +1,6 @@
 /**
- * `==`. As in C++ Nix, two slots that are one and the same (the same thunk, the same function) are equal without being
- * looked at, though not at the top: `f == f` is false and `[ f ] == [ f ]` true.
+ * `==`. As in C++ Nix, two slots that are one and the same (the same thunk, the same function) are equal once they are
+ * forced, whatever is in them, though not at the top: `f == f` is false and `[ f ] == [ f ]` true.
  */
 import { AttrSet } from "./attrs.ts"
 import { fail } from "./problem.ts"
@@ -61,9 +61,9 @@ function* equalDerivations(a: AttrSet, b: AttrSet): Task<boolean> {
 function equalItems(a: readonly Value[], b: readonly Value[], from: number): Result {
   if ((vm.depth += 4) > NATIVE_FRAMES) return pause(ITEMS, a, b, from)
   for (let i = from; i < a.length; i++) {
-    if (a[i] === b[i]) continue
     const x = force(a[i]!, 0)
     if (x === UNWIND) return pause(ITEM_LEFT, a, b, i)
+    if (a[i] === b[i]) continue
     const y = force(b[i]!, 0)
     if (y === UNWIND) return pause(ITEM_RIGHT, a, b, i, x)
     const same = equal(x, y)
@@ -77,6 +77,7 @@ const ITEMS: Continuation = { name: "items", resume: ({ a, b, c: from }) => equa
 const ITEM_LEFT: Continuation = {
   name: "item-left",
   resume: ({ a, b, c: i }, x) => {
+    if (a[i] === b[i]) return equalItems(a, b, i + 1)
     const y = force(b[i], 0)
     return y === UNWIND ? pause(ITEM_RIGHT, a, b, i, x) : goOn(a, b, i, equal(x, y))
   },

@@ -65,15 +65,15 @@ export interface Operand {
 
 /** As {@link callBuiltin}, without making thunks of the arguments that the builtin forces first thing anyway. */
 export function callBuiltinWith(builtin: Builtin, operands: readonly Operand[], frame: Frame, at: Position): Result {
-  if (mustPause(builtin.height)) {
-    return pauseCall(
-      builtin,
-      operands.map(({ lazy }) => lazy(frame)),
-      at,
-    )
-  }
+  if (mustPause(builtin.height)) return pauseCall(builtin, thunksOf(operands, frame), at)
   vm.calls++
   return finish(builtin, evaluateArguments(builtin, operands, frame), at)
+}
+
+// A function of its own, as is every rare path here that has closures: variables that a closure captures are allocated
+// by every call of the function around it.
+export function thunksOf(operands: readonly Operand[], frame: Frame): Value[] {
+  return operands.map(({ lazy }) => lazy(frame))
 }
 
 /** Most builtins have one or two parameters; arguments need no array on their way there. */
@@ -102,7 +102,8 @@ function evaluateArguments(builtin: Builtin, operands: readonly Operand[], frame
       return run2(builtin, first, second)
     }
     default: {
-      const args = operands.map(({ lazy }, i): Value => (params[i]!.is === undefined ? lazy(frame) : null))
+      const args = new Array<Value>(operands.length)
+      for (let i = 0; i < operands.length; i++) args[i] = params[i]!.is === undefined ? operands[i]!.lazy(frame) : null
       return forceArguments(builtin, args, 0, { operands, frame })
     }
   }

@@ -25,7 +25,7 @@ export const foldBuiltins = [
     order: [1, 0],
     unlessEmpty: 1,
     doc: "The elements of a list for which `f` returns true.",
-    native: (f, xs) => filter(f, xs, [], 0),
+    native: (f, xs) => filter(f, xs, undefined, 0),
   }),
   builtin({
     name: "all",
@@ -43,7 +43,7 @@ export const foldBuiltins = [
     name: "concatMap",
     params: [callable("f"), list("list")],
     doc: "The lists that `f` makes of the elements of a list, as one list.",
-    native: (f, xs) => concatMap(f, xs, [], 0),
+    native: (f, xs) => concatMap(f, xs, new Array<readonly Value[]>(xs.length), 0),
   }),
   builtin({
     name: "partition",
@@ -155,21 +155,26 @@ const MADE: Continuation = {
 }
 // The following three are called by the hundred thousand with a few elements each, too few for the closures of a Loop.
 
-function filter(f: Value, list: readonly Value[], kept: Value[], from: number): Result {
+/** `kept` is undefined as long as every element passed: most lists are returned as they are. */
+function filter(f: Value, list: readonly Value[], kept: Value[] | undefined, from: number): Result {
+  let passed = kept
   for (let i = from; i < list.length; i++) {
     const verdict = apply1(f, list[i]!, 0)
-    if (verdict === UNWIND) return pause(FILTER, f, list, kept, i)
-    if (verdict === true) kept.push(list[i]!)
-    else if (verdict !== false) return notABoolean(verdict, "filtering function", "filter")
+    if (verdict === UNWIND) return pause(FILTER, f, list, passed, i)
+    if (verdict === true) passed?.push(list[i]!)
+    else if (verdict === false) passed ??= list.slice(0, i)
+    else return notABoolean(verdict, "filtering function", "filter")
   }
-  return kept.length === list.length ? list : kept
+  return passed ?? list
 }
 const FILTER: Continuation = {
   name: "filter",
   resume: ({ a: f, b: list, c: kept, d: i }, verdict) => {
     if (typeof verdict !== "boolean") return notABoolean(verdict, "filtering function", "filter")
-    if (verdict) kept.push(list[i])
-    return filter(f, list, kept, i + 1)
+    let passed: Value[] | undefined = kept
+    if (verdict) passed?.push(list[i])
+    else passed ??= list.slice(0, i)
+    return filter(f, list, passed, i + 1)
   },
 }
 
@@ -201,22 +206,41 @@ function notABoolean(found: Forced, role: string, name: string): typeof UNWIND {
   return wrongType("a Boolean", found, `while evaluating the return value of the ${role} passed to builtins.${name}`)
 }
 
-function concatMap(f: Value, list: readonly Value[], all: Value[], from: number): Result {
+function concatMap(f: Value, list: readonly Value[], made: (readonly Value[])[], from: number): Result {
   for (let i = from; i < list.length; i++) {
-    const made = apply1(f, list[i]!, 0)
-    if (made === UNWIND) return pause(CONCAT_MAP, f, list, all, i)
-    if (!isList(made)) return notAList(f, made)
-    for (let j = 0; j < made.length; j++) all.push(made[j]!)
+    const value = apply1(f, list[i]!, 0)
+    if (value === UNWIND) return pause(CONCAT_MAP, f, list, made, i)
+    if (!isList(value)) return notAList(f, value)
+    made[i] = value
   }
-  return all
+  return concatenate(made)
 }
 const CONCAT_MAP: Continuation = {
   name: "concat-map",
-  resume: ({ a: f, b: list, c: all, d: i }, made) => {
-    if (!isList(made)) return notAList(f, made)
-    for (let j = 0; j < made.length; j++) all.push(made[j]!)
-    return concatMap(f, list, all, i + 1)
+  resume: ({ a: f, b: list, c: made, d: i }, value) => {
+    if (!isList(value)) return notAList(f, value)
+    made[i] = value
+    return concatMap(f, list, made, i + 1)
   },
+}
+
+/** Several lists as one; if only one of them has elements, itself. */
+export function concatenate(lists: readonly (readonly Value[])[]): readonly Value[] {
+  let length = 0
+  let last: readonly Value[] = []
+  for (let i = 0; i < lists.length; i++) {
+    const { length: more } = lists[i]!
+    if (more > 0) last = lists[i]!
+    length += more
+  }
+  if (last.length === length) return last
+  const all = new Array<Value>(length)
+  let next = 0
+  for (let i = 0; i < lists.length; i++) {
+    const list = lists[i]!
+    for (let j = 0; j < list.length; j++) all[next++] = list[j]!
+  }
+  return all
 }
 
 function returnValue(role: string, name: string): string {

@@ -5,6 +5,7 @@ import { CallThunk, isList, type Forced, type Value } from "../value.ts"
 import type { Result } from "../vm/code.ts"
 import { failWith, force, pause, UNWIND, type Continuation } from "../vm/machine.ts"
 import { builtin, callable, int, isCallable, lazy, list, unreadList } from "./define.ts"
+import { concatenate } from "./folds.ts"
 import { each, forcing, wrongType } from "./loop.ts"
 
 export const listBuiltins = [
@@ -84,17 +85,17 @@ export const listBuiltins = [
     params: [unreadList("lists")],
     doc: "The lists of a list, one after the other, as one list.",
     native(lists) {
-      const all: Value[] = []
+      const all: (readonly Value[])[] = []
       return each({
         list: lists,
         begin: forcing,
         take(xs) {
           if (!isList(xs))
             return wrongType("a list", xs, "while evaluating a value of the list passed to builtins.concatLists")
-          for (let i = 0; i < xs.length; i++) all.push(xs[i]!)
+          all.push(xs)
           return undefined
         },
-        done: () => all,
+        done: () => concatenate(all),
       })
     },
   }),

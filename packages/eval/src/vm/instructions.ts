@@ -1,7 +1,5 @@
 /** What binds each instruction: the compiler refuses this table if one is missing. */
-import type { Op } from "../compiler/opcodes.ts"
-import type { Binder } from "./bind.ts"
-import type { Exec } from "./code.ts"
+import type { BinderTable } from "./binder.ts"
 import * as arithmetic from "./instructions/arithmetic.ts"
 import { bindCall } from "./instructions/calls.ts"
 import * as control from "./instructions/control.ts"
@@ -10,10 +8,7 @@ import * as sets from "./instructions/sets.ts"
 import * as strings from "./instructions/strings.ts"
 import * as variables from "./instructions/variables.ts"
 
-/** Operands only: what a `lazy` yields is no concern of evaluation. */
-type LazyOp = "lazy-constant" | "lazy-global" | "lazy-slot" | "thunk"
-
-export const binders: Readonly<Record<Exclude<Op, LazyOp>, (b: Binder) => Exec>> = {
+export const binders: BinderTable = {
   constant: variables.bindConstant,
   global: variables.bindGlobal,
   variable: variables.bindVariable,

@@ -3,10 +3,8 @@ import { AttrSet, type Position, type Shape } from "../attrs.ts"
 import type { ParamInfo } from "../compiler/unit.ts"
 import { Failure } from "../problem.ts"
 import type { Forced, Value } from "../value.ts"
-import { Binder } from "./bind.ts"
 import type { Exec, LambdaCode, Lazy, Result } from "./code.ts"
 import { makeFrame, slotWriter, type Frame } from "./frame.ts"
-import type { LoadedUnit } from "./load.ts"
 import { failAs, force, pause, UNWIND, type Continuation } from "./machine.ts"
 
 interface Formal {
@@ -15,14 +13,20 @@ interface Formal {
   readonly fallback: Lazy | undefined
 }
 
-export function bindPattern(loaded: LoadedUnit, index: number, code: LambdaCode, last: ParamInfo, body: Exec): void {
-  const { slots } = loaded.unit.codes[index]!
-  const formals = last.formals!.map((formal): Formal => ({
-    name: formal.name,
-    write: slotWriter(slots, formal.slot),
-    fallback: formal.fallback < 0 ? undefined : new Binder(loaded, index, formal.fallback).lazy(),
+/** @param fallbacks the defaults of the formals, in their order */
+export function bindPattern(
+  code: LambdaCode,
+  param: ParamInfo,
+  fallbacks: readonly (Lazy | undefined)[],
+  slots: number,
+  body: Exec,
+): void {
+  const formals = param.formals!.map(({ name, slot }, i): Formal => ({
+    name,
+    write: slotWriter(slots, slot),
+    fallback: fallbacks[i],
   }))
-  const pattern = new Pattern(code, formals, last.ellipsis, slots, body)
+  const pattern = new Pattern(code, formals, param.ellipsis, slots, body)
   code.enterMany = (up, args, at) => pattern.enter(up, args, args.at(-1)!, at)
   code.enter1 = (up, a, at) => (a instanceof AttrSet ? pattern.match(up, [a], a, at) : pattern.enter(up, [a], a, at))
   code.enter2 = (up, a, b, at) => pattern.enter(up, [a, b], b, at)

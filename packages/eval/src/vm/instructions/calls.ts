@@ -1,8 +1,8 @@
 import type { Position } from "../../attrs.ts"
-import { Lambda, type Forced, type Value } from "../../value.ts"
+import { Lambda, type Forced } from "../../value.ts"
 import { Builtin } from "../../builtins/builtin.ts"
-import { callBuiltinWith } from "../../builtins/call.ts"
-import type { Argument, Binder } from "../bind.ts"
+import { callBuiltinWith, thunksOf } from "../../builtins/call.ts"
+import type { Argument, Binder } from "../binder.ts"
 import type { Exec, Result } from "../code.ts"
 import type { Frame } from "../frame.ts"
 import { apply1, apply2, apply3, applyMany, pause, UNWIND, type Continuation } from "../machine.ts"
@@ -61,8 +61,7 @@ function strict(callee: Lambda, bit: number): boolean {
 /** Calls anything but a lambda whose parameters are as many as the arguments. */
 function callOther(callee: Forced, frame: Frame, args: readonly Argument[], at: Position): Result {
   if (callee instanceof Builtin && callee.params.length === args.length) return callBuiltinWith(callee, args, frame, at)
-  const values: Value[] = args.map(({ lazy }) => lazy(frame))
-  return applyMany(callee, values, at)
+  return applyMany(callee, thunksOf(args, frame), at)
 }
 const CALLEE: Continuation = {
   name: "callee",

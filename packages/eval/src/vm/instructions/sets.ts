@@ -2,7 +2,7 @@ import { AttrSet, EMPTY_ATTRS, Shape, update, type Position } from "../../attrs.
 import { Failure } from "../../problem.ts"
 import { firstElement } from "../../string-context.ts"
 import { isList, NixString, Thunk, type Forced, type Value } from "../../value.ts"
-import type { Binder } from "../bind.ts"
+import type { Binder } from "../binder.ts"
 import type { Exec, Lazy, Result } from "../code.ts"
 import type { Frame } from "../frame.ts"
 import { failAs, force, pause, UNWIND, type Continuation } from "../machine.ts"

@@ -1,9 +1,10 @@
 import { AttrSet, EMPTY_SHAPE, type Position, type Shape } from "../../attrs.ts"
 import { Failure } from "../../problem.ts"
 import { Lambda, Thunk, type Forced, type Value } from "../../value.ts"
-import { runCode, type Binder } from "../bind.ts"
+import type { Binder } from "../binder.ts"
 import type { Exec, Result } from "../code.ts"
 import type { Frame, Slot } from "../frame.ts"
+import { runCode } from "../run-code.ts"
 import { failAs, failWith, force, forceThunk, pause, UNWIND, vm, type Continuation } from "../machine.ts"
 
 export function bindConstant(b: Binder): Exec {
