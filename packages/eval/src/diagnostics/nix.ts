@@ -129,4 +129,9 @@ function indented(first: string, rest: string, text: string): string {
     .join("\n")
 }
 
-const trimEnd = (text: string): string => text.replace(/[ \n\r\t]+$/, "")
+/** Not a regular expression: those look at every blank of a line as a possible beginning, and again at all after it. */
+function trimEnd(text: string): string {
+  let end = text.length
+  while (end > 0 && " \n\r\t".includes(text[end - 1]!)) end--
+  return text.slice(0, end)
+}

@@ -24,25 +24,26 @@ function operands({ leftAt, at, rightAt, to, operator }: BinaryExpr, text: strin
 
 export function checkBinary(expr: BinaryExpr, s: Surroundings): void {
   const { left, right, operator, from, to } = expr
-  const texts = operands(expr, s.text)
   const becomes = (text: string | undefined): readonly Edit[] | undefined =>
     text === undefined ? undefined : replace(from, to, text)
   const a = s.booleanOf(left)
   const b = s.booleanOf(right)
+  // Not before something is found: the texts of a chain of operators together are as long as its square.
+  const texts = (): [string, string] | undefined => operands(expr, s.text)
   switch (operator) {
     case "//":
-      if (isEmptySet(right)) s.report("useless-update", from, to, "`// { }` does nothing", becomes(texts?.[0]))
-      else if (isEmptySet(left)) s.report("useless-update", from, to, "`{ } //` does nothing", becomes(texts?.[1]))
+      if (isEmptySet(right)) s.report("useless-update", from, to, "`// { }` does nothing", becomes(texts()?.[0]))
+      else if (isEmptySet(left)) s.report("useless-update", from, to, "`{ } //` does nothing", becomes(texts()?.[1]))
       return
     case "++":
-      if (isEmptyList(right)) s.report("useless-concat", from, to, "`++ [ ]` does nothing", becomes(texts?.[0]))
-      else if (isEmptyList(left)) s.report("useless-concat", from, to, "`[ ] ++` does nothing", becomes(texts?.[1]))
+      if (isEmptyList(right)) s.report("useless-concat", from, to, "`++ [ ]` does nothing", becomes(texts()?.[0]))
+      else if (isEmptyList(left)) s.report("useless-concat", from, to, "`[ ] ++` does nothing", becomes(texts()?.[1]))
       return
     case "&&":
     case "||":
     case "->": {
       if (a === undefined && b === undefined) return
-      const result = logical(operator, a, b, texts)
+      const result = logical(operator, a, b, texts())
       s.report("constant-operand", from, to, `one side of \`${operator}\` is always ${a ?? b}`, becomes(result))
       return
     }
@@ -51,7 +52,7 @@ export function checkBinary(expr: BinaryExpr, s: Surroundings): void {
       const constant = b ?? a
       const operand = b === undefined ? right : left
       if (constant === undefined || mayBeOther(operand, s.text)) return
-      const text = texts?.[b === undefined ? 1 : 0]
+      const text = texts()?.[b === undefined ? 1 : 0]
       const same = constant === (operator === "==")
       const sure = isBoolean(operand)
       const message = `\`${operator} ${constant}\` can be left out${sure ? "" : ", if this is a Boolean"}`

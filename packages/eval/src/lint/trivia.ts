@@ -1,4 +1,5 @@
-/** Space and comments, which the syntax tree does not have. */
+/** Space, comments and parentheses, which the syntax tree does not have. */
+import type { SourceFile } from "@tvix-ts/syntax"
 
 /** The offset of the first byte at or after `at` that is neither space nor part of a comment. */
 export function skipTrivia(text: string, at: number): number {
@@ -18,14 +19,30 @@ export function isSpace(text: string, at: number): boolean {
   return c === 0x20 || (c >= 0x09 && c <= 0x0d)
 }
 
-/** The offset of the parenthesis that opens right before `at`, space apart; -1 if there is none. */
-export function openingBefore(text: string, at: number): number {
-  let i = at - 1
-  while (i >= 0 && isSpace(text, i)) i--
-  if (text[i] !== "(") return -1
-  // It could be the last character of a comment: then a `#` comes before it in its line.
-  const line = text.slice(Math.max(text.lastIndexOf("\n", i), text.lastIndexOf("\r", i)) + 1, i)
-  return line.includes("#") || line.includes("/*") ? -1 : i
+/** The parentheses of a text; knows in which lines what looks like one may be part of a comment. */
+export class Parentheses {
+  readonly #source: SourceFile
+  /** Offset of the first sign of a comment, by line: asked again and again where many nest on one line. */
+  readonly #marks = new Map<number, number>()
+
+  constructor(source: SourceFile) {
+    this.#source = source
+  }
+
+  /** The offset of the one that opens right before `at`, space apart; -1 if there is none. */
+  openingBefore(at: number): number {
+    const { text } = this.#source
+    let i = at - 1
+    while (i >= 0 && isSpace(text, i)) i--
+    if (text[i] !== "(") return -1
+    const { line, column } = this.#source.position(i)
+    let mark = this.#marks.get(line)
+    if (mark === undefined) {
+      mark = (this.#source.line(line) ?? "").search(/#|\/\*/)
+      this.#marks.set(line, mark)
+    }
+    return mark >= 0 && mark < column - 1 ? -1 : i
+  }
 }
 
 /** The offset of the parenthesis that closes right after `at`, space and comments apart; -1 if there is none. */

@@ -4,7 +4,7 @@ import { afterSemicolon, remove, removeAt, removeBinding, removeInherited, repla
 import type { Edit, Finding } from "./finding.ts"
 import { checkBinary, checkIf, checkNot } from "./operations.ts"
 import type { LintCode } from "./rules.ts"
-import { closingAfter, openingBefore, skipTrivia } from "./trivia.ts"
+import { closingAfter, Parentheses, skipTrivia } from "./trivia.ts"
 import { markUsed, meaningOf, type Meaning, type Scope, type Variable, type With } from "./variables.ts"
 
 const OPERATOR_NAMES: ReadonlySet<string> = new Set([
@@ -32,6 +32,7 @@ interface Visit {
 export class Walk {
   readonly findings: Finding[] = []
   readonly #text: string
+  readonly #opening: Parentheses
   readonly #isGlobal: (name: string) => boolean
   readonly #work: Visit[] = []
   readonly #variables: Variable[] = []
@@ -39,8 +40,9 @@ export class Walk {
   /** What is used wherever it stands. */
   readonly #roots: Variable[] = []
 
-  constructor({ text }: SourceFile, isGlobal: (name: string) => boolean) {
-    this.#text = text
+  constructor(source: SourceFile, isGlobal: (name: string) => boolean) {
+    this.#text = source.text
+    this.#opening = new Parentheses(source)
     this.#isGlobal = isGlobal
   }
 
@@ -266,7 +268,7 @@ export class Walk {
     const text = this.#text
     const pairs: [open: number, close: number][] = []
     for (let [from, to] = [expr.from, expr.to]; ; [from, to] = [pairs.at(-1)![0], pairs.at(-1)![1] + 1]) {
-      const open = openingBefore(text, from)
+      const open = this.#opening.openingBefore(from)
       const close = open < 0 ? -1 : closingAfter(text, to)
       if (close < 0) break
       pairs.push([open, close])

@@ -1,0 +1,107 @@
+/** Bad input by the million: whatever one can do to a program without knowing what it means. */
+
+/** A random number generator: the same seed, the same inputs (mulberry32). */
+export class Random {
+  #state: number
+  constructor(seed: number) {
+    this.#state = seed >>> 0
+  }
+  next(): number {
+    this.#state = (this.#state + 0x6d2b79f5) >>> 0
+    let t = this.#state
+    t = Math.imul(t ^ (t >>> 15), t | 1)
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
+  }
+  below(n: number): number {
+    return Math.floor(this.next() * n)
+  }
+  pick<T>(items: readonly T[]): T {
+    return items[this.below(items.length)]!
+  }
+}
+
+const TOKENS = [
+  ..."{}[]()=;:,.?@!+-*/<>'\"$\\#~|&\n\r\t \0\x7f\x80\xbf\xc3\xff".split(""),
+  ..."${ '' ''${ '''  ''\\ \\u .. ... // /* */ ++ == != <= >= && || -> <| |>".split(" "),
+  ..."if then else assert with let in rec inherit or __curPos builtins true false null".split(" "),
+  ..."0 1 9223372036854775807 9223372036854775808 99999999999999999999999 1e400 1e-400 .5 1. 0.1e+".split(" "),
+  ..."./a /a ~/a <a> <a/b> http://a.b a: {a}: a@{b}: {a}@b: ${a} \"${a}\" ''${a}'' a.b.c a.${b} or".split(" "),
+  "\xef\xbb\xbf",
+  "\xed\xa0\x80",
+]
+/** Pairs that nest; the depth is beyond what any stack of JavaScript's takes. */
+const NESTS: readonly (readonly [string, string])[] = [
+  ["(", ")"],
+  ["[", "]"],
+  ["{ a = ", "; }"],
+  ["rec { a = ", "; }"],
+  ["let a = 1; in ", ""],
+  ["let a = ", "; in a"],
+  ["x: ", ""],
+  ["{ a ? ", " }: a"],
+  ["if true then ", " else 1"],
+  ["if ", " then true else false"],
+  ["assert true; ", ""],
+  ["with { }; ", ""],
+  ["!", ""],
+  ["-", ""],
+  ["1 + ", ""],
+  ["", " + 1"],
+  ["{ } // ", ""],
+  ["[ ] ++ ", ""],
+  ["true -> ", ""],
+  ['"${', '}"'],
+  ["''${", "}''"],
+  ["(x: x) (", ")"],
+  ["a.${", "}"],
+  ["{ a = 1; }.", ".a"],
+]
+
+/** One input, made of `seeds`. A byte string. */
+export function mutated(random: Random, seeds: readonly string[]): string {
+  if (random.below(60) === 0) {
+    const [open, close] = random.pick(NESTS)
+    const depth = random.pick([50, 1000, 20_000])
+    return (
+      open.repeat(depth) +
+      random.pick(["1", "true", '"a"', "", "a", "\0", ")"]) +
+      close.repeat(random.pick([depth, depth, depth - 1, 0]))
+    )
+  }
+  let text = random.pick(seeds)
+  for (let times = 1 + random.below(4); times > 0; times--) text = mutateOnce(random, text, seeds)
+  return text
+}
+
+function mutateOnce(random: Random, text: string, seeds: readonly string[]): string {
+  const from = random.below(text.length + 1)
+  const to = Math.min(text.length, from + random.below(random.pick([2, 10, 100])))
+  const replaced = (piece: string, end = to): string => text.slice(0, from) + piece + text.slice(end)
+  switch (random.below(9)) {
+    case 0:
+      return text.slice(0, from)
+    case 1:
+      return text.slice(from)
+    case 2:
+      return replaced("")
+    case 3:
+      return replaced(String.fromCharCode(random.below(256)), from + 1)
+    case 4:
+      return replaced(random.pick(TOKENS), from)
+    case 5:
+      return replaced(random.pick(TOKENS))
+    case 6:
+      return replaced(text.slice(from, to).repeat(1 + random.below(4)))
+    case 7: {
+      const other = random.pick(seeds)
+      const start = random.below(other.length + 1)
+      return replaced(other.slice(start, start + random.below(80)))
+    }
+    default:
+      // Another number, where there is one.
+      return text.replace(/\b\d+\b/, () =>
+        random.pick(["9223372036854775807", "-1", "4611686018427387904", "1e308", "999999999", "0"]),
+      )
+  }
+}
