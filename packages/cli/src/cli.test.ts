@@ -199,7 +199,7 @@ const TVIX: readonly Case[] = [
     status: 1,
     error:
       '{"code":"attribute-missing","message":"attribute \'abd\' missing","place":{"file":"\xc2\xabstring\xc2\xbb","line":1,' +
-      '"column":1,"offset":0},"traces":[],"hints":["Did you mean abc?"]}\n',
+      '"column":1,"offset":0},"related":[],"traces":[],"hints":["Did you mean abc?"]}\n',
   },
   { args: ["--version"], out: `tvix ${VERSION}, the language of Nix 2.34.8\n` },
   { args: ["evil"], status: 2, error: "tvix: unknown command 'evil'\nDid you mean eval?\nTry 'tvix --help'.\n" },

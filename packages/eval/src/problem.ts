@@ -28,7 +28,8 @@ export type EvalProblem =
   | { readonly code: "attribute-defined-twice"; readonly name: string; readonly first: Position }
   | { readonly code: "integer-overflow"; readonly doing: string; readonly left: bigint; readonly right: bigint }
   | { readonly code: "division-by-zero" }
-  | { readonly code: "infinite-recursion"; readonly thunk: Thunk | undefined }
+  /** `thunk` needs itself; `first`, known once the failure has come that far, is where it was asked for to begin with. */
+  | { readonly code: "infinite-recursion"; readonly thunk: Thunk; readonly first: Position }
   | { readonly code: "stack-overflow" }
   | { readonly code: "throw"; readonly message: string }
   | { readonly code: "abort"; readonly message: string }
@@ -115,6 +116,9 @@ export class Failure {
   placed(at: Position): Failure {
     return this.at === 0 ? new Failure(this.problem, at, this.trace) : this
   }
+  about(problem: EvalProblem): Failure {
+    return new Failure(problem, this.at, this.trace, this.beforeBody)
+  }
   /** See {@link beforeBody}. */
   marked(beforeBody: boolean): Failure {
     return new Failure(this.problem, this.at, this.trace, beforeBody)
@@ -134,6 +138,17 @@ export function fail(problem: EvalProblem, at: Position = 0): never {
 }
 
 /** The sentence for `problem`, a byte string. With `positions`, functions in it come with their places. */
+/** Places besides its own that a problem is about, and what they are. */
+export function relatedPlaces(problem: EvalProblem): readonly { readonly at: Position; readonly message: string }[] {
+  if (problem.code === "infinite-recursion" && problem.first !== 0) {
+    return [{ at: problem.first, message: "it was already being computed, because it is needed here" }]
+  }
+  if (problem.code === "attribute-defined-twice" && problem.first !== 0) {
+    return [{ at: problem.first, message: "it is defined here, too" }]
+  }
+  return []
+}
+
 export function describe(problem: EvalProblem, positions?: PositionTable): string {
   switch (problem.code) {
     case "type-error":

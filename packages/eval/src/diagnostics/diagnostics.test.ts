@@ -219,12 +219,21 @@ test("problemRecord", () => {
     code: "throw",
     message: "ü",
     place: null,
+    related: [],
     traces: [
       { message: "while calling the 'throw' builtin", place: place(10), kind: "normal" },
       { message: "while evaluating the attribute '\"é\"'", place: place(3), kind: "normal" },
     ],
     hints: [],
   })
+})
+
+test("an infinite recursion is told with both its places", () => {
+  const { failure, evaluation } = failing("let a = b + 1; b = a; in a", "/f.nix")
+  const { place, related } = problemRecord(failure, evaluation.positions)
+  assert.deepEqual([place?.column, related.map((one) => one.place?.column)], [9, [26]])
+  const text = frameText(failure, { positions: evaluation.positions, showTrace: false })
+  assert.match(text, /because it is needed here: \/f\.nix:1:26/)
 })
 
 const TOKENS: readonly [text: string, length: number][] = [

@@ -9,7 +9,7 @@
  *        = while evaluating the attribute 'wall'  (/home/me/shop.nix:7:3)
  *        = hint: Did you mean color?
  */
-import { describe, type Failure, type Trace } from "../problem.ts"
+import { describe, relatedPlaces, type Failure, type Trace } from "../problem.ts"
 import type { AttrSet } from "../attrs.ts"
 import type { PositionTable } from "../positions.ts"
 import { hintsFor } from "./hint.ts"
@@ -52,6 +52,7 @@ export function frameText(
   }
 
   const note = (text: string): void => void lines.push(`${gutter("")} ${palette.at("=")} ${text}`)
+  for (const { at, message } of relatedPlaces(problem)) note(`${message}: ${palette.place(positions.show(at))}`)
   const chain = innermostFirst(failure.trace, showTrace)
   const shown = showTrace ? chain : chain.filter(({ kind }, i) => i < TRACES_MAX || kind === "always")
   for (const { message, at } of shown)

@@ -1,6 +1,6 @@
 /** Problems for machines: what `--error-format json` prints. The schema is in the README of @tvix-ts/cli. */
 import { textOf } from "@tvix-ts/bytes"
-import { describe, type Failure, type ProblemCode, type Trace } from "../problem.ts"
+import { describe, relatedPlaces, type Failure, type ProblemCode, type Trace } from "../problem.ts"
 import type { AttrSet, Position } from "../attrs.ts"
 import type { PositionTable } from "../positions.ts"
 import { hintsFor } from "./hint.ts"
@@ -11,6 +11,8 @@ export interface ProblemRecord {
   readonly code: ProblemCode
   readonly message: string
   readonly place: PlaceRecord | null
+  /** Other places that the problem is about: where an infinite recursion began, where a name was defined first. */
+  readonly related: readonly { readonly message: string; readonly place: PlaceRecord | null }[]
   /** Innermost first. */
   readonly traces: readonly {
     readonly message: string
@@ -35,6 +37,7 @@ export function problemRecord(failure: Failure, positions: PositionTable, global
     code: problem.code,
     message: textOf(describe(problem, positions)),
     place: placeRecord(at, positions),
+    related: relatedPlaces(problem).map(({ message, at }) => ({ message, place: placeRecord(at, positions) })),
     traces: innermostFirst(trace, true).map(({ message, at, kind }) => ({
       message: textOf(message),
       place: placeRecord(at, positions),

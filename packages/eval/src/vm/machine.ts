@@ -123,8 +123,8 @@ function pauseForce(thunk: Thunk, code: Code, frame: unknown, at: Position): typ
 }
 
 /** A thunk that is being forced. Its `state` is itself, which is what tells the place of an infinite recursion. */
-const BLACK_HOLE = new Code(
-  (thunk) => failWith({ code: "infinite-recursion", thunk: thunk as unknown as Thunk }, 0),
+export const BLACK_HOLE = new Code(
+  (thunk) => failWith({ code: "infinite-recursion", thunk: thunk as unknown as Thunk, first: 0 }, 0),
   1,
 )
 blackHole.code = BLACK_HOLE
@@ -160,10 +160,13 @@ const UPDATE: Continuation = {
     thunk.state = value
     return value
   },
-  trace: ({ a: thunk, b: code, c: frame }, failure) => {
-    thunk.code = failure.transient ? code : FAILED
-    thunk.state = failure.transient ? frame : failure
-    return failure
+  trace: ({ a: thunk, b: code, c: frame, d: at }, failure) => {
+    const { problem } = failure
+    const itself = problem.code === "infinite-recursion" && problem.thunk === thunk && problem.first === 0
+    const known = itself ? failure.about({ ...problem, first: at }) : failure
+    thunk.code = known.transient ? code : FAILED
+    thunk.state = known.transient ? frame : known
+    return known
   },
 }
 const UPDATE_CALL: Continuation = {

@@ -6,7 +6,7 @@ import { CALL, NixString, Thunk, type Forced, type Value } from "../../value.ts"
 import type { Binder } from "../binder.ts"
 import type { Exec, Result } from "../code.ts"
 import type { Frame } from "../frame.ts"
-import { failAs, force, forceThunk, pause, UNWIND, vm, type Continuation } from "../machine.ts"
+import { BLACK_HOLE, failAs, forceThunk, pause, UNWIND, vm, type Continuation } from "../machine.ts"
 
 /** `subject.name`, by far the most frequent form. Remembers where the sets it last saw have the name. */
 export function bindSelect(b: Binder): Exec {
@@ -30,33 +30,27 @@ export function bindSelect(b: Binder): Exec {
       }
       if (!(value instanceof Thunk)) return value === undefined ? missing(set, name, at) : value
       if (value.code === null) return value.state as Forced
-      const result = forceThunk(value, value.code === CALL ? callerOf(set, name, at) : 0)
-      return result === UNWIND ? pauseSelected(set, name, at) : result
+      const result = forceAttribute(value, set, name, at)
+      return result === UNWIND ? pause(SELECTED, set, name) : result
     }
     return set === UNWIND ? pause(SELECT, name, at) : notASet(set, at)
-  }
-}
-/** Pauses while the attribute is being forced. If that is what is being forced already, its definition is the place. */
-function pauseSelected(set: AttrSet, name: string, at: Position): typeof UNWIND {
-  placeRecursion(set, name, at)
-  return pause(SELECTED, set, name)
-}
-function placeRecursion(set: AttrSet, name: string, at: Position): void {
-  const { failure } = vm
-  if (failure !== undefined && failure.at === 0 && failure.problem.code === "infinite-recursion") {
-    vm.failure = failure.placed(set.position(name) || at)
   }
 }
 function selectFrom(set: Forced, name: string, at: Position): Result {
   if (!(set instanceof AttrSet)) return notASet(set, at)
   const value = set.get(name)
   if (value === undefined) return missing(set, name, at)
-  const result = force(value, callerOf(set, name, at))
-  return result === UNWIND ? pauseSelected(set, name, at) : result
+  if (!(value instanceof Thunk)) return value
+  const result = forceAttribute(value, set, name, at)
+  return result === UNWIND ? pause(SELECTED, set, name) : result
 }
-/** Where attributes that are calls, such as those of `mapAttrs`, are called from. */
-function callerOf(set: AttrSet, name: string, at: Position): Position {
-  return set.position(name) || at
+/**
+ * Forces the attribute `name` of `set` for a selection at `at`. Where it is a call, as those of `mapAttrs` are, or is
+ * being forced already, its definition is the place to tell.
+ */
+function forceAttribute(thunk: Thunk, set: AttrSet, name: string, at: Position): Result {
+  const { code } = thunk
+  return forceThunk(thunk, code === CALL || code === BLACK_HOLE ? set.position(name) || at : at)
 }
 const SELECT: Continuation = { name: "select", resume: ({ a: name, b: at }, set) => selectFrom(set, name, at) }
 const SELECTED: Continuation = {
@@ -215,11 +209,8 @@ function walk(
     if (onMissing.kind === "false" && i + 1 === steps.length) return true
     const set = value as AttrSet
     foundAt = set.position(name)
-    const result = force(found, foundAt || site.at)
-    if (result === UNWIND) {
-      placeRecursion(set, name, site.at)
-      return pause(WALK, new Walk(site, frame, i + 1, withName(names, i, name), foundAt))
-    }
+    const result = found instanceof Thunk ? forceAttribute(found, set, name, site.at) : found
+    if (result === UNWIND) return pause(WALK, new Walk(site, frame, i + 1, withName(names, i, name), foundAt))
     value = result
   }
   return value
