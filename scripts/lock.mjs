@@ -15,7 +15,11 @@ const SYSTEMS = ["aix", "android", "darwin", "freebsd", "linux", "netbsd", "open
 /** The word for a processor in such names, and npm's name for it where they differ. */
 const PROCESSORS = ["arm64", "arm", "ia32", "loong64", "mips64el", "ppc64", "riscv64", "s390x", "x64", "wasm32"]
 
-/** What the name of a platform package says it is for: `@oxlint/binding-linux-arm64-gnu`. */
+/**
+ * What the name of a platform package says it is for: `@oxlint/binding-linux-arm64-gnu`.
+ *
+ * @returns {{ cpu?: string[], os?: string[] } | undefined}
+ */
 function platformOf(/** @type {string} */ name) {
   const words = name.split(/[/-]/)
   const os = SYSTEMS.find((system) => words.includes(system)) ?? (words.includes("win") ? "win32" : undefined)
@@ -33,11 +37,19 @@ for (const [path, entry] of Object.entries(lock.packages)) {
     const key = `node_modules/${name}`
     const platform = platformOf(name)
     if (key in lock.packages || platform === undefined || !/^\d/.test(version)) continue
-    lock.packages[key] = { version, ...platform, ...(path !== "" && entry.dev && { dev: true }), optional: true }
+    const { os, cpu } = platform
+    // In npm's order of keys, or its next run would move them.
+    lock.packages[key] = {
+      version,
+      ...(cpu && { cpu }),
+      ...(path !== "" && entry.dev && { dev: true }),
+      optional: true,
+      ...(os && { os }),
+    }
     added++
   }
 }
-// In npm's order, or its next run would move them.
+// The packages, too, are in the order of npm.
 lock.packages = Object.fromEntries(Object.entries(lock.packages).sort(([a], [b]) => a.localeCompare(b, "en")))
 writeFileSync(LOCK, `${JSON.stringify(lock, undefined, 2)}\n`)
 console.log(`package-lock.json is up to date; ${added} builds for platforms that this registry lacks were added`)
