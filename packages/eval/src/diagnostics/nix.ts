@@ -64,6 +64,9 @@ function suggestionFor({ problem }: Failure, palette: Palette): string | undefin
   return known === undefined ? undefined : didYouMean(known.names, known.wanted, palette.value)
 }
 
+/** A trace this long says the rest of its places without their lines: one line may be long, and in thousands of frames. */
+const TRACE_BYTES_MAX = 20_000_000
+
 function traceText(trace: Trace | undefined, options: NixTextOptions): string | undefined {
   const { showTrace, palette = plain } = options
   let text: string | undefined
@@ -72,7 +75,7 @@ function traceText(trace: Trace | undefined, options: NixTextOptions): string | 
   let count = 0
   let truncated = false
   const print = (frame: Trace): void => {
-    const place = placeText(frame.at, "  ", options)
+    const place = placeText(frame.at, "  ", options, (text?.length ?? 0) < TRACE_BYTES_MAX)
     text = `${text ?? ""}\n${ELLIPSIS} ${frame.message}\n${place}`
     if (place !== "") count++
   }
@@ -105,12 +108,13 @@ function traceText(trace: Trace | undefined, options: NixTextOptions): string | 
 }
 
 /** `at file:line:column:` and the lines around, or "" if the place is unknown. */
-function placeText(at: number, indent: string, { positions, palette = plain }: NixTextOptions): string {
+function placeText(at: number, indent: string, { positions, palette = plain }: NixTextOptions, lines = true): string {
   const place = positions.place(at)
   if (place === undefined) return ""
   const { source, offset } = place
   const { line, column } = source.position(offset)
   let text = `${indent}${palette.at("at")} ${palette.place(`${source.path}:${line}:${column}`)}:`
+  if (!lines) return `${text}\n`
   const show = (number: number): string => {
     const code = source.line(number)
     return code === undefined ? "" : `\n ${String(number).padStart(5)}| ${code}`
