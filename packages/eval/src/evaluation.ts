@@ -135,10 +135,10 @@ export class Evaluation {
 
   /** A task whose result is the value of the file at `path`, or of its `default.nix`. */
   *importFile(path: string): Task<Forced> {
-    const resolved = (yield* this.resolveImport(path)) as string
+    const resolved = yield* this.resolveImport(path)
     let value = this.#files.get(resolved)
     if (value === undefined) {
-      const source = new SourceFile(resolved, (yield* this.readSource(resolved)) as string)
+      const source = new SourceFile(resolved, yield* this.readSource(resolved))
       value = this.#files.get(resolved) ?? this.load(source, parentPath(resolved))
       this.#files.set(resolved, value)
     }
@@ -151,15 +151,15 @@ export class Evaluation {
 
   /** As {@link importFile}, with further variables; never shared. */
   *importScoped(path: string, scope: ReadonlyMap<string, Value>): Task<Forced> {
-    const resolved = (yield* this.resolveImport(path)) as string
-    const source = new SourceFile(resolved, (yield* this.readSource(resolved)) as string)
+    const resolved = yield* this.resolveImport(path)
+    const source = new SourceFile(resolved, yield* this.readSource(resolved))
     return (yield this.load(source, parentPath(resolved), scope)) as Forced
   }
 
   /** A task whose result is the text of the file at `path`, links followed. */
   *readSource(path: string): Task<string> {
-    const real = (yield* this.ask(() => this.io.realPath(path))) as string
-    return (yield* this.ask(() => this.io.readFile(real))) as string
+    const real = yield* this.ask(() => this.io.realPath(path))
+    return yield* this.ask(() => this.io.readFile(real))
   }
 
   /**
@@ -176,11 +176,11 @@ export class Evaluation {
       }
       const type = yield* this.ask(() => io.fileType(file))
       if (type === undefined) {
-        fail({ code: "file-not-found", path: (yield* this.ask(() => io.realPath(file))) as string })
+        fail({ code: "file-not-found", path: yield* this.ask(() => io.realPath(file)) })
       }
       if (type === "directory") return absPath("default.nix", file)
       if (type !== "symlink" || io.readLink === undefined) return file
-      file = absPath((yield* this.ask(() => io.readLink!(file))) as string, parentPath(file))
+      file = absPath(yield* this.ask(() => io.readLink!(file)), parentPath(file))
     }
   }
 
@@ -188,7 +188,7 @@ export class Evaluation {
   *ask<T>(question: () => T | PromiseLike<T>): Task<T> {
     try {
       const answer = question()
-      return isPromise(answer) ? ((yield answer as PromiseLike<unknown>) as T) : (answer as T)
+      return isPromise(answer) ? ((yield answer) as T) : (answer as T)
     } catch (error) {
       if (error instanceof Error && error.name === "IoError") fail(ioProblem(error))
       throw error
@@ -213,7 +213,7 @@ export class Evaluation {
   *copyToStore(path: string): Task<NixString> {
     const { io } = this
     if (io.copyToStore === undefined) fail({ code: "needs-store", what: `copying the path '${path}'` })
-    const copied = (yield* this.ask(() => io.copyToStore!(path))) as string
+    const copied = yield* this.ask(() => io.copyToStore!(path))
     return new NixString(copied, new Set([copied]))
   }
 
@@ -260,10 +260,7 @@ export class Evaluation {
         try {
           input = await untilAborted(outcome.promise, signal)
         } catch (error) {
-          input =
-            error instanceof Error && error.name === "IoError"
-              ? new Failure(ioProblem(error))
-              : asFailure(error)
+          input = error instanceof Error && error.name === "IoError" ? new Failure(ioProblem(error)) : asFailure(error)
         }
       } else await new Promise<void>((resolve) => setTimeout(resolve))
       clock.since = Date.now()
@@ -296,16 +293,15 @@ function ioProblem(error: Error): EvalProblem {
 /** What `answer` settles to; fails as soon as `signal` aborts, since an answer may never come. */
 async function untilAborted<T>(answer: PromiseLike<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return answer
-  return new Promise<T>((resolve, reject) => {
-    const stop = (): void => reject(new Failure({ code: "interrupted" }))
-    if (signal.aborted) stop()
-    signal.addEventListener("abort", stop, { once: true })
-    const done = (): void => signal.removeEventListener("abort", stop)
-    answer.then(
-      (value) => (done(), resolve(value)),
-      (error: unknown) => (done(), reject(error)),
-    )
-  })
+  const aborted = Promise.withResolvers<never>()
+  const stop = (): void => aborted.reject(new Failure({ code: "interrupted" }))
+  if (signal.aborted) stop()
+  signal.addEventListener("abort", stop, { once: true })
+  try {
+    return await Promise.race([aborted.promise, answer])
+  } finally {
+    signal.removeEventListener("abort", stop)
+  }
 }
 
 const COLUMN = new Code((position) => lineAndColumn(position as unknown as Position).column, 1)

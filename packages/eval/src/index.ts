@@ -6,7 +6,14 @@ export { frameText, type FrameTextOptions } from "./diagnostics/frame.ts"
 export { nixMessage, nixText, type NixTextOptions } from "./diagnostics/nix.ts"
 export { colored, plain, type Palette } from "./diagnostics/palette.ts"
 export { problemRecord, type PlaceRecord, type ProblemRecord } from "./diagnostics/record.ts"
-export { evaluate, evaluateSync, Evaluator, type EvaluateOptions, type EvaluatorOptions, type SourceOptions } from "./evaluate.ts"
+export {
+  evaluate,
+  evaluateSync,
+  Evaluator,
+  type EvaluateOptions,
+  type EvaluatorOptions,
+  type SourceOptions,
+} from "./evaluate.ts"
 export { Evaluation, type EvaluationOptions, type Limits, type MessageKind } from "./evaluation.ts"
 export { AccessError, IoError, noIo, type Awaitable, type EvalIO, type FileType } from "./io.ts"
 export { EvalError, type SourcePlace, type TraceLine } from "./library/eval-error.ts"

@@ -103,7 +103,7 @@ export class Failure {
   /** The argument of a call did not match: the frame of the call, next on the stack, is not part of the story. */
   readonly beforeBody: boolean
 
-  constructor(problem: EvalProblem, at: Position = 0, trace: Trace | undefined = undefined, beforeBody = false) {
+  constructor(problem: EvalProblem, at: Position = 0, trace?: Trace, beforeBody = false) {
     this.problem = problem
     this.at = at
     this.trace = trace

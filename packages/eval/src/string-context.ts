@@ -9,7 +9,7 @@ export type ContextElement =
   | { readonly kind: "deep"; readonly path: string }
   | { readonly kind: "built"; readonly path: string; readonly output: string }
 
-export function parseElement(element: string): ContextElement {
+function parseElement(element: string): ContextElement {
   if (element.startsWith("=")) return { kind: "deep", path: element.slice(1) }
   if (!element.startsWith("!")) return { kind: "opaque", path: element }
   const end = element.indexOf("!", 1)
@@ -28,7 +28,7 @@ export function encodeElement(element: ContextElement): string {
 }
 
 /** As messages show it. */
-export function showElement(element: ContextElement): string {
+function showElement(element: ContextElement): string {
   switch (element.kind) {
     case "opaque":
       return element.path

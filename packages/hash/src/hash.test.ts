@@ -3,7 +3,15 @@ import { encodeHex } from "@tvix-ts/bytes"
 import assert from "node:assert/strict"
 import crypto from "node:crypto"
 import { describe, test } from "node:test"
-import { digestLength, hash, hashByteString, hexDigest, isHashAlgorithm, startHash, type HashAlgorithm } from "./index.ts"
+import {
+  digestLength,
+  hash,
+  hashByteString,
+  hexDigest,
+  isHashAlgorithm,
+  startHash,
+  type HashAlgorithm,
+} from "./index.ts"
 import { engine as native } from "./node/native.ts"
 import { engine as portable } from "./portable.ts"
 

@@ -78,7 +78,7 @@ export class Builtin {
     this.doc = spec.doc
     this.global = spec.global ?? "__name"
     const run = "native" in spec ? spec.native : spec.run
-    this.run = run as Builtin["run"]
+    this.run = run
     this.kind = "native" in spec ? "native" : Object.getPrototypeOf(run) === GENERATOR ? "task" : "plain"
     this.traced = spec.traced ?? true
     const strict = spec.params.flatMap(({ is }, i) => (is === undefined ? [] : [i]))

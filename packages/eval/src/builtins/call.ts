@@ -51,7 +51,7 @@ const FUNCTOR: Continuation = {
 }
 
 /** Calls `builtin` with exactly as many arguments as it has parameters. */
-export function callBuiltin(builtin: Builtin, args: readonly Value[], at: Position): Result {
+function callBuiltin(builtin: Builtin, args: readonly Value[], at: Position): Result {
   if (mustPause(builtin.height)) return pauseCall(builtin, args, at)
   vm.calls++
   return finish(builtin, forceArguments(builtin, args, 0, undefined), at)

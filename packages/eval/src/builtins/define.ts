@@ -3,7 +3,7 @@
  * only the meaning.
  */
 import { AttrSet } from "../attrs.ts"
-import { fail, type EvalProblem } from "../problem.ts"
+import type { EvalProblem } from "../problem.ts"
 import { firstElement } from "../string-context.ts"
 import { isFunction } from "../type-name.ts"
 import {
@@ -39,7 +39,6 @@ export const list = strict("a list", isList as (v: Forced) => v is readonly Valu
 export const unreadList = strict("a list", isUnreadList as (v: Forced) => v is readonly Value[], false)
 export const attrs = strict("a set", (v): v is AttrSet => v instanceof AttrSet, false)
 export const int = strict("an integer", isInt, true)
-export const bool = strict("a Boolean", (v): v is boolean => typeof v === "boolean", true)
 /** A string, its context kept. */
 export const string = strict("a string", isString, true)
 /** The bytes of a string that must not refer to the store. */
@@ -50,25 +49,17 @@ export const plainString = (name: string, context?: string): Param<string> => ({
 /** A function or a set with `__functor`. */
 export const callable = strict("a function", isCallable, true)
 /** Anything, forced. */
-export const any = strict("anything", (_): _ is Forced => true, false)
+export const any = strict("anything", (value): value is Forced => value !== undefined, false)
 /** Anything, not forced. */
 export function lazy(name: string): Param<Value> {
   return { name, kind: "anything", tracesForce: false }
 }
-export const number = strict(
-  "a float",
-  (v): v is number | bigint | NixFloat => isInt(v) || v instanceof NixFloat,
-  true,
-)
+export const number = strict("a float", (v): v is number | bigint | NixFloat => isInt(v) || v instanceof NixFloat, true)
 
 export function isCallable(value: Forced): value is NixFunction | AttrSet {
   return value instanceof AttrSet ? value.has("__functor") : isFunction(value)
 }
 
-/** The bytes of a string that must not refer to the store. */
-export function withoutContext(value: string | NixString): string {
-  return value instanceof NixString ? fail(refersToStore(value)) : value
-}
 export function refersToStore(value: NixString): EvalProblem {
   return { code: "string-refers-to-store", string: value.bytes, context: firstElement(value) }
 }

@@ -293,7 +293,8 @@ class Compiler {
         this.expr(expr.operand, here)
         return
       case "negate":
-        if (this.#operatorCall("__sub", expr.from, [{ kind: "int", value: 0, ...span(expr) }, expr.operand], here)) return
+        if (this.#operatorCall("__sub", expr.from, [{ kind: "int", value: 0, ...span(expr) }, expr.operand], here))
+          return
         this.#emit("subtract")
         this.#word(expr.from)
         this.#emit("constant")
@@ -325,6 +326,7 @@ class Compiler {
       case "variable":
         if (this.#lazyVariable(expr.name, place.scope)) return
         break
+      default: // The rest has code of its own, to be run later.
     }
     const code = this.#newCode(place.code, expr.from)
     this.#emit("thunk")
@@ -403,7 +405,8 @@ class Compiler {
         return
       case "undefined":
         // Bodies are compiled out of order; the first in the file is reported.
-        if (this.#undefined === undefined || at < this.#undefined.offset) this.#undefined = new UndefinedVariable(name, at)
+        if (this.#undefined === undefined || at < this.#undefined.offset)
+          this.#undefined = new UndefinedVariable(name, at)
         this.#emit("constant")
         this.#constant(null)
     }
@@ -502,7 +505,12 @@ class Compiler {
   }
 
   /** Emits what a binding's slot is filled with. */
-  #binding(binding: Binding, inner: Place, outer: Place, sourceSlot: (i: number) => { owner: number; slot: number }): void {
+  #binding(
+    binding: Binding,
+    inner: Place,
+    outer: Place,
+    sourceSlot: (i: number) => { owner: number; slot: number },
+  ): void {
     const { value, name, at } = binding
     switch (value.kind) {
       case "plain":
@@ -631,13 +639,16 @@ class Compiler {
   #formals({ items }: Formals, code: CodeBuilder, scope: Scope): FormalInfo[] {
     // A default may refer to any other formal, and which are filled by then depends on the argument.
     scope.fillingFrom = 0
-    const formals = [...items].sort((a, b) => compareNames(a.name, b.name)).map((formal): FormalInfo => {
-      const found = scope.resolve(formal.name, () => false)
-      if (found.kind !== "slot") throw new Error(`a formal without a slot: ${formal.name}`)
-      const fallback = formal.fallback === undefined ? -1 : this.#words.length
-      if (formal.fallback !== undefined) this.lazy(formal.fallback, { code, scope, depth: 0, certain: false }, formal.name)
-      return { name: this.#internalize(formal.name), slot: found.slot, at: formal.at, fallback }
-    })
+    const formals = [...items]
+      .sort((a, b) => compareNames(a.name, b.name))
+      .map((formal): FormalInfo => {
+        const found = scope.resolve(formal.name, () => false)
+        if (found.kind !== "slot") throw new Error(`a formal without a slot: ${formal.name}`)
+        const fallback = formal.fallback === undefined ? -1 : this.#words.length
+        if (formal.fallback !== undefined)
+          this.lazy(formal.fallback, { code, scope, depth: 0, certain: false }, formal.name)
+        return { name: this.#internalize(formal.name), slot: found.slot, at: formal.at, fallback }
+      })
     scope.fillingFrom = Infinity
     return formals
   }
@@ -762,7 +773,7 @@ function span({ from, to }: Expr): { from: number; to: number } {
 
 /** The offset C++ Nix takes for the place of an expression when nothing better is known; -1 if it has none. */
 function positionOf(expr: Expr): number {
-  for (let e = expr; ; ) {
+  for (let e = expr; ;) {
     switch (e.kind) {
       case "int":
       case "float":

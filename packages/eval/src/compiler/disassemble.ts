@@ -6,7 +6,7 @@
  * parentheses those that are instructions themselves. `#n` is code object n, `n.i` slot i of its frame.
  */
 import { printFloat, printName, printString } from "@tvix-ts/syntax"
-import { NixFloat, NixPath, type Forced } from "../value.ts"
+import { isInt, NixFloat, NixPath, type Forced } from "../value.ts"
 import { instructions, OPS, type Many, type Op, type Operand } from "./opcodes.ts"
 import type { LambdaInfo, Unit } from "./unit.ts"
 
@@ -157,7 +157,7 @@ function printConstant(value: Forced): string {
   if (typeof value === "string") return printString(value)
   if (value instanceof NixFloat) return printFloat(value.value)
   if (value instanceof NixPath) return value.path
-  return Array.isArray(value) ? "[ ]" : String(value)
+  return isInt(value) ? String(value) : "[ ]"
 }
 
 function onOneLine({ head, parts }: Text): string {

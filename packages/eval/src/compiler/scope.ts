@@ -1,7 +1,14 @@
 import type { CodeBuilder } from "./compile.ts"
 
 /** Names that operators and `<…>` are calls of: whoever binds one of them changes what `1 - 2` means. */
-const OPERATOR_NAMES: ReadonlySet<string> = new Set(["__sub", "__mul", "__div", "__lessThan", "__findFile", "__nixPath"])
+const OPERATOR_NAMES: ReadonlySet<string> = new Set([
+  "__sub",
+  "__mul",
+  "__div",
+  "__lessThan",
+  "__findFile",
+  "__nixPath",
+])
 
 export type Resolved =
   | { readonly kind: "slot"; readonly owner: number; readonly slot: number; readonly filled: boolean }
@@ -52,7 +59,7 @@ export class Scope {
 
   resolve(name: string, isGlobal: (name: string) => boolean): Resolved {
     let withs: WithScope[] | undefined
-    for (let scope: Scope | undefined = this as Scope; scope !== undefined; scope = scope.parent) {
+    for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.parent) {
       if (scope.#with !== undefined) {
         ;(withs ??= []).push(scope.#with)
         continue

@@ -3,6 +3,7 @@
  * with errors inside a value shown where they are.
  */
 import { AttrSet } from "../attrs.ts"
+import { isDerivation } from "../equality.ts"
 import type { PositionTable } from "../positions.ts"
 import { describe } from "../problem.ts"
 import { printAttributeName, printString } from "../text/escape.ts"
@@ -79,7 +80,7 @@ export function* printPretty(value: Value, { depth, positions, palette = plainVa
       if (stack.length >= depth) {
         out += set === undefined ? "[ ... ]" : "{ ... }"
       } else if (set !== undefined && (yield isDerivation(set)) === true) {
-        out += palette.path(yield derivation(set))
+        out += palette.path((yield derivation(set)) as string)
       } else {
         const entries = set === undefined ? undefined : [...set.entries()]
         const values = entries?.map(([, item]) => item) ?? (forced as readonly Value[])
@@ -133,12 +134,6 @@ function* onLines(values: readonly Value[]): Task<boolean> {
   }
 }
 
-function* isDerivation(set: AttrSet): Task<boolean> {
-  const type = set.get("type")
-  if (type === undefined) return false
-  const forced = (yield type) as Forced
-  return isString(forced) && bytesOfString(forced) === "derivation"
-}
 function* derivation(set: AttrSet): Task<string> {
   const path = set.get("drvPath")
   const forced = path === undefined ? undefined : ((yield path) as Forced)

@@ -1,6 +1,7 @@
 /** Values as XML (libexpr/value-to-xml.cc): `builtins.toXML` and `--xml`. */
 import { AttrSet, compareNames, type Position } from "../attrs.ts"
 import type { ContextBuilder } from "../coerce.ts"
+import { isDerivation } from "../equality.ts"
 import { escapeXml } from "../text/escape.ts"
 import { printFloat } from "../text/number.ts"
 import {
@@ -14,7 +15,6 @@ import {
   NixString,
   PartialLambda,
   Thunk,
-  type Forced,
   type Value,
 } from "../value.ts"
 import type { Parameter } from "../vm/code.ts"
@@ -164,14 +164,6 @@ function placeAttributes(at: Position): XmlAttributes {
   ]
   if (place.source.path.startsWith("/")) attributes.push(["path", place.source.path])
   return attributes
-}
-
-/** Forces the `type`, strict or not. */
-function* isDerivation(set: AttrSet): Task<boolean> {
-  const slot = set.get("type")
-  if (slot === undefined) return false
-  const type = (slot instanceof Thunk ? yield slot : slot) as Forced
-  return isString(type) && bytesOfString(type) === "derivation"
 }
 
 function* stringOf(slot: Value | undefined, strict: boolean): Task<string | undefined> {

@@ -1,6 +1,6 @@
 /** Reads instructions and their operands; what each instruction does with them is in instructions/. */
 import type { Position } from "../attrs.ts"
-import { instructions, OPS, type Op, type Operand } from "../compiler/opcodes.ts"
+import { instructions, OPS, type Op } from "../compiler/opcodes.ts"
 import type { RuntimeObserver, Site } from "../observe/observer.ts"
 import { Lambda, Thunk, type Forced, type Value } from "../value.ts"
 import type { Exec, Lazy } from "./code.ts"
@@ -80,7 +80,7 @@ export class Binder {
     const { unit } = this.loaded
     let at = word + 1
     // The first place that an instruction names, where it stands in the words before its operand expressions, is its own.
-    for (const operand of instructions[op].operands as readonly Operand[]) {
+    for (const operand of instructions[op].operands) {
       if (operand === "at") return { op, unit, code: this.#codeIndex, word, at: unit.words[at]! }
       if (typeof operand !== "string" || operand === "expr" || operand === "lazy" || operand === "step") break
       at += operand === "slot" ? 2 : 1

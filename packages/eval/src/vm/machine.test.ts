@@ -4,7 +4,7 @@ import { SourceFile } from "@tvix-ts/syntax"
 import { makeGlobals } from "../builtins/globals.ts"
 import { Evaluation, type EvaluationOptions } from "../evaluation.ts"
 import { Failure, type ProblemCode } from "../problem.ts"
-import { Thunk } from "../value.ts"
+import type { Thunk } from "../value.ts"
 
 const world = (options: EvaluationOptions = {}): Evaluation => new Evaluation(options, makeGlobals)
 const load = (evaluation: Evaluation, text: string): Thunk => evaluation.load(new SourceFile("«test»", text), "/")
@@ -32,13 +32,21 @@ for (const { name, text, value } of [
   { name: "a call in tail position", text: countDown("f (n - 1)"), value: 0 },
   { name: "a let", text: countDown("let x = f (n - 1); in x + 1"), value: 100000 },
   { name: "a selection", text: countDown("{ v = f (n - 1); }.v"), value: 0 },
-  { name: "a pattern", text: "let f = { n }: if n == 0 then 0 else 1 + f { n = n - 1; }; in f { n = 100000; }", value: 100000 },
+  {
+    name: "a pattern",
+    text: "let f = { n }: if n == 0 then 0 else 1 + f { n = n - 1; }; in f { n = 100000; }",
+    value: 100000,
+  },
   { name: "an interpolation", text: 'let f = n: if n == 0 then "x" else "${f (n - 1)}"; in f 100000', value: "x" },
   { name: "with", text: countDown("with { v = f (n - 1); }; v"), value: 0 },
   { name: "assert", text: countDown("assert f (n - 1) == 0; 0"), value: 0 },
   { name: "an update", text: "let f = n: if n == 0 then { v = 1; } else f (n - 1) // { }; in (f 100000).v", value: 1 },
   { name: "a partial application", text: "let f = n: m: if n == 0 then m else f (n - 1) m; in f 100000 7", value: 7 },
-  { name: "a builtin that calls back", text: countDown("1 + builtins.foldl' (a: b: f (n - 1)) 0 [ 1 ]"), value: 100000 },
+  {
+    name: "a builtin that calls back",
+    text: countDown("1 + builtins.foldl' (a: b: f (n - 1)) 0 [ 1 ]"),
+    value: 100000,
+  },
 ]) {
   test(`100,000 levels through ${name}`, () => assert.equal(run(text), value))
 }

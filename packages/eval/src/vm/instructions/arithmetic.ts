@@ -103,9 +103,7 @@ export function bindSubtract(b: Binder): Exec {
     }
     return (frame) => {
       const x = left(frame)
-      return x === UNWIND
-        ? pause(LEFT, SUBTRACT, frame, right, at)
-        : slow(SUBTRACT, x, constant as Forced, at)
+      return x === UNWIND ? pause(LEFT, SUBTRACT, frame, right, at) : slow(SUBTRACT, x, constant as Forced, at)
     }
   }
   const right = b.expr()

@@ -92,7 +92,10 @@ function readPath(b: Binder): Step[] {
 }
 
 /** What becomes of a path that leads nowhere. */
-type OnMissing = { readonly kind: "fail" } | { readonly kind: "fallback"; readonly exec: Exec } | { readonly kind: "false" }
+type OnMissing =
+  | { readonly kind: "fail" }
+  | { readonly kind: "fallback"; readonly exec: Exec }
+  | { readonly kind: "false" }
 interface PathSite {
   readonly at: Position
   readonly steps: readonly Step[]

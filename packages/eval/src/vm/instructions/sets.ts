@@ -5,11 +5,11 @@ import { isList, NixString, Thunk, type Forced, type Value } from "../../value.t
 import type { Binder } from "../binder.ts"
 import type { Exec, Lazy, Result } from "../code.ts"
 import type { Frame } from "../frame.ts"
-import { failAs, force, pause, UNWIND, type Continuation } from "../machine.ts"
+import { charge, failAs, force, pause, UNWIND, type Continuation } from "../machine.ts"
 
 export function bindList(b: Binder): Exec {
   const items = b.many(() => b.lazy())
-  return valuesOf(items) as unknown as Exec
+  return valuesOf(items)
 }
 
 export function bindAttrs(b: Binder): Exec {
@@ -61,7 +61,9 @@ function concat(x: Forced, y: Forced, at: Position): Result {
   if (!isList(x)) return notAList(x, at)
   if (!isList(y)) return notAList(y, at)
   if (x.length === 0) return y
-  return y.length === 0 ? x : x.concat(y)
+  if (y.length === 0) return x
+  charge(x.length + y.length)
+  return x.concat(y)
 }
 function notAList(found: Forced, at: Position): typeof UNWIND {
   return failAs(new Failure({ code: "type-error", expected: "a list", found }).traced(at, CONCATENATING))
@@ -169,7 +171,7 @@ const DYNAMIC_SET: Continuation = {
 const DYNAMIC_NAME: Continuation = {
   name: "dynamic-name",
   resume: ({ a: dynamics, b: frame, c: set, d: i }, name) => {
-    const next = addDynamic(dynamics[i]!, frame, set, name)
+    const next = addDynamic(dynamics[i], frame, set, name)
     return next === UNWIND ? UNWIND : addDynamics(dynamics, frame, next, i + 1)
   },
 }
