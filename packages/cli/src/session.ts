@@ -181,8 +181,11 @@ function limitsOf({ stepsMax, memoryMax, depthMax }: Settings): Limits {
   }
 }
 
-/** Of the memory Node allows itself: an evaluation that outgrows it is told so, while there is room to tell it. */
-const HEAP_SHARE = 0.85
+/**
+ * Of the memory Node allows itself: an evaluation that outgrows it is told so, while there is room to tell it. That room
+ * must take the doubling of a large table, and collections get slow well before the end.
+ */
+const HEAP_SHARE = 0.6
 /** What the launchers' `--max-semi-space-size=64` adds to that limit, of no use to what lives long. */
 const YOUNG_BYTES = 3 * 64 * 2 ** 20
 /** One question in so many is put to the engine: each takes as long as some hundred function calls. */

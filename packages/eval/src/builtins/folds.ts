@@ -3,7 +3,7 @@ import { AttrSet, attrsFrom, Shape, type Position } from "../attrs.ts"
 import { unfilled, type Unfilled } from "../lazy-list.ts"
 import { isList, isString, Lambda, NixString, PartialLambda, Thunk, type Forced, type Value } from "../value.ts"
 import type { Result } from "../vm/code.ts"
-import { apply1, apply2, failAs, force, pause, UNWIND, type Continuation } from "../vm/machine.ts"
+import { apply1, apply2, charge, failAs, force, pause, UNWIND, type Continuation } from "../vm/machine.ts"
 import { Failure } from "../problem.ts"
 import { builtin, callable, lazy, list, refersToStore, unreadList } from "./define.ts"
 import { calling, each, failDoing, failedElement, wrongType } from "./loop.ts"
@@ -234,6 +234,7 @@ export function concatenate(lists: readonly (readonly Value[])[]): readonly Valu
     length += more
   }
   if (last.length === length) return last
+  charge(length)
   const all = new Array<Value>(length)
   let next = 0
   for (let i = 0; i < lists.length; i++) {

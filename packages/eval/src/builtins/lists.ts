@@ -3,7 +3,7 @@ import { Unfilled, UNFILLED_MIN } from "../lazy-list.ts"
 import { fail } from "../problem.ts"
 import { CallThunk, isList, type Forced, type Value } from "../value.ts"
 import type { Result } from "../vm/code.ts"
-import { failWith, force, pause, UNWIND, type Continuation } from "../vm/machine.ts"
+import { charge, failWith, force, pause, UNWIND, type Continuation } from "../vm/machine.ts"
 import { builtin, callable, int, isCallable, lazy, list, unreadList } from "./define.ts"
 import { concatenate } from "./folds.ts"
 import { each, forcing, wrongType } from "./loop.ts"
@@ -108,6 +108,7 @@ function lazyList(fn: Value, length: number, source: readonly Value[] | undefine
     for (let i = 0; i < length; i++) list[i] = new CallThunk(fn, source === undefined ? i : source[i]!)
     return list
   }
+  charge(length)
   const list = new Array<Value>(length)
   ;(list as unknown[])[0] = new Unfilled(fn, source)
   return list
