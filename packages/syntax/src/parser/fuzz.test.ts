@@ -68,7 +68,7 @@ const { expr: program } = fc.letrec<{ expr: string; attrName: string; attrs: str
     .tuple(fc.uniqueArray(fc.constantFrom("p", "q", "r"), { maxLength: 3 }), fc.boolean(), expr)
     .map(
       ([names, open, fallback]) =>
-        `{ ${[...names.map((n, i) => (i === 1 ? `${n} ? ${fallback}` : n)), ...(open ? ["..."] : [])].join(", ")} }`,
+        `{ ${[...names.map((n, i) => (i === 1 ? `${n} ? (${fallback})` : n)), ...(open ? ["..."] : [])].join(", ")} }`,
     )
   return {
     attrName: fc.oneof(
