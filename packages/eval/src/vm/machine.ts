@@ -10,7 +10,16 @@ import type { Position } from "../attrs.ts"
 import { Builtin } from "../builtins/builtin.ts"
 import type { Evaluation } from "../evaluation.ts"
 import { Failure, type EvalProblem } from "../problem.ts"
-import { AttributeThunk, CALL, CallThunk, Lambda, PartialLambda, Thunk, type Forced, type Value } from "../value.ts"
+import {
+  AttributeThunk,
+  CALL,
+  Lambda,
+  PartialLambda,
+  Thunk,
+  type CallThunk,
+  type Forced,
+  type Value,
+} from "../value.ts"
 import { blackHole, Code, type LambdaCode, type Result } from "./code.ts"
 import type { Frame } from "./frame.ts"
 
@@ -32,10 +41,12 @@ export interface Continuation {
 export class HeapFrame {
   readonly to: Continuation
   // What they hold is the continuation's business; four fields cover them all and keep one hidden class.
+  /* oxlint-disable typescript/no-explicit-any -- each continuation says what it takes out, as it knows what it put in */
   readonly a: any
   readonly b: any
   readonly c: any
   readonly d: any
+  /* oxlint-enable typescript/no-explicit-any */
   constructor(to: Continuation, a: unknown, b: unknown, c: unknown, d: unknown) {
     this.to = to
     this.a = a
@@ -224,7 +235,7 @@ const CALLED: Continuation = {
   resume: (_, value) => value,
   trace: ({ a: code, b: at }, failure) => traceCall(failure, code, at),
 }
-export function traceCall(failure: Failure, code: LambdaCode, at: Position): Failure {
+function traceCall(failure: Failure, code: LambdaCode, at: Position): Failure {
   if (failure.beforeBody) return failure.marked(false)
   const traced = failure.traced(code.params[code.arity - 1]!.at, code.calling, "detail")
   return at === 0 ? traced : traced.traced(at, "from call site", "detail")
@@ -341,12 +352,12 @@ export const applyOther: {
 /**
  * A computation that needs the machine: a builtin that calls back, coercion, equality, printing. It yields a value to
  * have it forced (a {@link CallThunk} to have a function called), another task to have it run, a function of the machine
- * that may pause, or a promise to wait for, and is resumed with the result. Generators keep such recursion off the JavaScript stack; for the same reason, yield a
- * task rather than `yield*` it where the nesting depends on the program.
+ * that may pause, or a promise to wait for, and is resumed with the result. Generators keep such recursion off the
+ * JavaScript stack; for the same reason, yield a task rather than `yield*` it where the nesting depends on the program.
  */
-export type Task<T = Value> = Generator<Value | Task<any> | PromiseLike<any> | (() => Result), T, any>
+export type Task<T = Value> = Generator<Value | Task<unknown> | PromiseLike<unknown> | (() => Result), T, unknown>
 
-export function isTask(request: unknown): request is Task {
+function isTask(request: unknown): request is Task {
   return typeof request === "object" && request !== null && typeof (request as Task).next === "function"
 }
 export function isPromise(request: unknown): request is PromiseLike<Forced> {
@@ -354,13 +365,13 @@ export function isPromise(request: unknown): request is PromiseLike<Forced> {
 }
 
 /** Runs `task` until it is done. Its result may be any JavaScript value; a thunk is forced. */
-export function runTask(task: Task<any>): Result {
+export function runTask(task: Task<unknown>): Result {
   if ((vm.depth += 4) > NATIVE_FRAMES) return pause(START, task)
   return stepTask(task, undefined)
 }
 const START: Continuation = { name: "start", resume: ({ a: task }) => runTask(task) }
 
-function stepTask(task: Task<any>, input: unknown): Result {
+function stepTask(task: Task<unknown>, input: unknown): Result {
   for (;;) {
     let step: IteratorResult<unknown, unknown>
     try {
@@ -453,7 +464,7 @@ export class Run {
   #calls = 0
   #fuel: number
 
-  constructor(evaluation: Evaluation, start: Value | Task<any>, options: RunOptions) {
+  constructor(evaluation: Evaluation, start: Value | Task<unknown>, options: RunOptions) {
     this.#evaluation = evaluation
     this.#options = options
     this.#frames = [new HeapFrame(isTask(start) ? START : FORCE, start, 0, undefined, undefined)]
@@ -562,4 +573,3 @@ export class Run {
     }
   }
 }
-
