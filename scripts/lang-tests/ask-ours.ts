@@ -8,7 +8,10 @@ import { LANG_TESTS } from "./fixtures.ts"
 export type OurAnswer =
   /** As `nix-instantiate --eval --strict` prints it. */
   | { readonly value: string }
-  /** `line` is 1-based; undefined for a problem without a place, or with one in another file. */
+  /**
+   * `code` is the problem's, or that of the problem of syntax. `line` is 1-based; undefined for a problem without a place,
+   * or with one in another file.
+   */
   | { readonly error: string; readonly code: string; readonly line: number | undefined }
 
 const ORIGIN = byteStringOf("«string»")
@@ -37,6 +40,7 @@ export function askOurs(expression: string): OurAnswer {
     const { problem, at } = failure
     const place = evaluation.positions.place(at)
     const line = place?.source.path === ORIGIN ? place.source.position(place.offset).line : undefined
-    return { error: textOf(describe(problem)), code: problem.code, line }
+    const code = problem.code === "syntax" ? problem.syntax : problem.code
+    return { error: textOf(describe(problem)), code, line }
   }
 }

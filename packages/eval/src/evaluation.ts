@@ -93,7 +93,8 @@ export class Evaluation {
     const { expr, problems, warnings } = parse(source, { pipeOperators: this.options.pipeOperators === true })
     const [problem] = problems
     if (problem !== undefined) {
-      throw new Failure({ code: "syntax", message: describeSyntax(problem, source) }, base + problem.at)
+      const message = describeSyntax(problem, source)
+      throw new Failure({ code: "syntax", syntax: problem.code, message }, base + problem.at)
     }
     for (const warning of warnings) this.say("notice", describeWarning(warning, source))
     return this.#loadAt(base, source, expr, basePath, scope)

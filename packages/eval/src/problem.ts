@@ -3,6 +3,7 @@
  * the only place that makes a sentence of it, and the sentence is C++ Nix's.
  */
 import { byteStringOf } from "@tvix-ts/bytes"
+import type { SyntaxProblem } from "@tvix-ts/syntax"
 import { printShort } from "./print/short.ts"
 import { printAttributeName } from "./text/escape.ts"
 import type { Forced, Thunk } from "./value.ts"
@@ -42,7 +43,8 @@ export type EvalProblem =
   | { readonly code: "io"; readonly message: string }
   /** A file out of the bounds set for this evaluation. */
   | { readonly code: "access-forbidden"; readonly message: string }
-  | { readonly code: "syntax"; readonly message: string }
+  /** The first problem of a source text; `syntax` says which. */
+  | { readonly code: "syntax"; readonly syntax: SyntaxProblem["code"]; readonly message: string }
   /** A limit that whoever started the evaluation set: steps, memory, depth. */
   | { readonly code: "limit"; readonly limit: "steps" | "memory" | "time" | "string-length" | "list-length" }
   | { readonly code: "interrupted" }

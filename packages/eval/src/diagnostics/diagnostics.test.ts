@@ -228,6 +228,15 @@ test("problemRecord", () => {
   })
 })
 
+test("the record of a problem of syntax says which it is", () => {
+  const { failure, evaluation } = failing("{ a = 1; a = 2; }")
+  const { code, syntax, place } = problemRecord(failure, evaluation.positions)
+  assert.deepEqual(
+    { code, syntax, column: place?.column },
+    { code: "syntax", syntax: "attribute-already-defined", column: 10 },
+  )
+})
+
 test("an infinite recursion is told with both its places", () => {
   const { failure, evaluation } = failing("let a = b + 1; b = a; in a", "/f.nix")
   const { place, related } = problemRecord(failure, evaluation.positions)

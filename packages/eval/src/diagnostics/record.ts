@@ -1,5 +1,6 @@
 /** Problems for machines: what `--error-format json` prints. The schema is in the README of @tvix-ts/cli. */
 import { textOf } from "@tvix-ts/bytes"
+import type { SyntaxProblem } from "@tvix-ts/syntax"
 import { describe, relatedPlaces, type Failure, type ProblemCode, type Trace } from "../problem.ts"
 import type { AttrSet, Position } from "../attrs.ts"
 import type { PositionTable } from "../positions.ts"
@@ -9,6 +10,8 @@ import { innermostFirst } from "./frame.ts"
 /** All strings are text here, no longer bytes; what was not UTF-8 has become U+FFFD. */
 export interface ProblemRecord {
   readonly code: ProblemCode
+  /** With the code `syntax` only: which problem of syntax. */
+  readonly syntax?: SyntaxProblem["code"]
   readonly message: string
   readonly place: PlaceRecord | null
   /** Other places that the problem is about: where an infinite recursion began, where a name was defined first. */
@@ -35,6 +38,7 @@ export function problemRecord(failure: Failure, positions: PositionTable, global
   const { problem, at, trace } = failure
   return {
     code: problem.code,
+    ...(problem.code === "syntax" ? { syntax: problem.syntax } : {}),
     message: textOf(describe(problem, positions)),
     place: placeRecord(at, positions),
     related: relatedPlaces(problem).map(({ message, at }) => ({ message, place: placeRecord(at, positions) })),
