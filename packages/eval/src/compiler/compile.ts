@@ -7,7 +7,6 @@
  * `<CODE>`), so {@link Compiler.lazy} decides exactly as C++ Nix's `maybeThunk` does.
  */
 import {
-  printParsed,
   type AttrName,
   type AttrsExpr,
   type BinaryExpr,
@@ -123,6 +122,8 @@ class Compiler {
     if (this.#undefined !== undefined) throw this.#undefined
     return {
       source: this.#source,
+      basePath: this.#options.basePath,
+      home: this.#options.home,
       words: Int32Array.from(this.#words),
       constants: this.#constants,
       names: this.#names,
@@ -272,7 +273,7 @@ class Compiler {
         const equality = condition.kind === "binary" && condition.operator === "=="
         this.#emit(equality ? "assert-equal" : "assert")
         this.#word(expr.from)
-        this.#constant(this.#print(condition))
+        this.#text(condition)
         if (equality) {
           this.expr(condition.left, here)
           this.expr(condition.right, here)
@@ -352,9 +353,8 @@ class Compiler {
         return new NixPath(this.#resolvePath(expr.text))
     }
   }
-  /** As C++ Nix shows an expression in messages. */
-  #print(expr: Expr): string {
-    return printParsed(expr, { basePath: this.#options.basePath, home: this.#options.home ?? "/homeless-shelter" })
+  #text({ from, to }: Expr): void {
+    this.#words.push(from, to)
   }
   #resolvePath(text: string): string {
     if (text.startsWith("~")) return canonPath((this.#options.home ?? "/homeless-shelter") + text.slice(1))
@@ -470,7 +470,7 @@ class Compiler {
       if (step.name !== undefined) this.#name(step.name)
       else {
         this.#word(-1)
-        this.#constant(this.#print(step.expr))
+        this.#text(step.expr)
         this.#word(positionOf(step.expr))
         this.expr(step.expr, place)
       }

@@ -32,7 +32,7 @@ const FILES: readonly (readonly [source: string, code: string])[] = [
   ["true -> false", "implies(global true, global false)"],
   ["if true then 1 else 2", "if(global true, constant 1, constant 2)"],
   ["assert true; 1", 'assert "true"(global true, constant 1)'],
-  ["assert 1 == 2; 3", 'assert-equal "(1 == 2)"(constant 1, constant 2, constant 3)'],
+  ["assert 1 == 2; 3", 'assert-equal "1 == 2"(constant 1, constant 2, constant 3)'],
   ["[ 1 ] ++ [ ]", "concat(list(constant 1), constant [ ])"],
   ["{ a = 1; } // { }", "update(attrs { a }(constant 1), attrs { })"],
   ['"a${"b"}"', 'interpolate(constant "a", constant "b")'],

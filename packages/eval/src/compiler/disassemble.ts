@@ -83,6 +83,8 @@ class Reader {
         return this.#place(this.#word())
       case "slot":
         return `${this.#word()}.${this.#word()}`
+      case "text":
+        return printString(this.#text())
       case "expr":
       case "lazy":
         return [this.#instruction()]
@@ -105,10 +107,13 @@ class Reader {
   #step(): Text {
     const index = this.#word()
     if (index >= 0) return { head: `.${printName(this.#unit.names[index]!)}`, parts: [] }
-    this.#word()
+    this.#text()
     return { head: [".computed", this.#place(this.#word())].join(" ").trimEnd(), parts: [this.#instruction()] }
   }
 
+  #text(): string {
+    return this.#unit.source.text.slice(this.#word(), this.#word())
+  }
   #place(offset: number): string {
     if (!this.#places) return ""
     if (offset < 0) return "@?"

@@ -15,10 +15,11 @@
  * - `slot`: two words: the code whose frame it is in, and the slot's index there
  * - `expr`: an instruction, evaluated when its turn comes
  * - `lazy`: an instruction of the lazy group: yields a value without evaluating anything
- * - `step`: a name's index; or -1, its text (`constant`), its `at` and an `expr` that computes it
+ * - `text`: two words: from where to where an expression stands in the source, for messages
+ * - `step`: a name's index; or -1, its `text`, its `at` and an `expr` that computes it
  * - `{ many }`: a count, then so many times the given operands
  */
-export type Operand = "constant" | "name" | "shape" | "code" | "at" | "slot" | "expr" | "lazy" | "step" | Many
+export type Operand = "constant" | "name" | "shape" | "code" | "at" | "slot" | "text" | "expr" | "lazy" | "step" | Many
 export interface Many {
   readonly many: readonly Operand[]
 }
@@ -51,8 +52,8 @@ export const instructions = {
   ),
   let: row("body, after filling slots", many("slot", "lazy"), "expr"),
   if: row("if condition then a else b", "at", "expr", "expr", "expr"),
-  assert: row("assert condition; body. The constant is the condition's text", "at", "constant", "expr", "expr"),
-  "assert-equal": row("assert a == b; body", "at", "constant", "expr", "expr", "expr"),
+  assert: row("assert condition; body. The text is the condition's", "at", "text", "expr", "expr"),
+  "assert-equal": row("assert a == b; body", "at", "text", "expr", "expr", "expr"),
   not: row("!a", "at", "expr"),
   and: row("a && b", "at", "expr", "expr"),
   or: row("a || b", "at", "expr", "expr"),

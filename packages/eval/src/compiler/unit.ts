@@ -4,6 +4,9 @@ import type { Forced } from "../value.ts"
 /** One compiled file: everything but the source text and the globals that running it needs. */
 export interface Unit {
   readonly source: SourceFile
+  /** What relative paths and `~` were resolved against. */
+  readonly basePath: string
+  readonly home: string | undefined
   readonly words: Int32Array
   readonly constants: readonly Forced[]
   readonly names: readonly string[]

@@ -59,6 +59,12 @@ export class Binder {
   position(): Position {
     return this.loaded.position(this.word())
   }
+  /** Reads a `text` operand. */
+  text(): () => string {
+    const from = this.word()
+    const to = this.word()
+    return () => this.loaded.text(from, to)
+  }
   many<T>(read: (i: number) => T): T[] {
     return Array.from({ length: this.word() }, (_, i) => read(i))
   }
@@ -83,7 +89,7 @@ export class Binder {
     for (const operand of instructions[op].operands) {
       if (operand === "at") return { op, unit, code: this.#codeIndex, word, at: unit.words[at]! }
       if (typeof operand !== "string" || operand === "expr" || operand === "lazy" || operand === "step") break
-      at += operand === "slot" ? 2 : 1
+      at += operand === "slot" || operand === "text" ? 2 : 1
     }
     return { op, unit, code: this.#codeIndex, word, at: -1 }
   }

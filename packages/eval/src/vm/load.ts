@@ -1,3 +1,4 @@
+import { parse, printParsed, SourceFile } from "@tvix-ts/syntax"
 import { Shape, type AttrSet } from "../attrs.ts"
 import { orderingOf } from "../compiler/ordering.ts"
 import type { Unit } from "../compiler/unit.ts"
@@ -30,6 +31,13 @@ export class LoadedUnit {
   /** The position of a byte offset; 0 for -1, which means unknown. */
   position(offset: number): number {
     return offset < 0 ? 0 : this.base + offset
+  }
+
+  /** An expression as C++ Nix shows it in messages; made when a message needs it, which is seldom. */
+  text(from: number, to: number): string {
+    const { source, basePath, home } = this.unit
+    const { expr } = parse(new SourceFile(source.path, source.text.slice(from, to)), { pipeOperators: true })
+    return printParsed(expr, { basePath, home: home ?? "/homeless-shelter" })
   }
 
   global(name: string): Forced {

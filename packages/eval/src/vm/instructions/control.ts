@@ -92,7 +92,7 @@ export const bindImplies = bindJunction("IMPL (->)", false, true)
 const ASSERTION = "in the condition of the assert statement"
 export function bindAssert(b: Binder): Exec {
   const at = b.position()
-  const expression = b.constant() as string
+  const expression = b.text()
   const condition = b.expr()
   const body = b.expr()
   const site: AssertSite = { at, expression, body }
@@ -104,11 +104,12 @@ export function bindAssert(b: Binder): Exec {
 }
 interface AssertSite {
   readonly at: Position
-  readonly expression: string
+  readonly expression: () => string
   readonly body: Exec
 }
 function assertionFailed({ at, expression }: AssertSite, value: Forced): typeof UNWIND {
-  return value === false ? failWith({ code: "assertion-failed", expression }, at) : notABoolean(value, at, ASSERTION)
+  if (value !== false) return notABoolean(value, at, ASSERTION)
+  return failWith({ code: "assertion-failed", expression: expression() }, at)
 }
 const ASSERT: Continuation = {
   name: "assert",
@@ -119,7 +120,7 @@ const ASSERT: Continuation = {
 /** `assert a == b; body`, whose failure tells where the two differ. */
 export function bindAssertEqual(b: Binder): Exec {
   const at = b.position()
-  const expression = b.constant() as string
+  const expression = b.text()
   const left = b.expr()
   const right = b.expr()
   const site: AssertEqualSite = { at, expression, right, body: b.expr() }
@@ -166,7 +167,7 @@ const ASSERT_EXPLAINED: Continuation = {
   resume: ({ a: site }) => assertionFailed(site, false),
   trace: ({ a: site }, failure) =>
     failure.problem.code === "assertion-unequal"
-      ? failure.traced(site.at, `while evaluating the condition of the assertion '${site.expression}'`)
+      ? failure.traced(site.at, `while evaluating the condition of the assertion '${site.expression()}'`)
       : failure,
 }
 

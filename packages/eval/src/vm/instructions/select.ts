@@ -75,8 +75,8 @@ function notASet(found: Forced, at: Position): typeof UNWIND {
 /** One step of an attribute path: a name, or what computes it. */
 interface Step {
   readonly name: string | undefined
-  /** As messages show it before it is known. */
-  readonly text: string
+  /** What computes it, as messages show it before it is known. */
+  readonly text: () => string
   readonly at: Position
   readonly exec: Exec | undefined
 }
@@ -85,9 +85,9 @@ function readPath(b: Binder): Step[] {
     const index = b.word()
     if (index >= 0) {
       const name = b.loaded.unit.names[index]!
-      return { name, text: printAttributeName(name), at: 0, exec: undefined }
+      return { name, text: () => name, at: 0, exec: undefined }
     }
-    return { name: undefined, text: `"\${${b.constant() as string}}"`, at: b.position(), exec: b.expr() }
+    return { name: undefined, text: b.text(), at: b.position(), exec: b.expr() }
   })
 }
 
@@ -121,8 +121,11 @@ class Walk {
 
   trace(failure: Failure): Failure {
     const { site, names } = this
-    if (site.onMissing.kind === "false") return failure
-    const path = site.steps.map(({ text }, i) => (names[i] === undefined ? text : printAttributeName(names[i])))
+    if (site.onMissing.kind === "false" || this.foundAt === 0) return failure
+    const path = site.steps.map((step, i) => {
+      const name = names[i] ?? step.name
+      return name === undefined ? `"\${${step.text()}}"` : printAttributeName(name)
+    })
     return traceAttribute(failure, this.foundAt, path.join("."))
   }
 }
