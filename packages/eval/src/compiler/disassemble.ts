@@ -35,6 +35,8 @@ interface Text {
   readonly parts: readonly Text[]
 }
 
+const TEXT_MAX = 60
+
 class Reader {
   readonly #unit: Unit
   readonly #places: boolean
@@ -111,8 +113,12 @@ class Reader {
     return { head: [".computed", this.#place(this.#word())].join(" ").trimEnd(), parts: [this.#instruction()] }
   }
 
+  /** Long ones are cut: nested conditions contain each other. */
   #text(): string {
-    return this.#unit.source.text.slice(this.#word(), this.#word())
+    const from = this.#word()
+    const to = this.#word()
+    const { text } = this.#unit.source
+    return to - from <= TEXT_MAX ? text.slice(from, to) : `${text.slice(from, from + TEXT_MAX)}...`
   }
   #place(offset: number): string {
     if (!this.#places) return ""
