@@ -18,7 +18,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   hash: ["bytes"],
   syntax: ["bytes"],
   eval: ["bytes", "hash", "syntax"],
-  cli: ["bytes", "hash", "syntax", "eval"],
+  "nix-compat": ["bytes", "hash"],
+  glue: ["bytes", "hash", "nix-compat", "eval"],
+  cli: ["bytes", "hash", "syntax", "eval", "nix-compat", "glue"],
 }
 
 /** Packages that are programs for Node: they may use it anywhere. */

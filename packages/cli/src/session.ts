@@ -25,6 +25,7 @@ import {
   type Value,
 } from "@tvix-ts/eval"
 import { nodeIo, type NodeIoOptions } from "@tvix-ts/eval/node"
+import { memoryStore, storeBuiltins, storeIo } from "@tvix-ts/glue"
 import { printString, printTree, SourceFile } from "@tvix-ts/syntax"
 import { existsSync, readFileSync } from "node:fs"
 import { getHeapStatistics } from "node:v8"
@@ -55,7 +56,8 @@ export class Session {
     const home = process.env["HOME"]
     this.evaluation = new Evaluation(
       {
-        io: nodeIo(restrictionOf(settings, folders, entries, this.#directory)),
+        io: storeIo(nodeIo(restrictionOf(settings, folders, entries, this.#directory))),
+        builtins: storeBuiltins(memoryStore()),
         searchPath: entries,
         ...(home === undefined ? {} : { home: byteStringOf(home) }),
         system: settings.system ?? SYSTEM,

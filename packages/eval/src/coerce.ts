@@ -99,11 +99,11 @@ export function* coerceToString(
 function callAt(fn: Value, arg: Value, at: Position): Thunk {
   return at === 0 ? new CallThunk(fn, arg) : new Thunk(new Code(() => apply1(fn, arg, at), 3), null)
 }
-function refuse(found: Forced, context: string): never {
+function refuse(found: Forced, context: string, at: Position = 0): never {
   try {
     return fail({ code: "cannot-coerce", found })
   } catch (problem) {
-    throw (problem as Failure).traced(0, context)
+    throw (problem as Failure).traced(at, context)
   }
 }
 
@@ -139,19 +139,24 @@ function* coerceList(list: readonly Value[], coercion: Coercion, into: ContextBu
   return pieces.join("")
 }
 
-/** A task whose result is `value` as an absolute path; a string's context goes to `into`. */
-export function* coerceToPath(value: Value, context: string, into: ContextBuilder): Task<string> {
+/**
+ * A task whose result is `value` as an absolute path; a string's context goes to `into`.
+ *
+ * @param at where the value is an attribute
+ */
+export function* coerceToPath(value: Value, context: string, into: ContextBuilder, at: Position = 0): Task<string> {
   let v: Forced
   try {
     v = (yield value) as Forced
   } catch (problem) {
-    throw asFailure(problem).traced(0, context)
+    throw asFailure(problem).traced(at, context)
   }
   for (let levels = 0; v instanceof AttrSet && v.has("__toString"); levels++) {
     checkNesting(levels)
     v = (yield new CallThunk(v.get("__toString")!, v)) as Forced
   }
   if (v instanceof NixPath) return v.path
+  if (!isString(v) && !(v instanceof AttrSet)) return refuse(v, context, at)
   const text = isString(v)
     ? bytesOfString(v)
     : ((yield coerceToString(v, { context, more: false, copyToStore: false }, into)) as string)
@@ -160,7 +165,7 @@ export function* coerceToPath(value: Value, context: string, into: ContextBuilde
     try {
       fail({ code: "invalid-argument", message: `string '${text}' doesn't represent an absolute path` })
     } catch (problem) {
-      throw (problem as Failure).traced(0, context)
+      throw (problem as Failure).traced(at, context)
     }
   }
   return canonPath(text)

@@ -1,6 +1,7 @@
 /** The library's front door: Nix source in, values for JavaScript programs out. */
 import { byteStringFrom, byteStringOf, textOf } from "@tvix-ts/bytes"
 import { SourceFile } from "@tvix-ts/syntax"
+import type { Builtin } from "./builtins/builtin.ts"
 import { makeGlobals } from "./builtins/globals.ts"
 import { Evaluation, type MessageKind, type EvaluationOptions, type Limits } from "./evaluation.ts"
 import type { EvalIO } from "./io.ts"
@@ -33,6 +34,8 @@ export interface EvaluatorOptions {
   readonly onMessage?: (kind: MessageKind, message: string) => void
   /** What `builtins.currentSystem` says. */
   readonly system?: string
+  /** Builtins besides those of the language, or in place of those with the same names. */
+  readonly builtins?: readonly Builtin[]
 }
 
 /** One piece of source. */
@@ -136,9 +139,10 @@ export function evaluateSync(source: string | Uint8Array, options: EvaluateOptio
 }
 
 function worldOf(options: EvaluatorOptions): EvaluationOptions {
-  const { io, searchPath = {}, home, limits, pure, pipeOperators, onMessage, system } = options
+  const { io, searchPath = {}, home, limits, pure, pipeOperators, onMessage, system, builtins } = options
   return {
     ...(io && { io }),
+    ...(builtins && { builtins }),
     ...(limits && { limits: measurable(limits) }),
     ...(onMessage && { onMessage: (kind, message) => onMessage(kind, textOf(message)) }),
     ...(home !== undefined && { home: byteStringOf(home) }),

@@ -1,6 +1,7 @@
 /** One world of evaluation: its files, settings and globals. What builtins have for `this`. */
 import { describe as describeSyntax, describeWarning, parse, SourceFile, type Expr } from "@tvix-ts/syntax"
 import { attrsFrom, type AttrSet, type Position } from "./attrs.ts"
+import type { Builtin } from "./builtins/builtin.ts"
 import { compile, UndefinedVariable } from "./compiler/compile.ts"
 import type { Unit } from "./compiler/unit.ts"
 import { AccessError, noIo, type EvalIO } from "./io.ts"
@@ -49,6 +50,8 @@ export interface EvaluationOptions {
   readonly abortOnWarn?: boolean
   /** What `builtins.currentSystem` says. */
   readonly system?: string
+  /** Builtins besides those of the language, or in place of those with the same names. */
+  readonly builtins?: readonly Builtin[]
   readonly compilerObserver?: CompilerObserver
   readonly runtimeObserver?: RuntimeObserver
 }

@@ -40,6 +40,7 @@ export {
   PartialLambda,
   Thunk,
   type Forced,
+  type NixFunction,
   type StringContext,
   type Value,
 } from "./value.ts"

@@ -18,6 +18,8 @@ export interface EvalIO {
   realPath(path: string): Awaitable<string>
   /** Where the symbolic link at `path` points, as it is written there. Absent where there are no links. */
   readLink?(path: string): Awaitable<string>
+  /** Whether its owner may execute the file at `path`. Absent where no file is executable. */
+  isExecutable?(path: string): Awaitable<boolean>
   /** An environment variable; "" if it is not set. */
   getEnv(name: string): string
   /** Seconds since 1970. */

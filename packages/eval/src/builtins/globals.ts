@@ -50,7 +50,7 @@ export const BUILTINS: readonly Builtin[] = [
 export function makeGlobals(evaluation: Evaluation): AttrSet {
   const builtins = new Map<string, Value>()
   const globals = new Map<string, Value>()
-  for (const builtin of BUILTINS) {
+  for (const builtin of [...BUILTINS, ...(evaluation.options.builtins ?? [])]) {
     builtins.set(builtin.name, builtin)
     if (builtin.global !== "none") globals.set(builtin.global === "name" ? builtin.name : `__${builtin.name}`, builtin)
   }

@@ -1,5 +1,14 @@
 /** The file system, environment and clock of this process. Symbolic links in paths are followed, as the kernel does. */
-import { closeSync, lstatSync, openSync, readdirSync, readFileSync, readlinkSync, type Dirent } from "node:fs"
+import {
+  closeSync,
+  constants,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  type Dirent,
+} from "node:fs"
 import { byteStringOf, textOf } from "@tvix-ts/bytes"
 import { IoError, type EvalIO, type FileType } from "../io.ts"
 import { followLinks, nativePath, type Links } from "./links.ts"
@@ -43,6 +52,13 @@ export function nodeIo({ restriction, env = process.env }: NodeIoOptions = {}): 
         return readlinkSync(nativePath(path), "latin1")
       } catch (error) {
         throw ioError("reading symbolic link", path, error)
+      }
+    },
+    isExecutable(path) {
+      try {
+        return (lstatSync(nativePath(path)).mode & constants.S_IXUSR) !== 0
+      } catch (error) {
+        throw ioError("getting status of", path, error)
       }
     },
     getEnv: (name) => byteStringOf(env[textOf(name)] ?? ""),

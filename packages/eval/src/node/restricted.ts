@@ -51,6 +51,7 @@ export function restricted(io: EvalIO, { allowed, why }: Restriction): EvalIO {
       return real
     },
     readLink: (path) => checked(path, () => io.readLink!(path)),
+    isExecutable: (path) => checked(path, () => io.isExecutable!(path)),
     getEnv: () => "",
   }
 }

@@ -1,0 +1,33 @@
+/** What goes wrong in the layers below, as a problem of the program. */
+import { fail } from "@tvix-ts/eval/builtins"
+import { HashError, type HashAlgorithm } from "@tvix-ts/hash"
+import { DerivationError, StorePathError } from "@tvix-ts/nix-compat"
+
+export function refuse(message: string): never {
+  return fail({ code: "invalid-argument", message })
+}
+
+/** Runs `work`; what it finds wrong with names, hashes and derivations is the program's problem. */
+export function checked<T>(work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    const known = error instanceof StorePathError || error instanceof DerivationError || error instanceof HashError
+    if (known) refuse(error.message)
+    throw error
+  }
+}
+
+/** Refuses what C++ Nix does only when asked to. `why` is an explanation in parentheses. */
+export function refuseExperimental(feature: string, why?: string): never {
+  const reason = why === undefined ? "" : ` (${why})`
+  return refuse(
+    `experimental Nix feature '${feature}' is disabled${reason}; ` +
+      `add '--extra-experimental-features ${feature}' to enable it`,
+  )
+}
+
+/** For those who read hashes. */
+export function allowAlgorithm(algorithm: HashAlgorithm): void {
+  if (algorithm === "blake3") refuseExperimental("blake3-hashes")
+}

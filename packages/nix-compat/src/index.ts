@@ -1,0 +1,24 @@
+export { writeAterm, type AtermOptions } from "./aterm.ts"
+export { outputKind, type Derivation, type DerivationOutput } from "./derivation.ts"
+export {
+  derivationHashes,
+  derivationPath,
+  withOutputPaths,
+  type DerivationHashes,
+  type HashesOfInput,
+} from "./derivation-hash.ts"
+export { DerivationError, StorePathError, type DerivationProblem, type StorePathProblem } from "./problem.ts"
+export {
+  checkName,
+  DERIVATION_SUFFIX,
+  fixedOutputPath,
+  makeStorePath,
+  methodPrefix,
+  outputName,
+  outputPath,
+  parseStorePath,
+  STORE_DIR,
+  textPath,
+  type HashMethod,
+} from "./store-path.ts"
+export { NarWriter } from "./nar.ts"

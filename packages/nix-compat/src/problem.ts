@@ -1,0 +1,99 @@
+import type { HashAlgorithm } from "@tvix-ts/hash"
+
+/** What can be wrong with a store path. The texts are C++ Nix 2.34's (libstore/path.cc, store-dir-config.cc). */
+export type StorePathProblem =
+  | { readonly code: "name-empty" }
+  | { readonly code: "name-too-long"; readonly name: string }
+  /** The name is `.` or `..`. */
+  | { readonly code: "name-dots"; readonly name: string }
+  /** The name is `.` or `..`, a dash, and more. */
+  | { readonly code: "name-dots-dash"; readonly name: string; readonly dots: string }
+  | { readonly code: "name-character"; readonly name: string; readonly character: string }
+  /** A path with such a name; `path` is its last component, digest included. */
+  | { readonly code: "path-name"; readonly path: string; readonly cause: StorePathProblem }
+  | { readonly code: "path-too-short"; readonly path: string }
+  | { readonly code: "path-digit"; readonly path: string; readonly character: string }
+  | { readonly code: "path-elsewhere"; readonly path: string }
+  | { readonly code: "git-hash"; readonly algorithm: HashAlgorithm }
+  | { readonly code: "fixed-output-references"; readonly name: string }
+
+/** Bytes in a name at most, without the digest. */
+export const NAME_LENGTH_MAX = 211
+
+export class StorePathError extends Error {
+  override readonly name = "StorePathError"
+  readonly problem: StorePathProblem
+  constructor(problem: StorePathProblem) {
+    super(describePath(problem))
+    this.problem = problem
+  }
+}
+
+function describePath(problem: StorePathProblem): string {
+  switch (problem.code) {
+    case "name-empty":
+      return "name must not be empty"
+    case "name-too-long":
+      return `name '${problem.name}' must be no longer than ${NAME_LENGTH_MAX} characters`
+    case "name-dots":
+      return `name '${problem.name}' is not valid`
+    case "name-dots-dash":
+      return `name '${problem.name}' is not valid: first dash-separated component must not be '${problem.dots}'`
+    case "name-character":
+      return `name '${problem.name}' contains illegal character '${problem.character}'`
+    case "path-name":
+      return `path '${problem.path}' is not a valid store path: ${describePath(problem.cause)}`
+    case "path-too-short":
+      return `'${problem.path}' is too short to be a valid store path`
+    case "path-digit":
+      return `store path '${problem.path}' contains illegal base-32 character '${problem.character}'`
+    case "path-elsewhere":
+      return `path '${problem.path}' is not in the Nix store`
+    case "git-hash":
+      return `Git file ingestion must use SHA-1 or SHA-256 hash, but instead using: ${problem.algorithm}`
+    case "fixed-output-references":
+      return (
+        `fixed output derivation '${problem.name}' is not allowed to refer to other store paths.\n` +
+        "You may need to use the 'unsafeDiscardReferences' derivation attribute, see the manual for more details."
+      )
+  }
+}
+
+/** What can be wrong with a derivation. The texts are C++ Nix 2.34's (libstore/derivations.cc). */
+export type DerivationProblem =
+  | { readonly code: "no-output-hash"; readonly output: string; readonly derivation: string }
+  | { readonly code: "outputs-missing" }
+  | { readonly code: "outputs-mixed" }
+  | { readonly code: "fixed-outputs-many" }
+  | { readonly code: "fixed-output-name" }
+  | { readonly code: "floating-algorithms" }
+  /** `__json` is where structured attributes go. */
+  | { readonly code: "json-variable" }
+
+export class DerivationError extends Error {
+  override readonly name = "DerivationError"
+  readonly problem: DerivationProblem
+  constructor(problem: DerivationProblem) {
+    super(describeDerivation(problem))
+    this.problem = problem
+  }
+}
+
+function describeDerivation(problem: DerivationProblem): string {
+  switch (problem.code) {
+    case "no-output-hash":
+      return `no hash for output '${problem.output}' of derivation '${problem.derivation}'`
+    case "outputs-missing":
+      return "must have at least one output"
+    case "outputs-mixed":
+      return "can't mix derivation output types"
+    case "fixed-outputs-many":
+      return "only one fixed output is allowed for now"
+    case "fixed-output-name":
+      return 'single fixed output must be named "out"'
+    case "floating-algorithms":
+      return "all floating outputs must use the same hash algorithm"
+    case "json-variable":
+      return "Cannot have an environment variable named '__json'. This key is reserved for encoding structured attrs"
+  }
+}

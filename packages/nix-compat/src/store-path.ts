@@ -1,0 +1,147 @@
+/**
+ * Store paths: `/nix/store/<digest>-<name>`, 160 bits in 32 digits of nix32. The digest is of what the path is made
+ * from, in words (the Nix manual's "Complete Store Path Calculation"):
+ *
+ *     SHA-256 of  <type>:<hash>:<store directory>:<name>,  folded to 20 bytes
+ *
+ *     text:<references…>      sha256:<of the contents>          files written by evaluation, derivations among them
+ *     source:<references…>    sha256:<of the NAR>               file trees added by their contents
+ *     output:<output>         sha256:<of the derivation>        what derivations build
+ *     output:out              sha256:<of fixed:out:…>           anything else added by its contents
+ *
+ * Paths and names are byte strings.
+ */
+import { decodeHex } from "@tvix-ts/bytes"
+import { encodeNix32, formatPrefixedHash, hexDigest, type Hash } from "@tvix-ts/hash"
+import { NAME_LENGTH_MAX, StorePathError, type StorePathProblem } from "./problem.ts"
+
+export const STORE_DIR = "/nix/store"
+export const DERIVATION_SUFFIX = ".drv"
+
+/** How a store object is turned into the bytes that its hash is of. */
+export type HashMethod =
+  /** The bytes of a file. */
+  | "flat"
+  /** A file tree as a Nix archive. */
+  | "nar"
+  /** The bytes of a file, which may refer to other store paths. */
+  | "text"
+  /** A file tree as git hashes it. */
+  | "git"
+
+/** Bytes of a digest in a path. */
+const DIGEST_LENGTH = 20
+/** Digits of a digest in a path. */
+const DIGEST_DIGITS = 32
+
+/** @throws {StorePathError} if no store path may end in `name`. */
+export function checkName(name: string): void {
+  const problem = nameProblem(name)
+  if (problem !== undefined) throw new StorePathError(problem)
+}
+
+const FOREIGN = /[^0-9A-Za-z+\-._?=]/
+function nameProblem(name: string): StorePathProblem | undefined {
+  if (name === "") return { code: "name-empty" }
+  if (name.length > NAME_LENGTH_MAX) return { code: "name-too-long", name }
+  const dots = /^(\.\.?)(-|$)/.exec(name)
+  if (dots !== null) {
+    return dots[2] === "" ? { code: "name-dots", name } : { code: "name-dots-dash", name, dots: dots[1]! }
+  }
+  const foreign = FOREIGN.exec(name)
+  return foreign === null ? undefined : { code: "name-character", name, character: foreign[0] }
+}
+
+/**
+ * The path of what is described by `type` and `hash`.
+ *
+ * @param hash `sha256:` and hexadecimal digits
+ * @throws {StorePathError} if `name` is not valid
+ */
+export function makeStorePath(type: string, hash: string, name: string, storeDir: string = STORE_DIR): string {
+  const digest = decodeHex(hexDigest("sha256", `${type}:${hash}:${storeDir}:${name}`))!
+  const path = `${encodeNix32(fold(digest))}-${name}`
+  const cause = nameProblem(name)
+  if (cause !== undefined) throw new StorePathError({ code: "path-name", path, cause })
+  return `${storeDir}/${path}`
+}
+
+/** A digest made shorter, no byte left unused. */
+function fold(digest: Uint8Array): Uint8Array {
+  const folded = new Uint8Array(DIGEST_LENGTH)
+  for (let i = 0; i < digest.length; i++) folded[i % DIGEST_LENGTH]! ^= digest[i]!
+  return folded
+}
+
+/** The path of a file that evaluation writes. `references` are the store paths it mentions, in any order. */
+export function textPath(
+  name: string,
+  contents: string,
+  references: Iterable<string>,
+  storeDir: string = STORE_DIR,
+): string {
+  const type = ["text", ...[...references].sort()].join(":")
+  return makeStorePath(type, `sha256:${hexDigest("sha256", contents)}`, name, storeDir)
+}
+
+/**
+ * The path of something added, or promised, by the hash of its contents, without references. With the method `text`,
+ * the hash has to be a SHA-256.
+ *
+ * @throws {StorePathError}
+ */
+export function fixedOutputPath(name: string, method: HashMethod, hash: Hash, storeDir: string = STORE_DIR): string {
+  const { algorithm } = hash
+  if (method === "git" && algorithm !== "sha1" && algorithm !== "sha256") {
+    throw new StorePathError({ code: "git-hash", algorithm })
+  }
+  const written = formatPrefixedHash(hash, "base16")
+  if (method === "text") return makeStorePath("text", written, name, storeDir)
+  if (method === "nar" && algorithm === "sha256") return makeStorePath("source", written, name, storeDir)
+  const described = hexDigest("sha256", `fixed:out:${methodPrefix(method)}${written}:`)
+  return makeStorePath("output:out", `sha256:${described}`, name, storeDir)
+}
+
+/** What stands before the hash algorithm where both are written as one: `r:sha256`. */
+export function methodPrefix(method: HashMethod): string {
+  return PREFIXES[method]
+}
+const PREFIXES: Readonly<Record<HashMethod, string>> = { flat: "", nar: "r:", text: "text:", git: "git:" }
+
+/**
+ * The path of one output of a derivation.
+ *
+ * @param hash SHA-256 modulo fixed outputs, in hexadecimal digits: derivation-hash.ts
+ * @throws {StorePathError}
+ */
+export function outputPath(derivation: string, output: string, hash: string, storeDir: string = STORE_DIR): string {
+  return makeStorePath(`output:${output}`, `sha256:${hash}`, outputName(derivation, output), storeDir)
+}
+
+/** The name in an output's path: `git`, `git-doc`. */
+export function outputName(derivation: string, output: string): string {
+  return output === "out" ? derivation : `${derivation}-${output}`
+}
+
+/**
+ * The parts of `path`, which must be canonical.
+ *
+ * @throws {StorePathError} if it is not something right below the store directory
+ */
+export function parseStorePath(
+  path: string,
+  storeDir: string = STORE_DIR,
+): { readonly digest: string; readonly name: string } {
+  const slash = path.lastIndexOf("/")
+  if (path.slice(0, slash) !== storeDir) throw new StorePathError({ code: "path-elsewhere", path: `"${path}"` })
+  const base = path.slice(slash + 1)
+  if (base.length < DIGEST_DIGITS + 1) throw new StorePathError({ code: "path-too-short", path: base })
+  const digest = base.slice(0, DIGEST_DIGITS)
+  const foreign = /[^0-9a-df-np-sv-z]/.exec(digest)
+  if (foreign !== null) throw new StorePathError({ code: "path-digit", path: base, character: foreign[0] })
+  // C++ Nix does not look at what is between the two.
+  const name = base.slice(DIGEST_DIGITS + 1)
+  const cause = nameProblem(name)
+  if (cause !== undefined) throw new StorePathError({ code: "path-name", path: base, cause })
+  return { digest, name }
+}
