@@ -4,7 +4,7 @@
  *
  *     dist/stamp              its date is when the newest bundle was begun; the launchers compare sources with it
  *     dist/current -> DIR     the newest bundle, switched in one rename: launchers may be running meanwhile
- *     dist/DIR/tvix/main.mjs  and nix-instantiate/main.mjs, each with the chunks that it loads later, if at all
+ *     dist/DIR/tvix/main.cjs  and nix-instantiate/main.cjs, each with the chunks that it loads later, if at all
  *     dist/DIR/cache          V8's compile cache, written by the commands themselves
  */
 import { mkdirSync, readdirSync, readlinkSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"
@@ -20,6 +20,7 @@ const KEEP_MS = 10 * 60_000
 
 /** @param {number} since in ms since the epoch */
 function sourcesChanged(since) {
+  if (statSync(import.meta.filename).mtimeMs > since) return true
   const packages = join(ROOT, "packages")
   return readdirSync(packages).some((name) => {
     const sources = join(packages, name, "src")
@@ -62,9 +63,10 @@ async function bundleCommand(command, dir) {
   })
   await build.write({
     dir,
-    format: "esm",
-    entryFileNames: "[name].mjs",
-    chunkFileNames: "[name]-[hash].mjs",
+    // Five milliseconds of a start less than modules take: docs/decisions/0001-toolchain.md.
+    format: "cjs",
+    entryFileNames: "[name].cjs",
+    chunkFileNames: "[name]-[hash].cjs",
     // Names stay readable in the stack traces of our own bugs.
     minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
   })

@@ -1,4 +1,7 @@
-/** How a command ends, whatever happens in it. */
+/**
+ * How a command ends, whatever happens in it. Entry files do not await it: bundles are CommonJS, which has no top-level
+ * `await`.
+ */
 import { byteStringOf } from "@tvix-ts/bytes"
 import { writeError } from "./output.ts"
 

@@ -126,4 +126,4 @@ const USAGE = `Usage: nix-instantiate --eval [OPTION]... [FILE... | - | -E EXPR.
 Evaluates Nix programs and prints what they are, as C++ Nix's command of the same name does.
 `
 
-await runMain(main)
+void runMain(main)

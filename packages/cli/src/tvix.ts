@@ -30,4 +30,4 @@ async function main([name, ...words]: readonly string[]): Promise<number> {
   return command.run(words)
 }
 
-await runMain(main)
+void runMain(main)
