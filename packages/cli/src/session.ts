@@ -188,8 +188,8 @@ function limitsOf({ stepsMax, memoryMax, depthMax }: Settings): Limits {
  * must take the doubling of a large table, and collections get slow well before the end.
  */
 const HEAP_SHARE = 0.6
-/** What the launchers' `--max-semi-space-size=64` adds to that limit, of no use to what lives long. */
-const YOUNG_BYTES = 3 * 64 * 2 ** 20
+/** What that limit counts for the young generation, of no use to what lives long: three semi-spaces as large as they get. */
+const YOUNG_BYTES = 3 * 32 * 2 ** 20
 /** One question in so many is put to the engine: each takes as long as some hundred function calls. */
 const HEAP_SAMPLES = 8
 function sampledHeap(): () => number {
