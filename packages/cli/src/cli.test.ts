@@ -241,6 +241,24 @@ describe("tvix", () => {
     assert.deepEqual({ status, error }, { status: 141, error: "" })
   })
 
+  for (const [command, args] of [
+    ["tvix", ["eval", "-E"]],
+    ["nix-instantiate", ["--eval", "-E"]],
+  ] as const) {
+    test(`Ctrl-C ends ${command} at once, without a word`, async () => {
+      const program = 'builtins.seq (builtins.trace "begun" 1) (let f = n: f (n + 1); in f 0)'
+      const child = spawn(launcher(command), [...args, program], { cwd: folder, env: ENV })
+      let error = ""
+      child.stderr.on("data", (chunk) => {
+        if (error === "") child.kill("SIGINT")
+        error += String(chunk)
+      })
+      const signal = await new Promise((resolve) => child.on("close", (_, by) => resolve(by)))
+      // A shell calls that 130.
+      assert.deepEqual({ signal, error }, { signal: "SIGINT", error: "trace: begun\n" })
+    })
+  }
+
   test("bash completes commands and options", () => {
     const { out } = run("tvix", ["completion", "bash"])
     const complete = (...line: string[]): string[] => {

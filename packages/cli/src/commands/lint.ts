@@ -68,6 +68,11 @@ type Level = "error" | "warning"
 /** As many rounds of fixing as it may take until nothing is left that another fix has brought about. */
 const ROUNDS_MAX = 20
 
+function unreadable(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException
+  return code === "ENOENT" ? "no such file or folder" : message
+}
+
 async function run(words: readonly string[]): Promise<number> {
   const settings: LintSettings = {
     json: false,
@@ -101,7 +106,7 @@ async function run(words: readonly string[]): Promise<number> {
       source = new SourceFile(byteStringOf(path), readFileSync(path, "latin1"))
     } catch (error) {
       counts.error++
-      writeError(`tvix: ${byteStringOf((error as Error).message)}\n`)
+      writeError(byteStringOf(`tvix: ${path}: ${unreadable(error)}\n`))
       continue
     }
     counts.files++

@@ -48,7 +48,10 @@ test("agrees with JSON.parse on what that writes", () => {
     set: (values) =>
       Object.fromEntries([...values].map(([name, value]) => [Buffer.from(name, "latin1").toString(), value])),
   }
-  const value = fc.jsonValue({ noUnicodeString: false }).filter((value) => !JSON.stringify(value).includes("\\u0000"))
+  // Nix refuses null bytes, and integers from 2^63 to 2^64, which have 19 or 20 digits.
+  const value = fc
+    .jsonValue({ noUnicodeString: false })
+    .filter((value) => !/\\u0000|\d{19}/.test(JSON.stringify(value)))
   fc.assert(
     fc.property(value, (value) => {
       const text = Buffer.from(JSON.stringify(value)).toString("latin1")
