@@ -4,7 +4,7 @@ import type { Failure } from "./problem.ts"
 import { printAttributeName } from "./text/escape.ts"
 import { CALL, CallThunk, isList, Lambda, PartialLambda, Thunk, type Forced, type Value } from "./value.ts"
 import { Code, type Result } from "./vm/code.ts"
-import { force, pause, UNWIND, type Continuation } from "./vm/machine.ts"
+import { force, pause, type Continuation } from "./vm/machine.ts"
 
 /** What, when forced, forces `value` and all it holds, and then is it. Values may contain themselves. */
 export function deeply(value: Value): Thunk {
@@ -31,7 +31,7 @@ interface Level {
 
 function forceDeeply(value: Value): Result {
   const top = force(value, callerOf(value))
-  return top === UNWIND ? pause(TOP) : enter(top)
+  return top === undefined ? pause(TOP) : enter(top)
 }
 const TOP: Continuation = { name: "deeply", resume: (_, value) => enter(value) }
 
@@ -73,7 +73,7 @@ class Walk {
       }
       const slot = values[set === undefined ? i : set.shape.order()[i]!]!
       const value = force(slot, callerOf(slot))
-      if (value === UNWIND) return pause(WALK, this)
+      if (value === undefined) return pause(WALK, this)
       this.push(value)
     }
   }

@@ -15,7 +15,6 @@ import {
   NATIVE_FRAMES,
   pause,
   runTask,
-  UNWIND,
   vm,
   type Continuation,
   type Task,
@@ -62,12 +61,12 @@ function equalItems(a: readonly Value[], b: readonly Value[], from: number): Res
   if ((vm.depth += 4) > NATIVE_FRAMES) return pause(ITEMS, a, b, from)
   for (let i = from; i < a.length; i++) {
     const x = force(a[i]!, 0)
-    if (x === UNWIND) return pause(ITEM_LEFT, a, b, i)
+    if (x === undefined) return pause(ITEM_LEFT, a, b, i)
     if (a[i] === b[i]) continue
     const y = force(b[i]!, 0)
-    if (y === UNWIND) return pause(ITEM_RIGHT, a, b, i, x)
+    if (y === undefined) return pause(ITEM_RIGHT, a, b, i, x)
     const same = equal(x, y)
-    if (same !== true) return same === UNWIND ? pause(ITEM_EQUAL, a, b, i) : same
+    if (same !== true) return same === undefined ? pause(ITEM_EQUAL, a, b, i) : same
   }
   vm.depth -= 4
   return true
@@ -79,7 +78,7 @@ const ITEM_LEFT: Continuation = {
   resume: ({ a, b, c: i }, x) => {
     if (a[i] === b[i]) return equalItems(a, b, i + 1)
     const y = force(b[i], 0)
-    return y === UNWIND ? pause(ITEM_RIGHT, a, b, i, x) : goOn(a, b, i, equal(x, y))
+    return y === undefined ? pause(ITEM_RIGHT, a, b, i, x) : goOn(a, b, i, equal(x, y))
   },
 }
 const ITEM_RIGHT: Continuation = {
@@ -92,7 +91,7 @@ const ITEM_EQUAL: Continuation = {
 }
 function goOn(a: readonly Value[], b: readonly Value[], i: number, same: Result): Result {
   if (same === true) return equalItems(a, b, i + 1)
-  return same === UNWIND ? pause(ITEM_EQUAL, a, b, i) : same
+  return same === undefined ? pause(ITEM_EQUAL, a, b, i) : same
 }
 
 /** A task whose result says whether `a == b`, for any two values. */

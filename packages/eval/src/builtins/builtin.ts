@@ -49,7 +49,7 @@ export type BuiltinSpec<A extends readonly unknown[]> = Declaration<A> &
     | {
         /**
          * Instead of `run` where a generator would cost too much: part of the machine, which calls `force` and `apply1`
-         * itself and pauses with a continuation of its own when they return UNWIND.
+         * itself and pauses with a continuation of its own when they return undefined.
          */
         readonly native: (...args: A) => Result
       }

@@ -14,7 +14,6 @@ import {
   pauseCall,
   raise,
   runTask,
-  UNWIND,
   vm,
   type Continuation,
   type Task,
@@ -38,7 +37,7 @@ applyOther.apply = (callee, args, at) => {
     const functor = callee.get("__functor")
     if (functor !== undefined) {
       const result = applyMany(functor, [callee, ...args], callee.position("__functor"))
-      return result === UNWIND ? pause(FUNCTOR, at) : result
+      return result === undefined ? pause(FUNCTOR, at) : result
     }
   }
   return failWith({ code: "not-a-function", found: callee }, at)
@@ -84,7 +83,7 @@ function evaluateArguments(builtin: Builtin, operands: readonly Operand[], frame
       const { is } = params[0]!
       if (is === undefined) return run1(builtin, operands[0]!.lazy(frame))
       const value = operands[0]!.exec(frame)
-      if (value === UNWIND) return pause(ARGUMENT, builtin, [null], 0, { operands, frame })
+      if (value === undefined) return pause(ARGUMENT, builtin, [null], 0, { operands, frame })
       return is(value) ? run1(builtin, value) : wrongType(builtin, 0, value)
     }
     case 2: {
@@ -93,7 +92,7 @@ function evaluateArguments(builtin: Builtin, operands: readonly Operand[], frame
       for (let step = 0; step < order.length; step++) {
         const i = order[step]!
         const value = operands[i]!.exec(frame)
-        if (value === UNWIND) return pause(ARGUMENT, builtin, [first, second], step, { operands, frame })
+        if (value === undefined) return pause(ARGUMENT, builtin, [first, second], step, { operands, frame })
         if (!params[i]!.is!(value)) return wrongType(builtin, i, value)
         if (i === builtin.unlessEmpty && isList(value) && value.length === 0) return value
         if (i === 0) first = value
@@ -118,14 +117,14 @@ applyOther.call1 = (builtin, arg, at) => {
   if (is === undefined) result = run1(builtin, arg)
   else {
     const value = force(arg, 0)
-    if (value === UNWIND) result = pause(ARGUMENT, builtin, [arg], 0)
+    if (value === undefined) result = pause(ARGUMENT, builtin, [arg], 0)
     else result = is(value) ? run1(builtin, value) : wrongType(builtin, 0, value)
   }
   return finish(builtin, result, at)
 }
 
 function finish(builtin: Builtin, result: Result, at: Position): Result {
-  if (result === UNWIND) return pause(BUILTIN, builtin, at)
+  if (result === undefined) return pause(BUILTIN, builtin, at)
   vm.calls--
   vm.depth -= builtin.height
   return result
@@ -150,14 +149,14 @@ function forceArguments(builtin: Builtin, args: readonly Value[], from: number, 
     const i = order[step]!
     const given = args[i]!
     const value = source === undefined ? force(given, 0) : source.operands[i]!.exec(source.frame)
-    if (value === UNWIND) return pause(ARGUMENT, builtin, forced ?? args, step, source)
+    if (value === undefined) return pause(ARGUMENT, builtin, forced ?? args, step, source)
     if (!params[i]!.is!(value)) return wrongType(builtin, i, value)
     if (i === builtin.unlessEmpty && isList(value) && value.length === 0) return value
     if (value !== given) (forced ??= [...args])[i] = value
   }
   return run(builtin, forced ?? args)
 }
-function wrongType(builtin: Builtin, i: number, found: Forced): typeof UNWIND {
+function wrongType(builtin: Builtin, i: number, found: Forced): undefined {
   const param = builtin.params[i]!
   const failure = new Failure(param.refuse?.(found) ?? { code: "type-error", expected: param.kind, found })
   return raise(failure.traced(0, builtin.contexts[i]!))

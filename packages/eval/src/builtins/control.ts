@@ -5,7 +5,7 @@ import { printTraced } from "../print/trace.ts"
 import type { Evaluation } from "../evaluation.ts"
 import { fail, type Failure } from "../problem.ts"
 import { bytesOfString, isString, type Forced, type Value } from "../value.ts"
-import { force, pause, runTask, UNWIND, type Continuation, type Task } from "../vm/machine.ts"
+import { force, pause, runTask, type Continuation, type Task } from "../vm/machine.ts"
 import { any, builtin, lazy, string } from "./define.ts"
 
 export const controlBuiltins = [
@@ -21,7 +21,7 @@ export const controlBuiltins = [
     doc: "Evaluates `e1` and everything in it, then returns `e2`.",
     native(e1, e2) {
       const result = force(deeply(e1), 0)
-      return result === UNWIND ? pause(THEN, e2) : force(e2, 0)
+      return result === undefined ? pause(THEN, e2) : force(e2, 0)
     },
   }),
   builtin({
@@ -82,7 +82,7 @@ export const controlBuiltins = [
     doc: "`value`; should it fail, the string `context` tells in the trace what was being done.",
     native(context, value) {
       const result = force(value, 0)
-      return result === UNWIND ? pause(CONTEXT, context) : result
+      return result === undefined ? pause(CONTEXT, context) : result
     },
   }),
   builtin({
@@ -91,7 +91,7 @@ export const controlBuiltins = [
     doc: "Evaluates `e` (not what is in it) and tells its `value` and `success = true`; if `throw` or `assert` failed, both are false.",
     native(e) {
       const value = force(e, 0)
-      return value === UNWIND ? pause(TRY) : new AttrSet(ATTEMPT, [true, value])
+      return value === undefined ? pause(TRY) : new AttrSet(ATTEMPT, [true, value])
     },
   }),
   builtin({

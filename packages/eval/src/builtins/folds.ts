@@ -3,10 +3,10 @@ import { AttrSet, attrsFrom, Shape, type Position } from "../attrs.ts"
 import { unfilled, type Unfilled } from "../lazy-list.ts"
 import { isList, isString, Lambda, NixString, PartialLambda, Thunk, type Forced, type Value } from "../value.ts"
 import type { Result } from "../vm/code.ts"
-import { apply1, apply2, charge, failAs, force, pause, UNWIND, type Continuation } from "../vm/machine.ts"
+import { apply1, apply2, charge, failAs, force, pause, type Continuation } from "../vm/machine.ts"
 import { Failure } from "../problem.ts"
 import { builtin, callable, lazy, list, refersToStore, unreadList } from "./define.ts"
-import { calling, each, failDoing, failedElement, wrongType } from "./loop.ts"
+import { calling, each, failDoing, failedElement, wrongType, GO_ON } from "./loop.ts"
 
 export const foldBuiltins = [
   builtin({
@@ -56,13 +56,13 @@ export const foldBuiltins = [
         list: xs,
         begin(x) {
           const value = force(x, 0)
-          return value === UNWIND ? pause(THEN_CALL, pred, x) : apply1(pred, x, 0)
+          return value === undefined ? pause(THEN_CALL, pred, x) : apply1(pred, x, 0)
         },
         take(verdict, x) {
           if (typeof verdict !== "boolean")
             return wrongType("a Boolean", verdict, returnValue("partition", "partition"))
           ;(verdict ? right : wrong).push(x)
-          return undefined
+          return GO_ON
         },
         done: () => new AttrSet(PARTITION, [right, wrong]),
       })
@@ -83,7 +83,7 @@ export const foldBuiltins = [
           const group = groups.get(key)
           if (group === undefined) groups.set(key, [x])
           else group.push(x)
-          return undefined
+          return GO_ON
         },
         done: () => attrsFrom(groups),
       })
@@ -104,7 +104,7 @@ function fold(op: Value, accumulator: Value, list: readonly Value[], from: numbe
   let result: Result = accumulator as Forced
   for (let i = from; i < list.length; i++) {
     result = apply2(op, result, list[i]!, 0)
-    if (result === UNWIND) return pause(FOLD, op, list, i + 1)
+    if (result === undefined) return pause(FOLD, op, list, i + 1)
   }
   return result
 }
@@ -125,12 +125,12 @@ function foldMaking(elements: Unfilled, op: Lambda, accumulator: Forced, list: r
     let element = elements.element(list, i)
     if (element === undefined) {
       const made = apply1(elements.fn, elements.argument(i), 0)
-      if (made === UNWIND) return pause(MADE, op, list, i, { elements, accumulator: result })
+      if (made === undefined) return pause(MADE, op, list, i, { elements, accumulator: result })
       elements.set(list, i, made)
       element = made
     }
     result = apply2(op, result, element, 0)
-    if (result === UNWIND) return pause(FOLD, op, list, i + 1)
+    if (result === undefined) return pause(FOLD, op, list, i + 1)
   }
   // Every element is known: an ordinary list from now on.
   isList(list)
@@ -142,7 +142,7 @@ const MADE: Continuation = {
   resume: ({ a: op, b: list, c: i, d: { elements, accumulator } }, made) => {
     elements.set(list, i, made)
     const result = apply2(op, accumulator, made, 0)
-    return result === UNWIND ? pause(FOLD, op, list, i + 1) : fold(op, result, list, i + 1)
+    return result === undefined ? pause(FOLD, op, list, i + 1) : fold(op, result, list, i + 1)
   },
   // It is for `op` to ask for the element, and to fail with it.
   recover: ({ a: op, b: list, c: i, d: { elements, accumulator } }, failure) => {
@@ -150,7 +150,7 @@ const MADE: Continuation = {
     const element = failedElement(failure)
     elements.set(list, i, element)
     const result = apply2(op, accumulator, element, 0)
-    return result === UNWIND ? pause(FOLD, op, list, i + 1) : fold(op, result, list, i + 1)
+    return result === undefined ? pause(FOLD, op, list, i + 1) : fold(op, result, list, i + 1)
   },
 }
 // The following three are called by the hundred thousand with a few elements each, too few for the closures of a Loop.
@@ -160,7 +160,7 @@ function filter(f: Value, list: readonly Value[], kept: Value[] | undefined, fro
   let passed = kept
   for (let i = from; i < list.length; i++) {
     const verdict = apply1(f, list[i]!, 0)
-    if (verdict === UNWIND) return pause(FILTER, f, list, passed, i)
+    if (verdict === undefined) return pause(FILTER, f, list, passed, i)
     if (verdict === true) passed?.push(list[i]!)
     else if (verdict === false) passed ??= list.slice(0, i)
     else return notABoolean(verdict, "filtering function", "filter")
@@ -189,7 +189,7 @@ function quantify(quantifier: Quantifier, pred: Value, list: readonly Value[], f
   const { name, decisive } = quantifier
   for (let i = from; i < list.length; i++) {
     const verdict = apply1(pred, list[i]!, 0)
-    if (verdict === UNWIND) return pause(QUANTIFY, quantifier, pred, list, i)
+    if (verdict === undefined) return pause(QUANTIFY, quantifier, pred, list, i)
     if (verdict === decisive) return decisive
     if (verdict !== !decisive) return notABoolean(verdict, "function", name)
   }
@@ -202,14 +202,14 @@ const QUANTIFY: Continuation = {
     return verdict === quantifier.decisive ? verdict : quantify(quantifier, pred, list, i + 1)
   },
 }
-function notABoolean(found: Forced, role: string, name: string): typeof UNWIND {
+function notABoolean(found: Forced, role: string, name: string): undefined {
   return wrongType("a Boolean", found, `while evaluating the return value of the ${role} passed to builtins.${name}`)
 }
 
 function concatMap(f: Value, list: readonly Value[], made: (readonly Value[])[], from: number): Result {
   for (let i = from; i < list.length; i++) {
     const value = apply1(f, list[i]!, 0)
-    if (value === UNWIND) return pause(CONCAT_MAP, f, list, made, i)
+    if (value === undefined) return pause(CONCAT_MAP, f, list, made, i)
     if (!isList(value)) return notAList(f, value)
     made[i] = value
   }
@@ -250,7 +250,7 @@ function returnValue(role: string, name: string): string {
 }
 
 /** Told with the place of the function found or else called, unlike what other builtins say of wrong results. */
-function notAList(fn: Value, found: Forced): typeof UNWIND {
+function notAList(fn: Value, found: Forced): undefined {
   const failure = new Failure({ code: "type-error", expected: "a list", found })
   return failAs(failure.traced(placeOf(found) ?? placeOf(fn) ?? 0, returnValue("function", "concatMap")))
 }

@@ -3,10 +3,10 @@ import { Unfilled, UNFILLED_MIN } from "../lazy-list.ts"
 import { fail } from "../problem.ts"
 import { CallThunk, isList, type Forced, type Value } from "../value.ts"
 import type { Result } from "../vm/code.ts"
-import { charge, failWith, force, pause, UNWIND, type Continuation } from "../vm/machine.ts"
+import { charge, failWith, force, pause, type Continuation } from "../vm/machine.ts"
 import { builtin, callable, int, isCallable, lazy, list, unreadList } from "./define.ts"
 import { concatenate } from "./folds.ts"
-import { each, forcing, wrongType } from "./loop.ts"
+import { each, forcing, wrongType, GO_ON } from "./loop.ts"
 
 export const listBuiltins = [
   builtin({
@@ -67,7 +67,7 @@ export const listBuiltins = [
     native(f, n) {
       if (n < 0) return failWith({ code: "invalid-argument", message: `cannot create list of size ${n}` }, 0)
       const generator = force(f, 0)
-      return generator === UNWIND ? pause(GENERATOR, n) : generate(generator, Number(n))
+      return generator === undefined ? pause(GENERATOR, n) : generate(generator, Number(n))
     },
   }),
   builtin({
@@ -77,7 +77,7 @@ export const listBuiltins = [
     native(x, xs) {
       if (xs.length === 0) return false
       const wanted = force(x, 0)
-      return wanted === UNWIND ? pause(WANTED, x, xs) : search(x, wanted, xs, 0)
+      return wanted === undefined ? pause(WANTED, x, xs) : search(x, wanted, xs, 0)
     },
   }),
   builtin({
@@ -93,7 +93,7 @@ export const listBuiltins = [
           if (!isList(xs))
             return wrongType("a list", xs, "while evaluating a value of the list passed to builtins.concatLists")
           all.push(xs)
-          return undefined
+          return GO_ON
         },
         done: () => concatenate(all),
       })
@@ -132,9 +132,9 @@ function search(x: Value, wanted: Forced, list: readonly Value[], from: number):
   for (let i = from; i < list.length; i++) {
     const element = list[i]!
     const value = force(element, 0)
-    if (value === UNWIND) return pause(ELEMENT, x, wanted, list, i)
+    if (value === undefined) return pause(ELEMENT, x, wanted, list, i)
     const same = x === element || equal(wanted, value)
-    if (same === UNWIND) return pause(COMPARED, x, wanted, list, i)
+    if (same === undefined) return pause(COMPARED, x, wanted, list, i)
     if (same === true) return true
   }
   return false

@@ -7,15 +7,17 @@ import { Failure, type EvalProblem } from "../problem.ts"
 import { Thunk, type Forced, type Value } from "../value.ts"
 import { Code, type Result } from "../vm/code.ts"
 import type { Frame } from "../vm/frame.ts"
-import { apply1, failAs, force, pause, UNWIND, type Continuation } from "../vm/machine.ts"
+import { apply1, failAs, force, pause, type Continuation } from "../vm/machine.ts"
+
+export const GO_ON: unique symbol = Symbol("go on")
 
 export interface Loop {
   /** If it is unfilled (see lazy-list.ts), elements are forced as they are made, which must be what `begin` does first. */
   readonly list: readonly Value[]
   /** How something forced comes from an element; may pause. */
   readonly begin: (element: Value) => Result
-  /** Takes what came of an element, and ends the loop by returning anything but undefined. */
-  readonly take: (value: Forced, element: Value) => Result | undefined
+  /** Takes what came of an element. {@link GO_ON} goes on; anything else ends the loop, and is its result. */
+  readonly take: (value: Forced, element: Value) => Result | typeof GO_ON
   /** The result, once all elements are taken. */
   readonly done: () => Result
   /** What a failure on its way through the loop is told. */
@@ -29,14 +31,14 @@ export function each(loop: Loop, from = 0): Result {
     let element = elements === undefined ? list[i] : elements.element(list, i)
     if (element === undefined) {
       const made = apply1(elements!.fn, elements!.argument(i), 0)
-      if (made === UNWIND) return pause(MADE, loop, i, elements)
+      if (made === undefined) return pause(MADE, loop, i, elements)
       elements!.set(list, i, made)
       element = made
     }
     const value = begin(element)
-    if (value === UNWIND) return pause(EACH, loop, i, element)
+    if (value === undefined) return pause(EACH, loop, i, element)
     const end = take(value, element)
-    if (end !== undefined) return end
+    if (end !== GO_ON) return end
   }
   return loop.done()
 }
@@ -45,7 +47,7 @@ const EACH: Continuation = {
   name: "each",
   resume: ({ a: loop, b: i, c: element }, value) => {
     const end = loop.take(value, element)
-    return end === undefined ? each(loop, i + 1) : end
+    return end === GO_ON ? each(loop, i + 1) : end
   },
   trace: ({ a: loop, c: element }, failure) => (loop.trace === undefined ? failure : loop.trace(failure, element)),
 }
@@ -82,9 +84,9 @@ export function forcing(element: Value): Result {
 }
 
 /** Fails as C++ Nix does where it checks something while doing something. */
-export function failDoing(problem: EvalProblem, doing: string): typeof UNWIND {
+export function failDoing(problem: EvalProblem, doing: string): undefined {
   return failAs(new Failure(problem).traced(0, doing))
 }
-export function wrongType(expected: string, found: Forced, doing: string): typeof UNWIND {
+export function wrongType(expected: string, found: Forced, doing: string): undefined {
   return failDoing({ code: "type-error", expected, found }, doing)
 }

@@ -2,19 +2,19 @@
 import { coerceToString, type Coercion, type ContextBuilder } from "../coerce.ts"
 import { isInt, isString, NixString, type Forced, type Value } from "../value.ts"
 import type { Result } from "../vm/code.ts"
-import { force, pause, runTask, UNWIND, type Continuation } from "../vm/machine.ts"
+import { force, pause, runTask, type Continuation } from "../vm/machine.ts"
 import { wrongType } from "./loop.ts"
 
 /** `then` of `result`, as soon as there is one. */
 export function andThen(result: Result, then: (value: Forced) => Result): Result {
-  return result === UNWIND ? pause(THEN, then) : then(result)
+  return result === undefined ? pause(THEN, then) : then(result)
 }
 const THEN: Continuation = { name: "then", resume: ({ a: then }, value) => then(value) }
 
 /** The bytes of `value` as a string; its context goes to `into`. */
 export function coerce(value: Value, coercion: Coercion, into: ContextBuilder): Result {
   const forced = force(value, 0)
-  return forced === UNWIND ? pause(COERCE, coercion, into) : coerceForced(forced, coercion, into)
+  return forced === undefined ? pause(COERCE, coercion, into) : coerceForced(forced, coercion, into)
 }
 function coerceForced(value: Forced, coercion: Coercion, into: ContextBuilder): Result {
   if (typeof value === "string") return value
@@ -47,7 +47,7 @@ export function withInt(value: Value, doing: string, then: (int: number | bigint
 }
 function withWanted<T extends Forced>(value: Value, wanted: Wanted<T>, doing: string, then: (is: T) => Result): Result {
   const forced = force(value, 0)
-  return forced === UNWIND ? pause(WANTED, wanted, doing, then) : checkWanted(forced, wanted, doing, then)
+  return forced === undefined ? pause(WANTED, wanted, doing, then) : checkWanted(forced, wanted, doing, then)
 }
 function checkWanted<T extends Forced>(
   value: Forced,

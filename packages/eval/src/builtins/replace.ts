@@ -4,8 +4,8 @@ import { resultOf } from "../print/value.ts"
 import { fail } from "../problem.ts"
 import { bytesOfString, isString, NixString, type Forced, type Value } from "../value.ts"
 import type { Result } from "../vm/code.ts"
-import { force, pause, UNWIND, type Continuation } from "../vm/machine.ts"
-import { each, forcing, wrongType } from "./loop.ts"
+import { force, pause, type Continuation } from "../vm/machine.ts"
+import { each, forcing, wrongType, GO_ON } from "./loop.ts"
 import { withString } from "./native.ts"
 
 const FROM = "while evaluating one of the strings to replace passed to builtins.replaceStrings"
@@ -95,7 +95,7 @@ export function replaceStrings(from: readonly Value[], to: readonly Value[], tex
     take(value) {
       if (!isString(value)) return wrongType("a string", value, FROM)
       strings.push(bytesOfString(value))
-      return undefined
+      return GO_ON
     },
     trace: (failure) => failure.traced(0, FROM),
     done() {
@@ -172,9 +172,8 @@ class Replacing {
       const replacement = this.#replacements.get(found)
       if (replacement === undefined) {
         const value = force(this.#to[found]!, 0)
-        if (value === UNWIND) return pause(NEEDED, this, found)
-        const refusal = this.know(found, value)
-        if (refusal !== undefined) return refusal
+        if (value === undefined) return pause(NEEDED, this, found)
+        if (!this.know(found, value)) return undefined
         continue
       }
       this.#done += text.slice(this.#rest, this.#at) + replacement
@@ -186,16 +185,20 @@ class Replacing {
     return this.#context.string(this.#done + text.slice(this.#rest))
   }
 
-  know(found: number, value: Forced): typeof UNWIND | undefined {
-    if (!isString(value)) return wrongType("a string", value, TO)
+  /** Notes the replacement; false, and failing, if it is no string. */
+  know(found: number, value: Forced): boolean {
+    if (!isString(value)) {
+      wrongType("a string", value, TO)
+      return false
+    }
     if (value instanceof NixString) this.#context.add(value)
     this.#replacements.set(found, bytesOfString(value))
-    return undefined
+    return true
   }
 }
 /** a: what goes on, b: index of the replacement that was forced */
 const NEEDED: Continuation = {
   name: "replacement",
-  resume: ({ a: replacing, b: found }, value) => replacing.know(found, value) ?? replacing.goOn(),
+  resume: ({ a: replacing, b: found }, value) => (replacing.know(found, value) ? replacing.goOn() : undefined),
   trace: (_, failure) => failure.traced(0, TO),
 }

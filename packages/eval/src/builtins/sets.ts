@@ -2,9 +2,9 @@ import { AttrSet, compareNames, EMPTY_ATTRS, Shape, type Position } from "../att
 import { Failure } from "../problem.ts"
 import { AttributeThunk, isString, NixString, Thunk, type Forced, type Value } from "../value.ts"
 import type { Result } from "../vm/code.ts"
-import { failAs, force, forceThunk, pause, UNWIND, type Continuation } from "../vm/machine.ts"
+import { failAs, force, forceThunk, pause, type Continuation } from "../vm/machine.ts"
 import { attrs, builtin, callable, lazy, list, plainString, refersToStore, unreadList } from "./define.ts"
-import { each, failDoing, forcing, wrongType } from "./loop.ts"
+import { each, failDoing, forcing, wrongType, GO_ON } from "./loop.ts"
 
 export const setBuiltins = [
   builtin({
@@ -61,7 +61,7 @@ export const setBuiltins = [
           if (!isString(name)) return wrongType("a string", name, doing)
           if (name instanceof NixString) return failDoing(refersToStore(name), doing)
           names.add(name)
-          return undefined
+          return GO_ON
         },
         done: () => keep(set, (name) => !names.has(name)),
         trace: (failure) => failure.traced(0, doing),
@@ -105,7 +105,7 @@ export const setBuiltins = [
           }
           const value = set.get(name)
           if (value !== undefined) found.push(value)
-          return undefined
+          return GO_ON
         },
         done: () => found,
       })
@@ -155,7 +155,7 @@ export const setBuiltins = [
             names.push(name)
             values.push([found[i]!])
           }
-          return undefined
+          return GO_ON
         },
         done: () =>
           new AttrSet(
@@ -192,13 +192,13 @@ function listToAttrs(pairs: readonly Value[]): Result {
     list: pairs,
     begin(pair) {
       const set = force(pair, 0)
-      return set === UNWIND ? pause(NAME_OF) : nameOf(set)
+      return set === undefined ? pause(NAME_OF) : nameOf(set)
     },
     take(name, pair) {
       names.push(name as string)
       // The name is known, so the pair has been forced.
       sets.push((pair instanceof Thunk ? pair.state : pair) as AttrSet)
-      return undefined
+      return GO_ON
     },
     done: () => fromPairs(names, sets),
   })
@@ -230,7 +230,7 @@ function nameOf(set: Forced): Result {
   if (name === undefined) return failDoing({ code: "attribute-missing", name: "name", known: [] }, PAIR)
   const value = name instanceof Thunk ? forceThunk(name, 0) : name
   if (typeof value === "string") return value
-  return value === UNWIND ? pause(NAME, set) : checkName(set, value)
+  return value === undefined ? pause(NAME, set) : checkName(set, value)
 }
 const NAMING = "while evaluating the `name` attribute of an element of the list passed to builtins.listToAttrs"
 function checkName(set: AttrSet, name: Forced): Result {

@@ -1,11 +1,11 @@
 import type { Ordering } from "../compiler/ordering.ts"
 import { lessThan } from "../ordering.ts"
-import { apply2, asFailure, failAs, pause, UNWIND, type Continuation } from "../vm/machine.ts"
+import { apply2, asFailure, failAs, pause, type Continuation } from "../vm/machine.ts"
 import { isList, Lambda, Thunk, type Forced, type Value } from "../value.ts"
 import type { Result } from "../vm/code.ts"
 import { Builtin } from "./builtin.ts"
 import { builtin, callable, unreadList } from "./define.ts"
-import { each, forcing, wrongType } from "./loop.ts"
+import { each, forcing, wrongType, GO_ON } from "./loop.ts"
 import { MergeSort } from "./merge-sort.ts"
 
 export const sortBuiltins = [
@@ -16,7 +16,7 @@ export const sortBuiltins = [
     unlessEmpty: 1,
     doc: "A list sorted so that `comparator x y`, which should tell whether x is less than y, is false wherever y comes before x. Equal elements keep their order.",
     native: (comparator, xs) =>
-      each({ list: xs, begin: forcing, take: () => undefined, done: () => sort(comparator, xs) }),
+      each({ list: xs, begin: forcing, take: () => GO_ON, done: () => sort(comparator, xs) }),
   }),
 ]
 
@@ -44,7 +44,7 @@ function proceed(sorting: Sorting): Result {
   const { comparator, merge } = sorting
   for (;;) {
     const less = compare(comparator, merge.left, merge.right)
-    if (less === UNWIND) return pause(COMPARING, sorting)
+    if (less === undefined) return pause(COMPARING, sorting)
     if (typeof less !== "boolean") return notABoolean(less)
     if (merge.steps.next(less).done === true) return merge.items
   }
@@ -57,7 +57,7 @@ const COMPARING: Continuation = {
   },
   trace: ({ a: sorting }, failure) => (isLessThan(sorting.comparator) ? failure.traced(0, ORDERING) : failure),
 }
-function notABoolean(found: Forced): typeof UNWIND {
+function notABoolean(found: Forced): undefined {
   return wrongType(
     "a Boolean",
     found,

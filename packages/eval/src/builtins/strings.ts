@@ -5,7 +5,7 @@ import { resultOf } from "../print/value.ts"
 import { fail } from "../problem.ts"
 import { bytesOfString, NixString } from "../value.ts"
 import { any, builtin, int, lazy, list, string, unreadList } from "./define.ts"
-import { each, type Loop } from "./loop.ts"
+import { each, type Loop, GO_ON } from "./loop.ts"
 import { andThen, coerce, withInt } from "./native.ts"
 import { replaceStrings } from "./replace.ts"
 
@@ -106,7 +106,7 @@ export const stringBuiltins = [
         begin: (item) => (typeof item === "string" ? item : coerce(item, ELEMENT, context)),
         take(piece) {
           pieces.push(piece as string)
-          return undefined
+          return GO_ON
         },
         done: () => context.string(pieces.join(between)),
       }

@@ -2,7 +2,7 @@
  * Binds instructions: makes of each one a function of the frame, its operands bound into it. This happens when a code
  * object is first run, since most code of a program never is.
  *
- * How to read an instruction (instructions/): it evaluates its operands by calling them; when one returns UNWIND it pauses
+ * How to read an instruction (instructions/): it evaluates its operands by calling them; when one is undefined it pauses
  * with a continuation that goes on from there. The continuations of an instruction stand right below it, and repeat what
  * comes after the operand; where that is more than a line it is a function both call.
  */

@@ -7,7 +7,7 @@ import type { Exec, Lazy } from "./code.ts"
 import { forceSlot } from "./force-slot.ts"
 import { slotReader, slotWriter, type Frame, type Slot } from "./frame.ts"
 import type { LoadedUnit } from "./load.ts"
-import { force, UNWIND } from "./machine.ts"
+import { force } from "./machine.ts"
 import { runCode } from "./run-code.ts"
 
 /** An argument of a call. */
@@ -226,7 +226,7 @@ function observed(exec: Exec, observer: RuntimeObserver, site: Site): Exec {
   return (frame) => {
     observer.enter(site)
     const result = exec(frame)
-    if (result === UNWIND) observer.pause(site)
+    if (result === undefined) observer.pause(site)
     else observer.leave(site, result)
     return result
   }

@@ -1,12 +1,14 @@
 import type { Forced, Value } from "../value.ts"
 import type { Frame } from "./frame.ts"
-import type { UNWIND } from "./machine.ts"
 import type { Ordering } from "../compiler/ordering.ts"
 import type { LambdaInfo } from "../compiler/unit.ts"
 import type { Position } from "../attrs.ts"
 
-/** A forced value; or {@link UNWIND}, if the machine is taking its native frames down to the heap. */
-export type Result = Forced | typeof UNWIND
+/**
+ * A forced value; or undefined, if the machine is taking its native frames down to the heap. (Undefined because the engine
+ * compares with it at no cost in all its tiers: a constant of ours it would have to load, and compare the general way.)
+ */
+export type Result = Forced | undefined
 /** An instruction with its operands bound: evaluates to weak head normal form in the given frame. */
 export type Exec = (frame: Frame) => Result
 /** A bound operand that is not evaluated now: a value known already, or a thunk. Never unwinds. */

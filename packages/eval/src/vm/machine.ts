@@ -2,7 +2,7 @@
  * The machine. Bound instructions call each other directly, so hot code runs on the JavaScript stack at full speed;
  * but that stack holds only the top few hundred levels of an evaluation. When it is full, when an evaluation has to
  * wait, and when something fails, every native frame on the way out *pauses*: it puts what it needs to go on into a
- * {@link HeapFrame} and returns {@link UNWIND}. The machine then has the whole stack as data and goes on from its top,
+ * {@link HeapFrame} and returns undefined. The machine then has the whole stack as data and goes on from its top,
  * fails through it, or hands it to whoever will resume it. So depth is bounded by memory only, nothing is executed
  * twice, and no exception is ever unwound through native frames. docs/decisions/0002-execution.md has the measurements.
  */
@@ -22,8 +22,6 @@ import {
 } from "../value.ts"
 import { blackHole, Code, type LambdaCode, type Result } from "./code.ts"
 import type { Frame } from "./frame.ts"
-
-export const UNWIND: unique symbol = Symbol("unwind")
 
 /** How a paused native frame goes on. One per place in the machine where a frame can pause, never one per frame. */
 export interface Continuation {
@@ -87,18 +85,18 @@ export const vm = {
 }
 
 /** Pauses a native frame. */
-export function pause(to: Continuation, a?: unknown, b?: unknown, c?: unknown, d?: unknown): typeof UNWIND {
+export function pause(to: Continuation, a?: unknown, b?: unknown, c?: unknown, d?: unknown): undefined {
   vm.paused.push(new HeapFrame(to, a, b, c, d))
-  return UNWIND
+  return undefined
 }
 
 /** Fails from an instruction; builtins throw a {@link Failure} instead. */
-export function failWith(problem: EvalProblem, at: Position): typeof UNWIND {
+export function failWith(problem: EvalProblem, at: Position): undefined {
   return failAs(new Failure(problem, at))
 }
-export function failAs(failure: Failure): typeof UNWIND {
+export function failAs(failure: Failure): undefined {
   vm.failure = failure
-  return UNWIND
+  return undefined
 }
 // ---------------------------------------------------------------------------------------------- forcing
 
@@ -115,20 +113,20 @@ export function forceThunk(thunk: Thunk, at: Position): Result {
   thunk.code = BLACK_HOLE
   thunk.state = thunk
   const result = code.run(frame, at)
-  if (result === UNWIND) return pauseForce(thunk, code, frame, at)
+  if (result === undefined) return pauseForce(thunk, code, frame, at)
   vm.depth -= code.height
   thunk.code = null
   thunk.state = result
   return result
 }
 
-function pauseForce(thunk: Thunk, code: Code, frame: unknown, at: Position): typeof UNWIND {
+function pauseForce(thunk: Thunk, code: Code, frame: unknown, at: Position): undefined {
   if (code === BLACK_HOLE || code === FAILED) {
     // Nothing was started: put back what the attempt overwrote.
     thunk.code = code
     thunk.state = frame
     if (code === BLACK_HOLE) vm.failure = vm.failure!.placed(at)
-    return UNWIND
+    return undefined
   }
   return pause(UPDATE, thunk, code, frame, at)
 }
@@ -141,7 +139,7 @@ export const BLACK_HOLE = new Code(
 blackHole.code = BLACK_HOLE
 const FAILED = new Code((failure) => {
   vm.failure = failure as unknown as Failure
-  return UNWIND
+  return undefined
 }, 1)
 
 function forceCall(thunk: CallThunk, at: Position): Result {
@@ -151,7 +149,7 @@ function forceCall(thunk: CallThunk, at: Position): Result {
   thunk.code = BLACK_HOLE
   thunk.state = thunk
   const result = thunk instanceof AttributeThunk ? apply2(fn, thunk.name, argument, at) : apply1(fn, argument, at)
-  if (result === UNWIND) return pause(UPDATE_CALL, thunk, fn, argument, at)
+  if (result === undefined) return pause(UPDATE_CALL, thunk, fn, argument, at)
   vm.depth -= 3
   thunk.code = null
   thunk.state = result
@@ -218,8 +216,8 @@ function reallyPause(): boolean {
 }
 
 /** Pauses before a call; `ENTER` will try it again with an empty native stack. */
-export function pauseCall(callee: Forced, args: readonly Value[], at: Position): typeof UNWIND {
-  if (vm.failure !== undefined) return UNWIND
+export function pauseCall(callee: Forced, args: readonly Value[], at: Position): undefined {
+  if (vm.failure !== undefined) return undefined
   if (vm.calls > vm.callsMax) return failWith({ code: "stack-overflow" }, at)
   return pause(ENTER, callee, args, at)
 }
@@ -248,7 +246,7 @@ export function apply1(fn: Value, a: Value, at: Position): Result {
     if (mustPause(code.height)) return pauseCall(fn, [a], at)
     vm.calls++
     const result = code.enter1(fn.frame!, a, at)
-    if (result === UNWIND) return pause(CALLED, code, at)
+    if (result === undefined) return pause(CALLED, code, at)
     vm.calls--
     vm.depth -= code.height
     return result
@@ -264,14 +262,14 @@ export function apply2(fn: Value, a: Value, b: Value, at: Position): Result {
     if (mustPause(code.height)) return pauseCall(fn, [a, b], at)
     vm.calls++
     const result = code.enter2(fn.frame!, a, b, at)
-    if (result === UNWIND) return pause(CALLED, code, at)
+    if (result === undefined) return pause(CALLED, code, at)
     vm.calls--
     vm.depth -= code.height
     return result
   }
   if (fn instanceof Lambda && fn.code.arity === 1) {
     const callee = apply1(fn, a, at)
-    return callee === UNWIND ? pause(APPLY_REST, [b], at) : apply1(callee, b, at)
+    return callee === undefined ? pause(APPLY_REST, [b], at) : apply1(callee, b, at)
   }
   return applyMany(fn, [a, b], at)
 }
@@ -283,7 +281,7 @@ export function apply3(fn: Value, a: Value, b: Value, c: Value, at: Position): R
     if (mustPause(code.height)) return pauseCall(fn, [a, b, c], at)
     vm.calls++
     const result = code.enter3(fn.frame!, a, b, c, at)
-    if (result === UNWIND) return pause(CALLED, code, at)
+    if (result === undefined) return pause(CALLED, code, at)
     vm.calls--
     vm.depth -= code.height
     return result
@@ -295,7 +293,7 @@ export function apply3(fn: Value, a: Value, b: Value, c: Value, at: Position): R
 export function applyMany(fn: Value, args: readonly Value[], at: Position): Result {
   let callee: Result = force(fn, at)
   let rest = args
-  while (callee !== UNWIND && rest.length > 0) {
+  while (callee !== undefined && rest.length > 0) {
     if (callee instanceof PartialLambda) {
       rest = [...callee.args, ...rest]
       callee = callee.lambda
@@ -306,7 +304,7 @@ export function applyMany(fn: Value, args: readonly Value[], at: Position): Resu
     callee = callee instanceof Lambda ? enter(callee, now, at) : applyOther.apply(callee, now, at)
     rest = rest.length > now.length ? rest.slice(now.length) : []
   }
-  return callee === UNWIND && rest.length > 0 ? pause(APPLY_REST, rest, at) : callee
+  return callee === undefined && rest.length > 0 ? pause(APPLY_REST, rest, at) : callee
 }
 /** a: the arguments still to apply, b: position of the call */
 const APPLY_REST: Continuation = {
@@ -328,7 +326,7 @@ function enter(lambda: Lambda, args: readonly Value[], at: Position): Result {
         : args.length === 3
           ? code.enter3(frame, args[0]!, args[1]!, args[2]!, at)
           : code.enterMany(frame, args, at)
-  if (result === UNWIND) return pause(CALLED, code, at)
+  if (result === undefined) return pause(CALLED, code, at)
   vm.calls--
   vm.depth -= code.height
   return result
@@ -375,16 +373,16 @@ function stepTask(task: Task<unknown>, input: unknown): Result {
   for (;;) {
     let step: IteratorResult<unknown, unknown>
     try {
-      step = task.next(input)
+      step = task.next(input === NOTHING ? undefined : input)
     } catch (problem) {
       return raise(problem)
     }
-    const result = step.done ? step.value : answer(step.value)
     if (step.done) {
       vm.depth -= 4
-      return result instanceof Thunk ? forceThunk(result, 0) : (result as Forced)
+      return resultOfTask(step.value)
     }
-    if (result === UNWIND) return pause(TASK, task)
+    const result = answer(step.value)
+    if (result === undefined) return pause(TASK, task)
     input = result
   }
 }
@@ -401,12 +399,19 @@ const TASK: Continuation = {
     } catch (problem) {
       return asFailure(problem)
     }
-    if (step.done) return force(step.value as Value, 0)
+    if (step.done) return resultOfTask(step.value)
     const result = answer(step.value)
-    if (result === UNWIND) return pause(TASK, task)
+    if (result === undefined) return pause(TASK, task)
     vm.depth += 4
     return stepTask(task, result)
   },
+}
+
+/** Stands for the undefined that a task or a promise may well come to, where undefined would mean that we unwind. */
+const NOTHING = Symbol("nothing") as unknown as Forced
+function resultOfTask(value: unknown): Result {
+  if (value === undefined) return NOTHING
+  return value instanceof Thunk ? forceThunk(value, 0) : (value as Forced)
 }
 
 function answer(request: unknown): Result {
@@ -415,15 +420,15 @@ function answer(request: unknown): Result {
   if (isTask(request)) return runTask(request)
   if (isPromise(request)) {
     vm.waiting = request
-    return UNWIND
+    return undefined
   }
   return request as Forced
 }
 
 /** Fails with whatever JavaScript threw. */
-export function raise(problem: unknown): typeof UNWIND {
+export function raise(problem: unknown): undefined {
   vm.failure = asFailure(problem)
-  return UNWIND
+  return undefined
 }
 export function asFailure(problem: unknown): Failure {
   if (problem instanceof Failure) return problem
@@ -502,17 +507,18 @@ export class Run {
     let result: Result = null
     if (input instanceof Failure) {
       vm.failure = input
-      result = UNWIND
+      result = undefined
     } else {
-      result = input
+      // A promise may come to undefined.
+      result = (input as Forced | undefined) === undefined ? NOTHING : input
     }
     for (;;) {
-      if (result === UNWIND) {
+      if (result === undefined) {
         const { paused } = vm
         while (paused.length > 0) frames.push(paused.pop()!)
         if (vm.failure !== undefined) {
           result = this.#unwind(vm.failure)
-          if (result !== UNWIND) continue
+          if (result !== undefined) continue
           if (vm.failure !== undefined && frames.length === 0 && vm.paused.length === 0) {
             const { failure } = vm
             vm.failure = undefined
@@ -537,7 +543,7 @@ export class Run {
         result = null
       }
       const frame = frames.pop()
-      if (frame === undefined) return { kind: "done", value: result }
+      if (frame === undefined) return { kind: "done", value: result === NOTHING ? (undefined as never) : result }
       if (frame.to.call) vm.calls--
       vm.depth = 0
       try {
@@ -551,7 +557,7 @@ export class Run {
     }
   }
 
-  /** Takes `failure` down the stack until a frame recovers: that frame's result, or UNWIND with the failure in `vm`. */
+  /** Takes `failure` down the stack until a frame recovers: that frame's result, or undefined with the failure in `vm`. */
   #unwind(failure: Failure): Result {
     const frames = this.#frames
     vm.failure = undefined
@@ -559,7 +565,7 @@ export class Run {
       const frame = frames.pop()
       if (frame === undefined) {
         vm.failure = failure
-        return UNWIND
+        return undefined
       }
       const { to } = frame
       if (to.call) vm.calls--

@@ -5,7 +5,7 @@ import { Failure } from "../problem.ts"
 import type { Forced, Value } from "../value.ts"
 import type { Exec, LambdaCode, Lazy, Result } from "./code.ts"
 import { makeFrame, slotWriter, type Frame } from "./frame.ts"
-import { failAs, force, pause, UNWIND, type Continuation } from "./machine.ts"
+import { failAs, force, pause, type Continuation } from "./machine.ts"
 
 interface Formal {
   readonly name: string
@@ -57,7 +57,7 @@ class Pattern {
 
   enter(up: Frame, args: readonly Value[], last: Value, at: Position): Result {
     const set = force(last, this.at)
-    return set === UNWIND ? pause(PATTERN, this, up, args, at) : this.match(up, args, set, at)
+    return set === undefined ? pause(PATTERN, this, up, args, at) : this.match(up, args, set, at)
   }
 
   match(up: Frame, args: readonly Value[], set: Forced, at: Position): Result {
@@ -95,7 +95,7 @@ class Pattern {
     return true
   }
 
-  #mismatch(shape: Shape, at: Position): typeof UNWIND {
+  #mismatch(shape: Shape, at: Position): undefined {
     const fn = this.code.name
     const missing = this.#formals.find(({ name, fallback }) => fallback === undefined && shape.find(name) < 0)
     if (missing !== undefined) {
@@ -108,10 +108,10 @@ class Pattern {
 }
 
 /** Unlike other failures of a call, told to be from a call site even if that is not known. */
-function mismatched(failure: Failure, at: Position): typeof UNWIND {
+function mismatched(failure: Failure, at: Position): undefined {
   return failAs(failure.traced(at, "from call site").marked(true))
 }
-function refuse(failure: Failure, at: Position): typeof UNWIND {
+function refuse(failure: Failure, at: Position): undefined {
   return failAs((at === 0 ? failure : failure.traced(at, "from call site")).marked(true))
 }
 

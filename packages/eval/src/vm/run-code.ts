@@ -1,12 +1,12 @@
 import type { Code, Exec } from "./code.ts"
-import { NATIVE_FRAMES, pause, UNWIND, vm, type Continuation } from "./machine.ts"
+import { NATIVE_FRAMES, pause, vm, type Continuation } from "./machine.ts"
 
 /** Runs `code` where it stands, instead of through a thunk. */
 export function runCode(code: Code): Exec {
   return (frame) => {
     if ((vm.depth += code.height) > NATIVE_FRAMES) return pause(RUN, code, frame)
     const result = code.run(frame)
-    if (result !== UNWIND) vm.depth -= code.height
+    if (result !== undefined) vm.depth -= code.height
     return result
   }
 }

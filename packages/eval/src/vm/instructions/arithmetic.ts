@@ -8,7 +8,7 @@ import { isInt, NixFloat, type Forced } from "../../value.ts"
 import type { Binder } from "../binder.ts"
 import type { Exec, Result } from "../code.ts"
 import type { Frame } from "../frame.ts"
-import { asFailure, failAs, pause, UNWIND, type Continuation } from "../machine.ts"
+import { asFailure, failAs, pause, type Continuation } from "../machine.ts"
 
 /** What C++ Nix, where operators are calls of builtins, says of a failing one. */
 interface Operator {
@@ -62,7 +62,7 @@ function slow(operator: Operator, a: Forced, b: Forced, at: Position): Result {
   } catch (problem) {
     return failAs(trace(operator, asFailure(problem), at))
   }
-  return result === UNWIND ? pause(OPERATING, operator, at) : result
+  return result === undefined ? pause(OPERATING, operator, at) : result
 }
 const OPERATING: Continuation = {
   name: "operating",
@@ -72,7 +72,7 @@ const OPERATING: Continuation = {
 
 function evaluateRight(operator: Operator, frame: Frame, right: Exec, a: Forced, at: Position): Result {
   const b = right(frame)
-  return b === UNWIND ? pause(RIGHT, operator, a, at) : slow(operator, a, b, at)
+  return b === undefined ? pause(RIGHT, operator, a, at) : slow(operator, a, b, at)
 }
 const LEFT: Continuation = {
   name: "left-operand",
@@ -98,24 +98,24 @@ export function bindSubtract(b: Binder): Exec {
           const difference = x - constant
           if (Number.isSafeInteger(difference)) return difference
         }
-        return x === UNWIND ? pause(LEFT, SUBTRACT, frame, right, at) : slow(SUBTRACT, x, constant, at)
+        return x === undefined ? pause(LEFT, SUBTRACT, frame, right, at) : slow(SUBTRACT, x, constant, at)
       }
     }
     return (frame) => {
       const x = left(frame)
-      return x === UNWIND ? pause(LEFT, SUBTRACT, frame, right, at) : slow(SUBTRACT, x, constant as Forced, at)
+      return x === undefined ? pause(LEFT, SUBTRACT, frame, right, at) : slow(SUBTRACT, x, constant as Forced, at)
     }
   }
   const right = b.expr()
   return (frame) => {
     const x = left(frame)
-    if (x === UNWIND) return pause(LEFT, SUBTRACT, frame, right, at)
+    if (x === undefined) return pause(LEFT, SUBTRACT, frame, right, at)
     const y = right(frame)
     if (typeof x === "number" && typeof y === "number") {
       const difference = x - y
       if (Number.isSafeInteger(difference)) return difference
     }
-    return y === UNWIND ? pause(RIGHT, SUBTRACT, x, at) : slow(SUBTRACT, x, y, at)
+    return y === undefined ? pause(RIGHT, SUBTRACT, x, at) : slow(SUBTRACT, x, y, at)
   }
 }
 
@@ -125,14 +125,14 @@ export function bindMultiply(b: Binder): Exec {
   const right = b.expr()
   return (frame) => {
     const x = left(frame)
-    if (x === UNWIND) return pause(LEFT, MULTIPLY, frame, right, at)
+    if (x === undefined) return pause(LEFT, MULTIPLY, frame, right, at)
     const y = right(frame)
     if (typeof x === "number" && typeof y === "number") {
       // + 0 turns -0, which is no integer of ours, into 0.
       const product = x * y + 0
       if (Number.isSafeInteger(product)) return product
     }
-    return y === UNWIND ? pause(RIGHT, MULTIPLY, x, at) : slow(MULTIPLY, x, y, at)
+    return y === undefined ? pause(RIGHT, MULTIPLY, x, at) : slow(MULTIPLY, x, y, at)
   }
 }
 
@@ -142,7 +142,7 @@ export function bindDivide(b: Binder): Exec {
   const right = b.expr()
   return (frame) => {
     const x = left(frame)
-    return x === UNWIND ? pause(LEFT, DIVIDE, frame, right, at) : evaluateRight(DIVIDE, frame, right, x, at)
+    return x === undefined ? pause(LEFT, DIVIDE, frame, right, at) : evaluateRight(DIVIDE, frame, right, x, at)
   }
 }
 
@@ -154,18 +154,18 @@ export function bindLess(b: Binder): Exec {
   const right = b.expr()
   return (frame) => {
     const x = left(frame)
-    if (x === UNWIND) return pause(LEFT, LESS, frame, right, at)
+    if (x === undefined) return pause(LEFT, LESS, frame, right, at)
     const y = right(frame)
     if (typeof x === "number" && typeof y === "number") return x < y
     if (typeof x === "string" && typeof y === "string") return x < y
-    return y === UNWIND ? pause(RIGHT, LESS, x, at) : slow(LESS, x, y, at)
+    return y === undefined ? pause(RIGHT, LESS, x, at) : slow(LESS, x, y, at)
   }
 }
 export function bindNotLess(b: Binder): Exec {
   const less = bindLess(b)
   return (frame) => {
     const value = less(frame)
-    return value === UNWIND ? pause(NEGATE) : !(value as boolean)
+    return value === undefined ? pause(NEGATE) : !(value as boolean)
   }
 }
 const NEGATE: Continuation = { name: "negate", resume: (_, value) => !(value as boolean) }
@@ -173,14 +173,14 @@ const NEGATE: Continuation = { name: "negate", resume: (_, value) => !(value as 
 function bindEquality(negate: boolean): (b: Binder) => Exec {
   const compare = (x: Forced, y: Forced): Result => {
     const same = equal(x, y)
-    if (same === UNWIND) return negate ? pause(NEGATE) : UNWIND
+    if (same === undefined) return negate ? pause(NEGATE) : undefined
     return same !== negate
   }
   const EQUAL_LEFT: Continuation = {
     name: "equal-left",
     resume: ({ a: frame, b: right }, x) => {
       const y = right(frame)
-      return y === UNWIND ? pause(EQUAL_RIGHT, x) : compare(x, y)
+      return y === undefined ? pause(EQUAL_RIGHT, x) : compare(x, y)
     },
   }
   const EQUAL_RIGHT: Continuation = { name: "equal-right", resume: ({ a: x }, y) => compare(x, y) }
@@ -189,10 +189,10 @@ function bindEquality(negate: boolean): (b: Binder) => Exec {
     const right = b.expr()
     return (frame) => {
       const x = left(frame)
-      if (x === UNWIND) return pause(EQUAL_LEFT, frame, right)
+      if (x === undefined) return pause(EQUAL_LEFT, frame, right)
       const y = right(frame)
       if (typeof x === "string" && typeof y === "string") return (x === y) !== negate
-      return y === UNWIND ? pause(EQUAL_RIGHT, x) : compare(x, y)
+      return y === undefined ? pause(EQUAL_RIGHT, x) : compare(x, y)
     }
   }
 }

@@ -5,7 +5,7 @@ import { callBuiltinWith, thunksOf } from "../../builtins/call.ts"
 import type { Argument, Binder } from "../binder.ts"
 import type { Exec, Result } from "../code.ts"
 import type { Frame } from "../frame.ts"
-import { apply1, apply2, apply3, applyMany, pause, UNWIND, type Continuation } from "../machine.ts"
+import { apply1, apply2, apply3, applyMany, pause, type Continuation } from "../machine.ts"
 
 export function bindCall(b: Binder): Exec {
   const at = b.position()
@@ -19,7 +19,7 @@ export function bindCall(b: Binder): Exec {
         if (callee instanceof Lambda && callee.code.arity === 1) {
           return apply1(callee, strict(callee, 1) ? first.eager(frame) : first.lazy(frame), at)
         }
-        return callee === UNWIND ? pause(CALLEE, frame, args, at) : callOther(callee, frame, args, at)
+        return callee === undefined ? pause(CALLEE, frame, args, at) : callOther(callee, frame, args, at)
       }
     case 2:
       return (frame) => {
@@ -32,7 +32,7 @@ export function bindCall(b: Binder): Exec {
             at,
           )
         }
-        return callee === UNWIND ? pause(CALLEE, frame, args, at) : callOther(callee, frame, args, at)
+        return callee === undefined ? pause(CALLEE, frame, args, at) : callOther(callee, frame, args, at)
       }
     case 3:
       return (frame) => {
@@ -46,12 +46,12 @@ export function bindCall(b: Binder): Exec {
             at,
           )
         }
-        return callee === UNWIND ? pause(CALLEE, frame, args, at) : callOther(callee, frame, args, at)
+        return callee === undefined ? pause(CALLEE, frame, args, at) : callOther(callee, frame, args, at)
       }
     default:
       return (frame) => {
         const callee = fn(frame)
-        return callee === UNWIND ? pause(CALLEE, frame, args, at) : callOther(callee, frame, args, at)
+        return callee === undefined ? pause(CALLEE, frame, args, at) : callOther(callee, frame, args, at)
       }
   }
 }

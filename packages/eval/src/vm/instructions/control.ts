@@ -5,9 +5,9 @@ import type { Forced, Value } from "../../value.ts"
 import type { Binder } from "../binder.ts"
 import type { Exec, Lazy, Result } from "../code.ts"
 import type { Frame } from "../frame.ts"
-import { failAs, failWith, pause, runTask, UNWIND, type Continuation } from "../machine.ts"
+import { failAs, failWith, pause, runTask, type Continuation } from "../machine.ts"
 
-function notABoolean(found: Forced, at: Position, context: string): typeof UNWIND {
+function notABoolean(found: Forced, at: Position, context: string): undefined {
   return failAs(new Failure({ code: "type-error", expected: "a Boolean", found }, at).traced(at, context))
 }
 
@@ -21,7 +21,7 @@ export function bindIf(b: Binder): Exec {
     const value = condition(frame)
     if (value === true) return consequence(frame)
     if (value === false) return alternative(frame)
-    return value === UNWIND ? pause(IF, frame, consequence, alternative, at) : notABoolean(value, at, CONDITION)
+    return value === undefined ? pause(IF, frame, consequence, alternative, at) : notABoolean(value, at, CONDITION)
   }
 }
 const IF: Continuation = {
@@ -38,7 +38,7 @@ export function bindNot(b: Binder): Exec {
   return (frame) => {
     const value = operand(frame)
     if (typeof value === "boolean") return !value
-    return value === UNWIND ? pause(NOT, at) : notABoolean(value, at, ARGUMENT_OF_NOT)
+    return value === undefined ? pause(NOT, at) : notABoolean(value, at, ARGUMENT_OF_NOT)
   }
 }
 const NOT: Continuation = {
@@ -56,7 +56,7 @@ function bindJunction(name: string, decisive: boolean, result: boolean): (b: Bin
   const goOn = (frame: Frame, right: Exec, at: Position): Result => {
     const value = right(frame)
     if (typeof value === "boolean") return value
-    return value === UNWIND ? pause(RIGHT, at) : notABoolean(value, at, rightContext)
+    return value === undefined ? pause(RIGHT, at) : notABoolean(value, at, rightContext)
   }
   const RIGHT: Continuation = {
     name: "junction-right",
@@ -79,7 +79,7 @@ function bindJunction(name: string, decisive: boolean, result: boolean): (b: Bin
       const value = left(frame)
       if (value === decisive) return result
       if (value === !decisive) return goOn(frame, right, at)
-      return value === UNWIND ? pause(LEFT, frame, right, at) : notABoolean(value, at, leftContext)
+      return value === undefined ? pause(LEFT, frame, right, at) : notABoolean(value, at, leftContext)
     }
   }
 }
@@ -99,7 +99,7 @@ export function bindAssert(b: Binder): Exec {
   return (frame) => {
     const value = condition(frame)
     if (value === true) return body(frame)
-    return value === UNWIND ? pause(ASSERT, site, frame) : assertionFailed(site, value)
+    return value === undefined ? pause(ASSERT, site, frame) : assertionFailed(site, value)
   }
 }
 interface AssertSite {
@@ -107,7 +107,7 @@ interface AssertSite {
   readonly expression: () => string
   readonly body: Exec
 }
-function assertionFailed({ at, expression }: AssertSite, value: Forced): typeof UNWIND {
+function assertionFailed({ at, expression }: AssertSite, value: Forced): undefined {
   if (value !== false) return notABoolean(value, at, ASSERTION)
   return failWith({ code: "assertion-failed", expression: expression() }, at)
 }
@@ -126,7 +126,7 @@ export function bindAssertEqual(b: Binder): Exec {
   const site: AssertEqualSite = { at, expression, right, body: b.expr() }
   return (frame) => {
     const value = left(frame)
-    return value === UNWIND ? pause(ASSERT_LEFT, site, frame) : assertRight(site, frame, value)
+    return value === undefined ? pause(ASSERT_LEFT, site, frame) : assertRight(site, frame, value)
   }
 }
 interface AssertEqualSite extends AssertSite {
@@ -134,16 +134,16 @@ interface AssertEqualSite extends AssertSite {
 }
 function assertRight(site: AssertEqualSite, frame: Frame, left: Forced): Result {
   const right = site.right(frame)
-  return right === UNWIND ? pause(ASSERT_RIGHT, site, frame, left) : compareAsserted(site, frame, left, right)
+  return right === undefined ? pause(ASSERT_RIGHT, site, frame, left) : compareAsserted(site, frame, left, right)
 }
 function compareAsserted(site: AssertEqualSite, frame: Frame, left: Forced, right: Forced): Result {
   const same = equal(left, right)
   if (same === true) return site.body(frame)
-  return same === UNWIND ? pause(ASSERT_COMPARED, site, frame, left, right) : explain(site, left, right)
+  return same === undefined ? pause(ASSERT_COMPARED, site, frame, left, right) : explain(site, left, right)
 }
 function explain(site: AssertEqualSite, left: Forced, right: Forced): Result {
   const result = runTask(assertEqual(left, right))
-  return result === UNWIND ? pause(ASSERT_EXPLAINED, site) : assertionFailed(site, false)
+  return result === undefined ? pause(ASSERT_EXPLAINED, site) : assertionFailed(site, false)
 }
 const inCondition = (site: AssertSite, failure: Failure): Failure => failure.traced(site.at, ASSERTION)
 const ASSERT_LEFT: Continuation = {

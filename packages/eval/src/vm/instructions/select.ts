@@ -6,7 +6,7 @@ import { CALL, NixString, Thunk, type Forced, type Value } from "../../value.ts"
 import type { Binder } from "../binder.ts"
 import type { Exec, Result } from "../code.ts"
 import type { Frame } from "../frame.ts"
-import { BLACK_HOLE, failAs, forceThunk, pause, UNWIND, vm, type Continuation } from "../machine.ts"
+import { BLACK_HOLE, failAs, forceThunk, pause, vm, type Continuation } from "../machine.ts"
 
 /** `subject.name`, by far the most frequent form. Remembers where the sets it last saw have the name. */
 export function bindSelect(b: Binder): Exec {
@@ -31,9 +31,9 @@ export function bindSelect(b: Binder): Exec {
       if (!(value instanceof Thunk)) return value === undefined ? missing(set, name, at) : value
       if (value.code === null) return value.state as Forced
       const result = forceAttribute(value, set, name, at)
-      return result === UNWIND ? pause(SELECTED, set, name) : result
+      return result === undefined ? pause(SELECTED, set, name) : result
     }
-    return set === UNWIND ? pause(SELECT, name, at) : notASet(set, at)
+    return set === undefined ? pause(SELECT, name, at) : notASet(set, at)
   }
 }
 function selectFrom(set: Forced, name: string, at: Position): Result {
@@ -42,7 +42,7 @@ function selectFrom(set: Forced, name: string, at: Position): Result {
   if (value === undefined) return missing(set, name, at)
   if (!(value instanceof Thunk)) return value
   const result = forceAttribute(value, set, name, at)
-  return result === UNWIND ? pause(SELECTED, set, name) : result
+  return result === undefined ? pause(SELECTED, set, name) : result
 }
 /**
  * Forces the attribute `name` of `set` for a selection at `at`. Where it is a call, as those of `mapAttrs` are, or is
@@ -62,10 +62,10 @@ const SELECTED: Continuation = {
 function traceAttribute(failure: Failure, at: Position, path: string): Failure {
   return at === 0 ? failure : failure.traced(at, `while evaluating the attribute '${path}'`)
 }
-function missing(set: AttrSet, name: string, at: Position): typeof UNWIND {
+function missing(set: AttrSet, name: string, at: Position): undefined {
   return failAs(new Failure({ code: "attribute-missing", name, known: set.sortedNames() }, at))
 }
-function notASet(found: Forced, at: Position): typeof UNWIND {
+function notASet(found: Forced, at: Position): undefined {
   const failure = new Failure({ code: "type-error", expected: "a set", found })
   return failAs(failure.traced(at, "while selecting an attribute"))
 }
@@ -152,7 +152,7 @@ function bindPath(subject: Exec, site: PathSite): Exec {
   const { steps, onMissing } = site
   const name = steps.length === 1 ? steps[0]!.name : undefined
   const general = (frame: Frame, value: Result): Result =>
-    value === UNWIND ? pause(WALK, new Walk(site, frame, 0, NO_NAMES, 0)) : walk(site, frame, value, 0, NO_NAMES, 0)
+    value === undefined ? pause(WALK, new Walk(site, frame, 0, NO_NAMES, 0)) : walk(site, frame, value, 0, NO_NAMES, 0)
   if (name === undefined) return (frame) => general(frame, subject(frame))
   // `set ? name` and `set.name or fallback` on a set, remembering where sets of the last shape have the name, if at all.
   let shape: Shape = EMPTY_SHAPE
@@ -199,7 +199,7 @@ function walk(
     let { name } = steps[i]!
     if (name === undefined) {
       const result = exec!(frame)
-      if (result === UNWIND) return pause(WALK_NAME, new Walk(site, frame, i, names, foundAt), value)
+      if (result === undefined) return pause(WALK_NAME, new Walk(site, frame, i, names, foundAt), value)
       if (typeof result !== "string") return badName(new Walk(site, frame, i, names, foundAt), result, at)
       name = result
       // A path of one step has no use for its name, unless it pauses.
@@ -216,7 +216,7 @@ function walk(
     const set = value as AttrSet
     foundAt = set.position(name)
     const result = found instanceof Thunk ? forceAttribute(found, set, name, site.at) : found
-    if (result === UNWIND) return pause(WALK, new Walk(site, frame, i + 1, withName(names, i, name), foundAt))
+    if (result === undefined) return pause(WALK, new Walk(site, frame, i + 1, withName(names, i, name), foundAt))
     value = result
   }
   return value
@@ -228,13 +228,13 @@ function withName(names: readonly string[], i: number, name: string): readonly s
 }
 
 /** The path leads nowhere: `value` has no `name`. */
-function nowhere(at: Walk, value: Forced, name: string): typeof UNWIND {
+function nowhere(at: Walk, value: Forced, name: string): undefined {
   if (value instanceof AttrSet) missing(value, name, at.site.at)
   else notASet(value, at.site.at)
   vm.failure = at.trace(vm.failure!)
-  return UNWIND
+  return undefined
 }
-function badName(at: Walk, name: Forced, nameAt: Position): typeof UNWIND {
+function badName(at: Walk, name: Forced, nameAt: Position): undefined {
   const failure =
     name instanceof NixString
       ? new Failure({ code: "string-refers-to-store", string: name.bytes, context: firstElement(name) })

@@ -5,7 +5,7 @@ import { isList, NixString, Thunk, type Forced, type Value } from "../../value.t
 import type { Binder } from "../binder.ts"
 import type { Exec, Lazy, Result } from "../code.ts"
 import type { Frame } from "../frame.ts"
-import { charge, failAs, force, pause, UNWIND, type Continuation } from "../machine.ts"
+import { charge, failAs, force, pause, type Continuation } from "../machine.ts"
 
 export function bindList(b: Binder): Exec {
   const items = b.many(() => b.lazy())
@@ -50,12 +50,12 @@ export function bindConcat(b: Binder): Exec {
   const right = b.expr()
   return (frame) => {
     const x = left(frame)
-    return x === UNWIND ? pause(CONCAT_LEFT, frame, right, at) : concatRight(frame, right, at, x)
+    return x === undefined ? pause(CONCAT_LEFT, frame, right, at) : concatRight(frame, right, at, x)
   }
 }
 function concatRight(frame: Frame, right: Exec, at: Position, x: Forced): Result {
   const y = right(frame)
-  return y === UNWIND ? pause(CONCAT_RIGHT, x, at) : concat(x, y, at)
+  return y === undefined ? pause(CONCAT_RIGHT, x, at) : concat(x, y, at)
 }
 function concat(x: Forced, y: Forced, at: Position): Result {
   if (!isList(x)) return notAList(x, at)
@@ -65,7 +65,7 @@ function concat(x: Forced, y: Forced, at: Position): Result {
   charge(x.length + y.length)
   return x.concat(y)
 }
-function notAList(found: Forced, at: Position): typeof UNWIND {
+function notAList(found: Forced, at: Position): undefined {
   return failAs(new Failure({ code: "type-error", expected: "a list", found }).traced(at, CONCATENATING))
 }
 const CONCAT_LEFT: Continuation = {
@@ -94,18 +94,18 @@ export function bindUpdate(b: Binder): Exec {
   return (frame) => {
     const over = right(frame)
     if (over instanceof AttrSet) return updateLeft(site, frame, over)
-    return over === UNWIND ? pause(UPDATE_RIGHT, site, frame) : notASet(over, rightAt, "right")
+    return over === undefined ? pause(UPDATE_RIGHT, site, frame) : notASet(over, rightAt, "right")
   }
 }
 function updateLeft(site: UpdateSite, frame: Frame, over: AttrSet): Result {
   const under = site.left(frame)
   if (under instanceof AttrSet) return update(under, over)
-  return under === UNWIND ? pause(UPDATE_LEFT, site, over) : notASet(under, site.leftAt, "left")
+  return under === undefined ? pause(UPDATE_LEFT, site, over) : notASet(under, site.leftAt, "left")
 }
 function traceOperand(failure: Failure, at: Position | undefined, side: "left" | "right"): Failure {
   return at === undefined ? failure : failure.traced(at, `in the ${side} operand of the update (//) operator`)
 }
-function notASet(found: Forced, at: Position | undefined, side: "left" | "right"): typeof UNWIND {
+function notASet(found: Forced, at: Position | undefined, side: "left" | "right"): undefined {
   return failAs(traceOperand(new Failure({ code: "type-error", expected: "a set", found }), at, side))
 }
 const UPDATE_RIGHT: Continuation = {
@@ -133,7 +133,7 @@ export function bindDynamic(b: Binder): Exec {
   const dynamics = b.many((): Dynamic => ({ name: b.expr(), at: b.position(), value: b.lazy() }))
   return (frame) => {
     const statics = set(frame)
-    return statics === UNWIND
+    return statics === undefined
       ? pause(DYNAMIC_SET, dynamics, frame)
       : addDynamics(dynamics, frame, statics as AttrSet, 0)
   }
@@ -142,14 +142,14 @@ function addDynamics(dynamics: readonly Dynamic[], frame: Frame, set: AttrSet, f
   let result = set
   for (let i = from; i < dynamics.length; i++) {
     const name = dynamics[i]!.name(frame)
-    if (name === UNWIND) return pause(DYNAMIC_NAME, dynamics, frame, result, i)
+    if (name === undefined) return pause(DYNAMIC_NAME, dynamics, frame, result, i)
     const next = addDynamic(dynamics[i]!, frame, result, name)
-    if (next === UNWIND) return UNWIND
+    if (next === undefined) return undefined
     result = next
   }
   return result
 }
-function addDynamic(dynamic: Dynamic, frame: Frame, set: AttrSet, name: Forced): AttrSet | typeof UNWIND {
+function addDynamic(dynamic: Dynamic, frame: Frame, set: AttrSet, name: Forced): AttrSet | undefined {
   const { at, value } = dynamic
   if (name === null) return set
   if (typeof name !== "string") {
@@ -172,7 +172,7 @@ const DYNAMIC_NAME: Continuation = {
   name: "dynamic-name",
   resume: ({ a: dynamics, b: frame, c: set, d: i }, name) => {
     const next = addDynamic(dynamics[i], frame, set, name)
-    return next === UNWIND ? UNWIND : addDynamics(dynamics, frame, next, i + 1)
+    return next === undefined ? undefined : addDynamics(dynamics, frame, next, i + 1)
   },
 }
 
@@ -185,7 +185,7 @@ export function bindOverrides(b: Binder): Exec {
   return (frame) => {
     const given = slot(frame) as Value
     const overrides = force(given, at)
-    if (overrides === UNWIND) return pause(OVERRIDES, site, frame)
+    if (overrides === undefined) return pause(OVERRIDES, site, frame)
     // As in C++ Nix, only what had to be evaluated has a place.
     return override(site, frame, overrides, given instanceof Thunk ? at : 0)
   }

@@ -8,7 +8,7 @@ import { isInt, NixFloat, NixPath, NixString, type Forced } from "../../value.ts
 import type { Binder } from "../binder.ts"
 import type { Exec, Result } from "../code.ts"
 import type { Frame } from "../frame.ts"
-import { asFailure, failAs, failWith, pause, runTask, UNWIND, type Continuation } from "../machine.ts"
+import { asFailure, failAs, failWith, pause, runTask, type Continuation } from "../machine.ts"
 
 const SEGMENT = "while evaluating a path segment"
 /** Paths inside a string are copied to the store; what is appended to a path is not. */
@@ -58,7 +58,7 @@ export function bindInterpolate(b: Binder): Exec {
       }
       const buffer = new Buffer()
       buffer.text = pieces.slice(0, i).join("")
-      return value === UNWIND ? pause(PART, site, frame, buffer, i) : appendAndGoOn(site, frame, buffer, i, value)
+      return value === undefined ? pause(PART, site, frame, buffer, i) : appendAndGoOn(site, frame, buffer, i, value)
     }
     return length <= FLAT_MAX ? pieces.join("") : rope(pieces)
   }
@@ -76,18 +76,18 @@ export function bindInterpolatePath(b: Binder): Exec {
 function goOn(site: Site, frame: Frame, buffer: Buffer, from: number): Result {
   for (let i = from; i < site.parts.length; i++) {
     const value = site.parts[i]!.exec(frame)
-    if (value === UNWIND) return pause(PART, site, frame, buffer, i)
+    if (value === undefined) return pause(PART, site, frame, buffer, i)
     const result = append(site, buffer, i, value)
-    if (result === UNWIND) return pause(COERCED, site, frame, buffer, i)
+    if (result === undefined) return pause(COERCED, site, frame, buffer, i)
   }
   return finish(site, buffer)
 }
 function appendAndGoOn(site: Site, frame: Frame, buffer: Buffer, i: number, value: Forced): Result {
   const result = append(site, buffer, i, value)
-  return result === UNWIND ? pause(COERCED, site, frame, buffer, i) : goOn(site, frame, buffer, i + 1)
+  return result === undefined ? pause(COERCED, site, frame, buffer, i) : goOn(site, frame, buffer, i + 1)
 }
-/** Adds part i to the buffer; UNWIND if that takes a task, whose result {@link COERCED} adds. */
-function append(site: Site, buffer: Buffer, i: number, value: Forced): typeof UNWIND | null {
+/** Adds part i to the buffer; undefined if that takes a task, whose result {@link COERCED} adds. */
+function append(site: Site, buffer: Buffer, i: number, value: Forced): undefined | null {
   if (typeof value === "string") buffer.text += value
   else if (value instanceof NixString) {
     buffer.text += value.bytes
@@ -95,7 +95,7 @@ function append(site: Site, buffer: Buffer, i: number, value: Forced): typeof UN
   } else if (i === 0 && value instanceof NixPath && site.result === "path") buffer.text += value.path
   else {
     const text = runTask(coerceToString(value, site.coercion, buffer.context, site.parts[i]!.at))
-    if (text === UNWIND) return UNWIND
+    if (text === undefined) return undefined
     buffer.text += text as string
   }
   return null
@@ -149,13 +149,13 @@ export function bindAdd(b: Binder): Exec {
   const site: AddSite = { at, leftAt, rightAt, right }
   return (frame) => {
     const x = left(frame)
-    if (x === UNWIND) return pause(ADD_LEFT, site, frame)
+    if (x === undefined) return pause(ADD_LEFT, site, frame)
     const y = right(frame)
     if (typeof x === "number" && typeof y === "number") {
       const sum = x + y
       if (Number.isSafeInteger(sum)) return sum
     } else if (typeof x === "string" && typeof y === "string") return x + y
-    return y === UNWIND ? pause(ADD_RIGHT, site, x) : addValues(site, x, y)
+    return y === undefined ? pause(ADD_RIGHT, site, x) : addValues(site, x, y)
   }
 }
 /** a: site, b: frame */
@@ -163,7 +163,7 @@ const ADD_LEFT: Continuation = {
   name: "add-left",
   resume: ({ a: site, b: frame }, x) => {
     const y = site.right(frame)
-    return y === UNWIND ? pause(ADD_RIGHT, site, x) : addValues(site, x, y)
+    return y === undefined ? pause(ADD_RIGHT, site, x) : addValues(site, x, y)
   },
 }
 const ADD_RIGHT: Continuation = { name: "add-right", resume: ({ a: site, b: x }, y) => addValues(site, x, y) }

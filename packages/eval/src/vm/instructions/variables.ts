@@ -5,7 +5,7 @@ import type { Binder } from "../binder.ts"
 import type { Exec, Result } from "../code.ts"
 import type { Frame, Slot } from "../frame.ts"
 import { runCode } from "../run-code.ts"
-import { failAs, failWith, force, forceThunk, pause, UNWIND, vm, type Continuation } from "../machine.ts"
+import { failAs, failWith, force, forceThunk, pause, vm, type Continuation } from "../machine.ts"
 
 export function bindConstant(b: Binder): Exec {
   const value = b.constant()
@@ -71,14 +71,14 @@ export function bindWithVariable(b: Binder): Exec {
 function lookUp(site: WithSite, frame: Frame, from: number): Result {
   for (let i = from; i < site.subjects.length; i++) {
     const subject = force(site.subjects[i]!.slot(frame) as Value, site.subjects[i]!.at)
-    if (subject === UNWIND) return pause(WITH, site, frame, i)
+    if (subject === undefined) return pause(WITH, site, frame, i)
     if (!(subject instanceof AttrSet)) return notASet(subject, site.subjects[i]!.at)
     const value = subject.get(site.name)
     if (value !== undefined) return force(value, site.at)
   }
   return failWith({ code: "undefined-variable", name: site.name }, site.at)
 }
-function notASet(found: Forced, at: Position): typeof UNWIND {
+function notASet(found: Forced, at: Position): undefined {
   const failure = new Failure({ code: "type-error", expected: "a set", found })
   return failAs(failure.traced(at, "while evaluating the first subexpression of a with expression"))
 }
