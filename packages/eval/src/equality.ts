@@ -9,16 +9,7 @@ import { printAttributeName } from "./text/escape.ts"
 import { typeName, typeOf } from "./type-name.ts"
 import { bytesOfString, isInt, isList, isString, NixFloat, NixPath, Thunk, type Forced, type Value } from "./value.ts"
 import type { Result } from "./vm/code.ts"
-import {
-  asFailure,
-  force,
-  NATIVE_FRAMES,
-  pause,
-  runTask,
-  vm,
-  type Continuation,
-  type Task,
-} from "./vm/machine.ts"
+import { asFailure, force, NATIVE_FRAMES, pause, runTask, vm, type Continuation, type Task } from "./vm/machine.ts"
 
 /** Whether `a == b`. */
 export function equal(a: Forced, b: Forced): Result {

@@ -15,8 +15,7 @@ export const sortBuiltins = [
     order: [1, 0],
     unlessEmpty: 1,
     doc: "A list sorted so that `comparator x y`, which should tell whether x is less than y, is false wherever y comes before x. Equal elements keep their order.",
-    native: (comparator, xs) =>
-      each({ list: xs, begin: forcing, take: () => GO_ON, done: () => sort(comparator, xs) }),
+    native: (comparator, xs) => each({ list: xs, begin: forcing, take: () => GO_ON, done: () => sort(comparator, xs) }),
   }),
 ]
 

@@ -6,18 +6,18 @@
  * What is a thunk and what is a value at once is observable (`nix-instantiate --eval` prints unevaluated attributes as
  * `<CODE>`), so {@link Compiler.lazy} decides exactly as C++ Nix's `maybeThunk` does.
  */
-import {
-  type AttrName,
-  type AttrsExpr,
-  type BinaryExpr,
-  type Binding,
-  type Bindings,
-  type CallExpr,
-  type Expr,
-  type Formals,
-  type InterpolatedExpr,
-  type LambdaExpr,
-  type SourceFile,
+import type {
+  AttrName,
+  AttrsExpr,
+  BinaryExpr,
+  Binding,
+  Bindings,
+  CallExpr,
+  Expr,
+  Formals,
+  InterpolatedExpr,
+  LambdaExpr,
+  SourceFile,
 } from "@tvix-ts/syntax"
 import { compareNames } from "../attrs.ts"
 import { absPath, canonPath } from "../text/canon-path.ts"

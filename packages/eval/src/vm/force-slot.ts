@@ -9,7 +9,7 @@ import type { LargeFrame, MediumFrame, Slot, SmallFrame } from "./frame.ts"
 import { forceThunk } from "./machine.ts"
 
 function forced(value: Slot, at: Position): Result {
-  if (!(value instanceof Thunk)) return value as Forced
+  if (!(value instanceof Thunk)) return value
   return value.code === null ? (value.state as Forced) : forceThunk(value, at)
 }
 
