@@ -5,6 +5,7 @@ import {
   bytesOfString,
   coerceToString,
   ContextBuilder,
+  JsonError,
   printJson,
   quoteJson,
   type Task,
@@ -135,7 +136,7 @@ class Reader {
   /** An attribute that becomes a member of a JSON object. Those with a meaning have to be of the right type, too. */
   *readStructured(key: string, value: Value): Task<null> {
     const json = (yield printJson(value, { strict: true, copyToStore: true }, this.#context)) as string
-    this.#members.push(`${quoteJson(key)}:${json}`)
+    this.#members.push(`${quotedName(key)}:${json}`)
     if (key === "builder") {
       const builder = yield* forceAs(value, STRING)
       this.#builder = bytesOfString(builder)
@@ -199,6 +200,15 @@ class Reader {
       default:
         return refuse(`invalid value '${mode}' for 'outputHashMode' attribute`)
     }
+  }
+}
+
+function quotedName(name: string): string {
+  try {
+    return quoteJson(name)
+  } catch (error) {
+    if (error instanceof JsonError) refuse(error.message)
+    throw error
   }
 }
 

@@ -77,6 +77,7 @@ function* instantiate(evaluation: Evaluation, store: EvaluationStore, name: stri
   }
   const outputs = outputsOf(evaluation, name, read)
   const env = new Map(read.env)
+  // An attribute that is called like an output gives way to it.
   for (const output of outputs.keys()) env.set(output, "")
   const draft: Derivation = {
     name,

@@ -73,7 +73,7 @@ function promiseHash(output: DerivationOutput): string {
 
 /**
  * `derivation` with the paths of its deferred outputs found, unless an input keeps them from being known, and the
- * environment variable of each output set to its path if it is empty.
+ * environment variable of each output set to its path if it is empty or missing.
  *
  * @throws {DerivationError}
  * @throws {StorePathError} if the name of an output is not valid
@@ -83,16 +83,18 @@ export function withOutputPaths(
   hashesOfInput: HashesOfInput,
   storeDir: string = STORE_DIR,
 ): Derivation {
-  const { outputs, deferred } = derivationHashes(derivation, hashesOfInput, true)
   const found = new Map(derivation.outputs)
   const env = new Map(derivation.env)
+  // There already when the hash is taken, though empty.
+  for (const name of found.keys()) if (!env.has(name)) env.set(name, "")
+  const { outputs, deferred } = derivationHashes({ ...derivation, env }, hashesOfInput, true)
   for (const [name, output] of derivation.outputs) {
     let path = "path" in output ? output.path : undefined
     if (output.kind === "deferred" && !deferred) {
       path = outputPath(derivation.name, name, outputs.get(name)!, storeDir)
       found.set(name, { kind: "input-addressed", path })
     }
-    if (path !== undefined && !env.get(name)) env.set(name, path)
+    if (path !== undefined && env.get(name) === "") env.set(name, path)
   }
   return { ...derivation, outputs: found, env }
 }

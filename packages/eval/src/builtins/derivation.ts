@@ -5,8 +5,8 @@ import { Thunk } from "../value.ts"
 import { Code } from "../vm/code.ts"
 import { force } from "../vm/machine.ts"
 
-/** The name that C++ Nix gives its own in messages. */
-const PATH = "<nix/derivation-internal.nix>"
+/** The name that C++ Nix gives its own in messages. No trace tells of attributes that were defined there. */
+export const DERIVATION_FILE = "\xc2\xabnix-internal\xc2\xbb/derivation-internal.nix"
 
 /**
  * Each output is a set with all the attributes given, all the outputs, and its own paths; those are looked up only when
@@ -35,5 +35,5 @@ in
 
 /** The function, read when it is first used. */
 export function derivationFunction(evaluation: Evaluation): Thunk {
-  return new Thunk(new Code(() => force(evaluation.load(new SourceFile(PATH, SOURCE), "/"), 0), 3), null)
+  return new Thunk(new Code(() => force(evaluation.load(new SourceFile(DERIVATION_FILE, SOURCE), "/"), 0), 3), null)
 }

@@ -1,4 +1,5 @@
 import { AttrSet, EMPTY_SHAPE, type Position, type Shape } from "../../attrs.ts"
+import { DERIVATION_FILE } from "../../builtins/derivation.ts"
 import { Failure } from "../../problem.ts"
 import { firstElement } from "../../string-context.ts"
 import { printAttributeName } from "../../text/escape.ts"
@@ -60,7 +61,10 @@ const SELECTED: Continuation = {
 }
 
 function traceAttribute(failure: Failure, at: Position, path: string): Failure {
-  return at === 0 ? failure : failure.traced(at, `while evaluating the attribute '${path}'`)
+  const place = vm.evaluation.positions.place(at)
+  return place === undefined || place.source.path === DERIVATION_FILE
+    ? failure
+    : failure.traced(at, `while evaluating the attribute '${path}'`)
 }
 function missing(set: AttrSet, name: string, at: Position): undefined {
   return failAs(new Failure({ code: "attribute-missing", name, known: set.sortedNames() }, at))
