@@ -19,6 +19,16 @@ import { parseKnownFailures } from "../corpus/known-failures.ts"
 import { ROOT } from "../toolchain.mjs"
 import type { BrowserCases } from "./run-cases.ts"
 
+/** Cases that need a store, which the evaluator's own bundle has none of. The commands pass them with one in memory. */
+const NEED_STORE: ReadonlySet<string> = new Set([
+  "eval-okay-context",
+  "eval-okay-context-introspection",
+  "eval-okay-derivation-legacy",
+  "eval-okay-eq-derivations",
+  "eval-okay-path",
+  "eval-okay-substring-context",
+])
+
 const POLICY = "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self'"
 /** A browser that talks to nobody but us. Playwright gives it a new, empty profile. */
 const FLAGS = [
@@ -95,16 +105,6 @@ function report(results: Results | undefined, complaints: readonly string[], exa
   console.log(`${results === undefined ? 0 : Math.max(0, total - failures.length)} passed, ${failures.length} failed`)
   if (failures.length > 0) process.exitCode = 1
 }
-
-/** Cases that need a store, which the evaluator's own bundle has none of. The commands pass them with one in memory. */
-const NEED_STORE: ReadonlySet<string> = new Set([
-  "eval-okay-context",
-  "eval-okay-context-introspection",
-  "eval-okay-derivation-legacy",
-  "eval-okay-eq-derivations",
-  "eval-okay-path",
-  "eval-okay-substring-context",
-])
 
 /** The cases that need nothing but files: no flags, no store, and no known failure. */
 function collectCases(): BrowserCases {
