@@ -49,7 +49,8 @@ function rowsOf(printed: string): string[] {
 
 function evaluate(text: string): string {
   const directory = byteStringOf(LANG_TESTS)
-  const evaluation = new Evaluation({ io: storeIo(nodeIo()), builtins: storeBuiltins(memoryStore()) }, makeGlobals)
+  const store = memoryStore()
+  const evaluation = new Evaluation({ io: storeIo(nodeIo(), store), builtins: storeBuiltins(store) }, makeGlobals)
   try {
     const root = evaluation.load(new SourceFile("«string»", byteStringOf(text)), directory)
     return textOf(printValue(evaluation.runSync(deeply(root))))

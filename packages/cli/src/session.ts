@@ -54,10 +54,11 @@ export class Session {
     this.#settings = settings
     const entries = searchPath(settings)
     const home = process.env["HOME"]
+    const store = memoryStore()
     this.evaluation = new Evaluation(
       {
-        io: storeIo(nodeIo(restrictionOf(settings, folders, entries, this.#directory))),
-        builtins: storeBuiltins(memoryStore()),
+        io: storeIo(nodeIo(restrictionOf(settings, folders, entries, this.#directory)), store),
+        builtins: storeBuiltins(store),
         searchPath: entries,
         ...(home === undefined ? {} : { home: byteStringOf(home) }),
         system: settings.system ?? SYSTEM,

@@ -25,7 +25,8 @@ const DIRECTORY = byteStringOf(join(import.meta.dirname, "../../../lang-tests"))
 
 /** What C++ Nix would print, in the form in which vectors.json has it. */
 function printed(expression: string): string {
-  const evaluation = new Evaluation({ io: storeIo(nodeIo()), builtins: storeBuiltins(memoryStore()) }, makeGlobals)
+  const store = memoryStore()
+  const evaluation = new Evaluation({ io: storeIo(nodeIo(), store), builtins: storeBuiltins(store) }, makeGlobals)
   const source = new SourceFile(byteStringOf("«string»"), byteStringOf(expression))
   try {
     return textOf(printValue(evaluation.runSync(deeply(evaluation.load(source, DIRECTORY)))))
@@ -49,7 +50,7 @@ for (const [group, cases] of Object.entries(groups)) {
 describe("what is left in the store", () => {
   const evaluated = (expression: string) => {
     const store = memoryStore()
-    const evaluator = new Evaluator({ io: storeIo(memoryIo({})), builtins: storeBuiltins(store) })
+    const evaluator = new Evaluator({ io: storeIo(memoryIo({}), store), builtins: storeBuiltins(store) })
     return { store, value: evaluator.evaluateSync(expression).toJS() as string }
   }
 
@@ -104,7 +105,10 @@ describe("sources that have to be waited for", () => {
     realPath: (path) => later(now.realPath(path)),
     readLink: (path) => later(now.readLink!(path)),
   }
-  const evaluator = (io: EvalIO) => new Evaluator({ io: storeIo(io), builtins: storeBuiltins(memoryStore()) })
+  const evaluator = (io: EvalIO) => {
+    const store = memoryStore()
+    return new Evaluator({ io: storeIo(io, store), builtins: storeBuiltins(store) })
+  }
   for (const expression of [
     '"${/src}"',
     'toString [ "${/src}" "${/src}" "${/src/link}" ]',
@@ -137,4 +141,17 @@ test("a long chain of derivations is no matter of the JavaScript stack", () => {
     in builtins.stringLength (d 20000).drvPath
   `
   assert.equal(printed(chain), "54")
+})
+
+test("what is in the store so far can be read there", async () => {
+  const store = memoryStore()
+  const evaluator = new Evaluator({
+    io: storeIo(memoryIo({ "/src/default.nix": "import ./number.nix", "/src/number.nix": "7" }), store),
+    builtins: storeBuiltins(store),
+  })
+  const text = await evaluator.evaluate('import (builtins.toFile "six" "6")')
+  assert.equal(text.int(), 6)
+  const copied = await evaluator.evaluate('import "${/src}"')
+  assert.equal(copied.int(), 7)
+  await assert.rejects(evaluator.evaluate("import /nix/store/00bgd045z0d4icpbc2yyz4gx48ak44la-none"), /does not exist/)
 })

@@ -2,8 +2,9 @@
 import { bytesOf } from "@tvix-ts/bytes"
 import type { Awaitable, EvalIO, FileType, Task } from "@tvix-ts/eval"
 import { hash, startHash, type Hash } from "@tvix-ts/hash"
-import { DERIVATION_SUFFIX, fixedOutputPath, NarWriter } from "@tvix-ts/nix-compat"
+import { DERIVATION_SUFFIX, fixedOutputPath, NarWriter, STORE_DIR } from "@tvix-ts/nix-compat"
 import { checked, refuse } from "./problems.ts"
+import type { EvaluationStore } from "./store.ts"
 
 /** How to ask EvalIO: as a task of the evaluation, or outside of it. */
 export type Ask = <T>(question: () => Awaitable<T>) => Task<T>
@@ -79,26 +80,61 @@ function isPromise<T>(answer: Awaitable<T>): answer is PromiseLike<T> {
   return typeof answer === "object" && answer !== null && "then" in answer
 }
 
-/** `io` with a {@link EvalIO.copyToStore} that finds out where a copy would be, once for each path. */
-export function storeIo(io: EvalIO): EvalIO {
+/**
+ * `io` with a {@link EvalIO.copyToStore} that finds out where a copy would be, once for each path. What is in the store so
+ * far can be read there: texts as `store` has them, copies where they came from.
+ */
+export function storeIo(io: EvalIO, store: EvaluationStore): EvalIO {
   const copies = new Map<string, string>()
+  const originals = new Map<string, string>()
+  /** The same place in the tree that the store object was copied from. */
+  const original = (path: string): string => {
+    if (!path.startsWith(`${STORE_DIR}/`)) return path
+    const end = path.indexOf("/", STORE_DIR.length + 1)
+    const object = end < 0 ? path : path.slice(0, end)
+    const source = originals.get(object)
+    return source === undefined ? path : source + path.slice(object.length)
+  }
+  /** Asks `store` first, where `path` could be a text of it. */
+  const orText = <T>(path: string, ofText: (contents: string) => T, otherwise: () => Awaitable<T>): Awaitable<T> => {
+    if (!path.startsWith(`${STORE_DIR}/`)) return otherwise()
+    const text = store.text(path)
+    const choose = (contents: string | undefined): Awaitable<T> =>
+      contents === undefined ? otherwise() : ofText(contents)
+    return isPromise(text) ? text.then(choose) : choose(text)
+  }
   return {
-    readFile: (path) => io.readFile(path),
-    readDir: (path) => io.readDir(path),
-    fileType: (path) => io.fileType(path),
-    realPath: (path) => io.realPath(path),
+    readFile: (path) =>
+      orText(
+        path,
+        (contents) => contents,
+        () => io.readFile(original(path)),
+      ),
+    readDir: (path) => io.readDir(original(path)),
+    fileType: (path) =>
+      orText<FileType | undefined>(
+        path,
+        () => "regular",
+        () => io.fileType(original(path)),
+      ),
+    realPath: (path) =>
+      orText(
+        path,
+        () => path,
+        () => io.realPath(original(path)),
+      ),
     getEnv: (name) => io.getEnv(name),
     currentTime: () => io.currentTime(),
-    ...("readLink" in io && { readLink: (path) => io.readLink!(path) }),
-    ...("isExecutable" in io && { isExecutable: (path) => io.isExecutable!(path) }),
+    ...("readLink" in io && { readLink: (path) => io.readLink!(original(path)) }),
+    ...("isExecutable" in io && { isExecutable: (path) => io.isExecutable!(original(path)) }),
     copyToStore(path) {
       const known = copies.get(path)
-      return known ?? run(copy(io, path, copies))
+      return known ?? run(copy(io, path, copies, originals))
     },
   }
 }
 
-function* copy(io: EvalIO, path: string, copies: Map<string, string>): Task<string> {
+function* copy(io: EvalIO, path: string, copies: Map<string, string>, originals: Map<string, string>): Task<string> {
   if (path.endsWith(DERIVATION_SUFFIX)) refuse(`file names are not allowed to end in '${DERIVATION_SUFFIX}'`)
   // A link is copied as a link; one on the way to it is followed.
   const slash = path.lastIndexOf("/")
@@ -107,6 +143,7 @@ function* copy(io: EvalIO, path: string, copies: Map<string, string>): Task<stri
   const digest = yield* narHash(wait, io, real)
   const copied = checked(() => fixedOutputPath(sourceName(path), "nar", digest))
   copies.set(path, copied)
+  originals.set(copied, real)
   return copied
 }
 

@@ -14,6 +14,8 @@ export interface EvaluationStore {
   derivation(path: string): Awaitable<DerivationRecord | undefined>
   /** Adds a file that evaluation wrote. `references` are the store paths it mentions. */
   addText(path: string, contents: string, references: ReadonlySet<string>): Awaitable<void>
+  /** What such a file contains; undefined if there is none at `path`. */
+  text(path: string): Awaitable<string | undefined>
   /** The store paths that the object at `path` refers to; undefined if it is not in the store. */
   references(path: string): Awaitable<Iterable<string> | undefined>
 }
@@ -21,18 +23,19 @@ export interface EvaluationStore {
 /** A store that remembers the derivations and texts of this process, and nothing else. It answers at once. */
 export function memoryStore(): EvaluationStore {
   const derivations = new Map<string, DerivationRecord>()
-  const texts = new Map<string, ReadonlySet<string>>()
+  const texts = new Map<string, { readonly contents: string; readonly references: ReadonlySet<string> }>()
   return {
     addDerivation(path, record) {
       derivations.set(path, record)
     },
     derivation: (path) => derivations.get(path),
-    addText(path, _contents, references) {
-      texts.set(path, references)
+    addText(path, contents, references) {
+      texts.set(path, { contents, references })
     },
+    text: (path) => texts.get(path)?.contents,
     references(path) {
       const derivation = derivations.get(path)?.derivation
-      if (derivation === undefined) return texts.get(path)
+      if (derivation === undefined) return texts.get(path)?.references
       return [...derivation.inputSources, ...derivation.inputDerivations.keys()]
     },
   }
