@@ -155,3 +155,26 @@ test("what is in the store so far can be read there", async () => {
   assert.equal(copied.int(), 7)
   await assert.rejects(evaluator.evaluate("import /nix/store/00bgd045z0d4icpbc2yyz4gx48ak44la-none"), /does not exist/)
 })
+
+describe("what evaluation wrote can be read", () => {
+  const cases: [expression: string, result: string][] = [
+    ['builtins.readFile (builtins.toFile "x" "é")', '"é"'],
+    ['builtins.pathExists (builtins.toFile "x" "")', "true"],
+    ['builtins.readFileType (builtins.toFile "x" "")', '"regular"'],
+    ['builtins.pathExists "/nix/store/5akl8zsmda0yrr63v4khwgskih2g2hsh-greeting"', "false"],
+    [
+      'builtins.substring 0 12 (builtins.readFile (derivation { name = "x"; builder = "b"; system = "s"; }).drvPath)',
+      '"Derive([(\\"ou"',
+    ],
+    // A copy of it is another object. From a store of C++ Nix 2.34.8.
+    [
+      '"${/. + builtins.unsafeDiscardStringContext (builtins.toFile "x" "")}"',
+      '"/nix/store/w2jlv0l650bzlxr0sx34mspm4sffk5b1-gakslir528a29f7ppaf28ip8rdwqcnss-x"',
+    ],
+    [
+      'builtins.path { path = builtins.toFile "x" ""; name = "foo"; }',
+      '"/nix/store/avva3pijyyj4bgrj1vcl3sj6hiadjxlj-foo"',
+    ],
+  ]
+  for (const [expression, result] of cases) test(expression, () => assert.equal(printed(expression), result))
+})

@@ -103,7 +103,7 @@ export function storeIo(io: EvalIO, store: EvaluationStore): EvalIO {
       contents === undefined ? otherwise() : ofText(contents)
     return isPromise(text) ? text.then(choose) : choose(text)
   }
-  return {
+  const seen: EvalIO = {
     readFile: (path) =>
       orText(
         path,
@@ -126,12 +126,20 @@ export function storeIo(io: EvalIO, store: EvaluationStore): EvalIO {
     getEnv: (name) => io.getEnv(name),
     currentTime: () => io.currentTime(),
     ...("readLink" in io && { readLink: (path) => io.readLink!(original(path)) }),
-    ...("isExecutable" in io && { isExecutable: (path) => io.isExecutable!(original(path)) }),
+    ...("isExecutable" in io && {
+      isExecutable: (path) =>
+        orText(
+          path,
+          () => false,
+          () => io.isExecutable!(original(path)),
+        ),
+    }),
     copyToStore(path) {
       const known = copies.get(path)
-      return known ?? run(copy(io, path, copies, originals))
+      return known ?? run(copy(seen, path, copies, originals))
     },
   }
+  return seen
 }
 
 function* copy(io: EvalIO, path: string, copies: Map<string, string>, originals: Map<string, string>): Task<string> {

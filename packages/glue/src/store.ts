@@ -1,6 +1,6 @@
 /** What evaluation puts into a store and asks of it. Paths are store paths, all texts byte strings. */
 import type { Awaitable } from "@tvix-ts/eval"
-import type { Derivation, DerivationHashes } from "@tvix-ts/nix-compat"
+import { writeAterm, type Derivation, type DerivationHashes } from "@tvix-ts/nix-compat"
 
 export interface DerivationRecord {
   readonly derivation: Derivation
@@ -14,7 +14,7 @@ export interface EvaluationStore {
   derivation(path: string): Awaitable<DerivationRecord | undefined>
   /** Adds a file that evaluation wrote. `references` are the store paths it mentions. */
   addText(path: string, contents: string, references: ReadonlySet<string>): Awaitable<void>
-  /** What such a file contains; undefined if there is none at `path`. */
+  /** What such a file, or that of a derivation, contains; undefined if there is none at `path`. */
   text(path: string): Awaitable<string | undefined>
   /** The store paths that the object at `path` refers to; undefined if it is not in the store. */
   references(path: string): Awaitable<Iterable<string> | undefined>
@@ -32,7 +32,10 @@ export function memoryStore(): EvaluationStore {
     addText(path, contents, references) {
       texts.set(path, { contents, references })
     },
-    text: (path) => texts.get(path)?.contents,
+    text(path) {
+      const derivation = derivations.get(path)?.derivation
+      return derivation === undefined ? texts.get(path)?.contents : writeAterm(derivation)
+    },
     references(path) {
       const derivation = derivations.get(path)?.derivation
       if (derivation === undefined) return texts.get(path)?.references
