@@ -29,20 +29,20 @@ export function check(text: string): string | undefined {
   const units: Unit[] = []
   const evaluation = new Evaluation(
     {
-      io: memoryIo({ "/work/a": "1", "/work/b/default.nix": "{ }: 1" }),
-      searchPath: [{ prefix: "a", path: "/work/a" }],
-      home: "/work",
+      io: memoryIo({ "/fuzz/a": "1", "/fuzz/b/default.nix": "{ }: 1" }),
+      searchPath: [{ prefix: "a", path: "/fuzz/a" }],
+      home: "/fuzz",
       limits: { steps: 100_000, depth: 20_000, memory: HEAP_MAX, heapUsed: () => getHeapStatistics().used_heap_size },
       compilerObserver: { compiled: (unit) => units.push(unit) },
       onMessage: () => undefined,
     },
     makeGlobals,
   )
-  const source = new SourceFile("/work/fuzz.nix", text)
+  const source = new SourceFile("/fuzz/input.nix", text)
   try {
     lint(source, { pedantic: true })
     try {
-      const value = evaluation.load(source, "/work")
+      const value = evaluation.load(source, "/fuzz")
       for (const unit of units) disassemble(unit, { places: true })
       printValue(evaluation.runSync(deeply(value)))
     } catch (failure) {

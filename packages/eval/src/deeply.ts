@@ -1,8 +1,9 @@
 /** Evaluating a value and everything in it. */
 import { AttrSet, type Position } from "./attrs.ts"
+import { functionPlace } from "./function-place.ts"
 import type { Failure } from "./problem.ts"
 import { printAttributeName } from "./text/escape.ts"
-import { CALL, CallThunk, isList, Lambda, PartialLambda, Thunk, type Forced, type Value } from "./value.ts"
+import { CALL, CallThunk, isList, Thunk, type Forced, type Value } from "./value.ts"
 import { Code, type Result } from "./vm/code.ts"
 import { force, pause, type Continuation } from "./vm/machine.ts"
 
@@ -15,9 +16,7 @@ const DEEPLY = new Code((value) => forceDeeply(value as unknown as Value), 5)
 /** Whom the trace of a call says it came from when nobody called: C++ Nix names the function itself. */
 function callerOf(value: Value): Position {
   if (!(value instanceof CallThunk) || value.code !== CALL) return 0
-  const fn = value.state
-  if (fn instanceof Lambda) return fn.code.params[0]!.at
-  return fn instanceof PartialLambda ? fn.lambda.code.params[fn.args.length]!.at : 0
+  return functionPlace(value.state) ?? 0
 }
 
 /** One list or set under way. */

@@ -1,7 +1,8 @@
 /** Builtins that call a function with the elements of a list, one by one. */
-import { AttrSet, attrsFrom, Shape, type Position } from "../attrs.ts"
+import { AttrSet, attrsFrom, Shape } from "../attrs.ts"
+import { functionPlace } from "../function-place.ts"
 import { unfilled, type Unfilled } from "../lazy-list.ts"
-import { isList, isString, Lambda, NixString, PartialLambda, Thunk, type Forced, type Value } from "../value.ts"
+import { isList, isString, Lambda, NixString, Thunk, type Forced, type Value } from "../value.ts"
 import type { Result } from "../vm/code.ts"
 import { apply1, apply2, charge, failAs, force, pause, type Continuation } from "../vm/machine.ts"
 import { Failure } from "../problem.ts"
@@ -252,12 +253,7 @@ function returnValue(role: string, name: string): string {
 /** Told with the place of the function found or else called, unlike what other builtins say of wrong results. */
 function notAList(fn: Value, found: Forced): undefined {
   const failure = new Failure({ code: "type-error", expected: "a list", found })
-  return failAs(failure.traced(placeOf(found) ?? placeOf(fn) ?? 0, returnValue("function", "concatMap")))
+  return failAs(failure.traced(functionPlace(found) ?? functionPlace(fn) ?? 0, returnValue("function", "concatMap")))
 }
-function placeOf(fn: Value): Position | undefined {
-  if (fn instanceof Lambda) return fn.code.params[0]!.at
-  return fn instanceof PartialLambda ? fn.lambda.code.params[fn.args.length]!.at : undefined
-}
-
 const THEN_CALL: Continuation = { name: "then-call", resume: ({ a: fn, b: x }) => apply1(fn, x, 0) }
 const PARTITION = new Shape(["right", "wrong"], true, undefined)

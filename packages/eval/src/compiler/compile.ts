@@ -5,6 +5,9 @@
  *
  * What is a thunk and what is a value at once is observable (`nix-instantiate --eval` prints unevaluated attributes as
  * `<CODE>`), so {@link Compiler.lazy} decides exactly as C++ Nix's `maybeThunk` does.
+ *
+ * Longer than other files: it is one walk over one union, whose cases share the buffers they emit into and call each
+ * other. What has a life of its own stands apart: scope.ts, ordering.ts, opcodes.ts, unit.ts.
  */
 import type {
   AttrName,

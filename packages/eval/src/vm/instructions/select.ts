@@ -1,11 +1,11 @@
 import { AttrSet, EMPTY_SHAPE, type Position, type Shape } from "../../attrs.ts"
 import { DERIVATION_FILE } from "../../builtins/derivation.ts"
 import { Failure } from "../../problem.ts"
-import { firstElement } from "../../string-context.ts"
 import { printAttributeName } from "../../text/escape.ts"
-import { CALL, NixString, Thunk, type Forced, type Value } from "../../value.ts"
+import { CALL, Thunk, type Forced, type Value } from "../../value.ts"
 import type { Binder } from "../binder.ts"
 import type { Exec, Result } from "../code.ts"
+import { notAName } from "./computed-name.ts"
 import type { Frame } from "../frame.ts"
 import { BLACK_HOLE, failAs, forceThunk, pause, vm, type Continuation } from "../machine.ts"
 
@@ -239,11 +239,7 @@ function nowhere(at: Walk, value: Forced, name: string): undefined {
   return undefined
 }
 function badName(at: Walk, name: Forced, nameAt: Position): undefined {
-  const failure =
-    name instanceof NixString
-      ? new Failure({ code: "string-refers-to-store", string: name.bytes, context: firstElement(name) })
-      : new Failure({ code: "type-error", expected: "a string", found: name }, nameAt)
-  return failAs(at.trace(failure.traced(nameAt, ATTRIBUTE_NAME)))
+  return failAs(at.trace(notAName(name, nameAt, ATTRIBUTE_NAME)))
 }
 const ATTRIBUTE_NAME = "while evaluating an attribute name"
 

@@ -1,11 +1,11 @@
 import { AttrSet, EMPTY_ATTRS, Shape, update, type Position } from "../../attrs.ts"
 import { Failure } from "../../problem.ts"
-import { firstElement } from "../../string-context.ts"
-import { isList, NixString, Thunk, type Forced, type Value } from "../../value.ts"
+import { isList, Thunk, type Forced, type Value } from "../../value.ts"
 import type { Binder } from "../binder.ts"
 import type { Exec, Lazy, Result } from "../code.ts"
 import type { Frame } from "../frame.ts"
 import { charge, failAs, force, pause, type Continuation } from "../machine.ts"
+import { notAName } from "./computed-name.ts"
 
 export function bindList(b: Binder): Exec {
   const items = b.many(() => b.lazy())
@@ -153,11 +153,7 @@ function addDynamic(dynamic: Dynamic, frame: Frame, set: AttrSet, name: Forced):
   const { at, value } = dynamic
   if (name === null) return set
   if (typeof name !== "string") {
-    const failure =
-      name instanceof NixString
-        ? new Failure({ code: "string-refers-to-store", string: name.bytes, context: firstElement(name) })
-        : new Failure({ code: "type-error", expected: "a string", found: name }, at)
-    return failAs(failure.traced(at, "while evaluating the name of a dynamic attribute"))
+    return failAs(notAName(name, at, "while evaluating the name of a dynamic attribute"))
   }
   if (set.has(name)) {
     return failAs(new Failure({ code: "attribute-defined-twice", name, first: set.position(name) }, at))
