@@ -19,8 +19,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   syntax: ["bytes"],
   eval: ["bytes", "hash", "syntax"],
   "nix-compat": ["bytes", "hash"],
+  protos: [],
+  castore: ["bytes", "hash", "protos"],
+  store: ["bytes", "hash", "nix-compat", "protos", "castore"],
   glue: ["bytes", "hash", "nix-compat", "eval"],
-  cli: ["bytes", "hash", "syntax", "eval", "nix-compat", "glue"],
+  cli: ["bytes", "hash", "syntax", "eval", "nix-compat", "glue", "castore", "store"],
 }
 
 /** Packages that are programs for Node: they may use it anywhere. */

@@ -20,5 +20,8 @@ export {
   STORE_DIR,
   textPath,
   type HashMethod,
+  type StorePath,
 } from "./store-path.ts"
 export { NarWriter } from "./nar.ts"
+export type { ContentAddress } from "./content-address.ts"
+export type { Signature } from "./signature.ts"

@@ -29,6 +29,13 @@ export type HashMethod =
   /** A file tree as git hashes it. */
   | "git"
 
+/** What is right below the store directory. */
+export interface StorePath {
+  /** 32 base-32 digits. */
+  readonly digest: string
+  readonly name: string
+}
+
 /** Bytes of a digest in a path. */
 const DIGEST_LENGTH = 20
 /** Digits of a digest in a path. */
@@ -128,10 +135,7 @@ export function outputName(derivation: string, output: string): string {
  *
  * @throws {StorePathError} if it is not something right below the store directory
  */
-export function parseStorePath(
-  path: string,
-  storeDir: string = STORE_DIR,
-): { readonly digest: string; readonly name: string } {
+export function parseStorePath(path: string, storeDir: string = STORE_DIR): StorePath {
   const slash = path.lastIndexOf("/")
   if (path.slice(0, slash) !== storeDir) throw new StorePathError({ code: "path-elsewhere", path: `"${path}"` })
   const base = path.slice(slash + 1)

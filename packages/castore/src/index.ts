@@ -1,0 +1,7 @@
+export type { BlobBatch, BlobMeta, BlobService, BlobWriter, ChunkMeta, Contents, ReadOptions } from "./blob/service.ts"
+export type { CallOptions } from "./call.ts"
+export { DIGEST_LENGTH, digestKey, digestOf, formatDigest, toDigest, type B3Digest } from "./digest.ts"
+export type { Directory, DirectoryPutter, DirectoryService } from "./directory/service.ts"
+export type { DirectoryNode, FileNode, Node, SymlinkNode } from "./node.ts"
+export { CastoreError, type CastoreProblem } from "./problem.ts"
+export type { TreeSink } from "./tree.ts"

@@ -1,0 +1,28 @@
+import type { CallOptions } from "@tvix-ts/castore"
+import type { PathInfo } from "./path-info.ts"
+
+/**
+ * Stores path infos under the digest of their store path.
+ *
+ * Every back end passes `testPathInfoService` (testing/path-info-service.ts).
+ */
+export interface PathInfoService {
+  /** @param digest the 32 base-32 digits of the store path */
+  get(digest: string, options?: CallOptions): Promise<PathInfo | undefined>
+  /**
+   * Stores it, in place of the one that was there; durable when it resolves. The result is what is stored now, which may have
+   * more signatures.
+   */
+  put(pathInfo: PathInfo, options?: CallOptions): Promise<PathInfo>
+  /** Every path info, in the order of the digests. */
+  list(options?: CallOptions): AsyncIterable<PathInfo>
+  close(): Promise<void>
+}
+
+/** Says what a tree is as a Nix archive. */
+export interface NarCalculation {
+  /** Bytes. */
+  readonly narSize: number
+  /** SHA-256: 32 bytes. */
+  readonly narHash: Uint8Array
+}
