@@ -1,1 +1,75 @@
-export {}
+export {
+  Health,
+  HealthCheckRequestSchema,
+  HealthCheckResponse_ServingStatus,
+  HealthCheckResponseSchema,
+  type HealthCheckRequest,
+  type HealthCheckResponse,
+} from "./gen/grpc/health/v1/health_pb.ts"
+export {
+  ServerReflection,
+  ServerReflectionRequestSchema,
+  ServerReflectionResponseSchema,
+  type ServerReflectionRequest,
+  type ServerReflectionResponse,
+} from "./gen/grpc/reflection/v1/reflection_pb.ts"
+export { ServerReflection as ServerReflectionAlpha } from "./gen/grpc/reflection/v1alpha/reflection_pb.ts"
+export { BlobService as SnixBlobService } from "./gen/snix/castore/v1/blob_service_pb.ts"
+export { DirectoryService as SnixDirectoryService } from "./gen/snix/castore/v1/directory_service_pb.ts"
+export { PathInfoService as SnixPathInfoService } from "./gen/snix/store/v1/path_info_service_pb.ts"
+export {
+  BlobChunkSchema,
+  BlobService as TvixBlobService,
+  PutBlobResponseSchema,
+  ReadBlobRequestSchema,
+  StatBlobRequestSchema,
+  StatBlobResponse_ChunkMetaSchema,
+  StatBlobResponseSchema,
+  type BlobChunk,
+  type PutBlobResponse,
+  type ReadBlobRequest,
+  type StatBlobRequest,
+  type StatBlobResponse,
+  type StatBlobResponse_ChunkMeta,
+} from "./gen/tvix/castore/v1/blob_service_pb.ts"
+export {
+  DirectoryNodeSchema,
+  DirectorySchema,
+  FileNodeSchema,
+  NodeSchema,
+  SymlinkNodeSchema,
+  type Directory,
+  type DirectoryNode,
+  type FileNode,
+  type Node,
+  type SymlinkNode,
+} from "./gen/tvix/castore/v1/castore_pb.ts"
+export {
+  DirectoryService as TvixDirectoryService,
+  GetDirectoryRequestSchema,
+  PutDirectoryResponseSchema,
+  type GetDirectoryRequest,
+  type PutDirectoryResponse,
+} from "./gen/tvix/castore/v1/directory_service_pb.ts"
+export {
+  NARInfo_CA_Hash,
+  NARInfo_CASchema,
+  NARInfo_SignatureSchema,
+  NARInfoSchema,
+  PathInfoSchema,
+  StorePathSchema,
+  type NARInfo,
+  type NARInfo_CA,
+  type NARInfo_Signature,
+  type PathInfo,
+  type StorePath,
+} from "./gen/tvix/store/v1/path_info_pb.ts"
+export {
+  CalculateNARResponseSchema,
+  GetPathInfoRequestSchema,
+  ListPathInfoRequestSchema,
+  PathInfoService as TvixPathInfoService,
+  type CalculateNARResponse,
+  type GetPathInfoRequest,
+  type ListPathInfoRequest,
+} from "./gen/tvix/store/v1/path_info_service_pb.ts"
