@@ -1,0 +1,37 @@
+import { checkPathInfo, checkStoreDigest } from "./check.ts"
+import type { PathInfo } from "./path-info.ts"
+import type { PathInfoService } from "./service.ts"
+import { mergeSignatures } from "./signatures.ts"
+
+/** Path infos that last as long as the program. */
+export function memoryPathInfoService(): PathInfoService {
+  const stored = new Map<string, PathInfo>()
+  return {
+    async get(digest, options) {
+      options?.signal?.throwIfAborted()
+      checkStoreDigest(digest, "digest")
+      return stored.get(digest)
+    },
+    async put(pathInfo, options) {
+      options?.signal?.throwIfAborted()
+      checkPathInfo(pathInfo)
+      const { digest } = pathInfo.storePath
+      const merged = mergeSignatures(stored.get(digest), pathInfo)
+      stored.set(digest, copyOf(merged))
+      return merged
+    },
+    async *list(options) {
+      for (const digest of [...stored.keys()].sort()) {
+        options?.signal?.throwIfAborted()
+        const pathInfo = stored.get(digest)
+        if (pathInfo !== undefined) yield pathInfo
+      }
+    },
+    async close() {},
+  }
+}
+
+/** Arrays are the caller's, who may change them. */
+function copyOf(pathInfo: PathInfo): PathInfo {
+  return structuredClone(pathInfo)
+}

@@ -1,0 +1,29 @@
+import { encodeBase64, equal } from "@tvix-ts/bytes"
+import type { Signature } from "@tvix-ts/nix-compat"
+import { baseNameOf } from "./check.ts"
+import type { PathInfo } from "./path-info.ts"
+
+/**
+ * What is to be stored where `stored` is and `put` was asked for: `put`, followed by the signatures of `stored` that still
+ * hold. A signature is of the path, the archive's hash and size, and the references; with any of them changed, it is void.
+ */
+export function mergeSignatures(stored: PathInfo | undefined, put: PathInfo): PathInfo {
+  if (stored === undefined || !sameFingerprint(stored, put)) return put
+  const known = new Set(put.signatures.map(keyOf))
+  const more = stored.signatures.filter((signature) => !known.has(keyOf(signature)))
+  return more.length === 0 ? put : { ...put, signatures: [...put.signatures, ...more] }
+}
+
+function keyOf({ name, bytes }: Signature): string {
+  return `${name}:${encodeBase64(bytes)}`
+}
+
+function sameFingerprint(a: PathInfo, b: PathInfo): boolean {
+  return (
+    a.narSize === b.narSize &&
+    equal(a.narHash, b.narHash) &&
+    a.storePath.name === b.storePath.name &&
+    a.references.length === b.references.length &&
+    a.references.every((reference, i) => baseNameOf(reference) === baseNameOf(b.references[i]!))
+  )
+}
