@@ -22,7 +22,7 @@ interface OpenDirectory {
 /** The SHA-256 of the archive of what is at `path`, itself no longer a link. */
 export function* narHash(ask: Ask, io: EvalIO, path: string, filter?: Filter): Task<Hash> {
   const hasher = startHash("sha256")
-  const nar = new NarWriter((bytes) => hasher.update(bytes))
+  const nar = new NarWriter((bytes) => void hasher.update(bytes))
   const open: OpenDirectory[] = []
   let node = path
   let type = yield* ask(() => io.fileType(path))
@@ -30,7 +30,9 @@ export function* narHash(ask: Ask, io: EvalIO, path: string, filter?: Filter): T
     switch (type) {
       case "regular": {
         const executable = io.isExecutable === undefined ? false : yield* ask(() => io.isExecutable!(node))
-        nar.regular(bytesOf(yield* ask(() => io.readFile(node))), executable)
+        const contents = bytesOf(yield* ask(() => io.readFile(node)))
+        nar.file(contents.length, executable)
+        void nar.contents(contents)
         break
       }
       case "symlink":

@@ -22,6 +22,9 @@ export {
   type HashMethod,
   type StorePath,
 } from "./store-path.ts"
-export { NarWriter } from "./nar.ts"
+export { NarError, type NarProblem } from "./nar/problem.ts"
+export { NarReader, type NarReaderOptions } from "./nar/reader.ts"
+export type { NarSink } from "./nar/sink.ts"
+export { NarWriter } from "./nar/writer.ts"
 export type { ContentAddress } from "./content-address.ts"
 export type { Signature } from "./signature.ts"

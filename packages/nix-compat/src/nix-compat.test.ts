@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { describe, test } from "node:test"
-import { byteStringOf, concat, encodeHex } from "@tvix-ts/bytes"
+import { byteStringOf, encodeHex } from "@tvix-ts/bytes"
 import { hash } from "@tvix-ts/hash"
 import fc from "fast-check"
 import {
@@ -10,7 +10,6 @@ import {
   DerivationError,
   fixedOutputPath,
   makeStorePath,
-  NarWriter,
   outputKind,
   parseStorePath,
   StorePathError,
@@ -221,68 +220,5 @@ describe("derivations", () => {
     const user = { ...BARE, inputDerivations: new Map([["/i.drv", new Set(["nope"])]]) }
     const message = "no hash for output 'nope' of derivation 'x'"
     assert.throws(() => derivationHashes(user, () => derivationHashes(BARE, noInputs)), { message })
-  })
-})
-
-describe("Nix archives", () => {
-  const written = (write: (nar: NarWriter) => void): Uint8Array => {
-    const pieces: Uint8Array[] = []
-    write(new NarWriter((bytes) => pieces.push(bytes.slice())))
-    return concat(pieces)
-  }
-  const bytes = (text: string) => Uint8Array.from(text, (char) => char.charCodeAt(0))
-
-  test("of a tree, as nix-store --dump writes it", () => {
-    const archive = written((nar) => {
-      nar.directory()
-      nar.entry("Z z")
-      nar.regular(bytes("12345678"), false)
-      nar.entry("d")
-      nar.directory()
-      nar.entry("a")
-      nar.regular(bytes("hello"), false)
-      nar.entry("b")
-      nar.regular(bytes(""), true)
-      nar.entry("e")
-      nar.directory()
-      nar.endDirectory()
-      nar.endDirectory()
-      nar.entry("l")
-      nar.symlink("../a")
-      nar.endDirectory()
-    })
-    assert.equal(archive.length, 1224)
-    const digest = "2f9af49cbe9b18e9035bf0c53c51a6cb4d62a39d75c00d30596e2414dc8a67ff"
-    assert.equal(encodeHex(hash("sha256", archive)), digest)
-  })
-
-  test("of files around the size of the buffer", () => {
-    for (const length of [0, 1, 7, 8, 9, 65_400, 65_535, 65_536, 65_537, 200_000]) {
-      const archive = written((nar) => nar.regular(new Uint8Array(length).fill(1), false))
-      assert.equal(archive.length, 112 + Math.ceil(length / 8) * 8)
-      assert.ok(archive.subarray(96, 96 + length).every((byte) => byte === 1))
-    }
-  })
-
-  test("of a great many entries", () => {
-    const names = Array.from({ length: 5000 }, (_, i) => `entry-${String(i).padStart(6, "0")}`)
-    const archive = written((nar) => {
-      nar.directory()
-      for (const name of names) {
-        nar.entry(name)
-        nar.symlink("x".repeat(3000))
-      }
-      nar.endDirectory()
-    })
-    assert.equal(archive.length, 96 + names.length * (3008 + 184))
-  })
-
-  test("entries out of order are refused", () => {
-    const nar = new NarWriter(() => {})
-    nar.directory()
-    nar.entry("b")
-    nar.symlink("")
-    assert.throws(() => nar.entry("b"), RangeError)
-    assert.throws(() => nar.entry("a"), RangeError)
   })
 })
