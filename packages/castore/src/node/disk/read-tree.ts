@@ -7,6 +7,7 @@ import type { Stats } from "node:fs"
 import type { TreeSink } from "../../tree.ts"
 import { asDiskError, DiskError, type SpecialFile } from "./problem.ts"
 import { directoryPrefix, diskPath } from "./disk-path.ts"
+import { FILES_AHEAD, ReadAhead } from "./read-ahead.ts"
 import { TimeSlice } from "./time-slice.ts"
 
 export type EntryKind = "file" | "directory" | "symlink" | SpecialFile
@@ -37,6 +38,9 @@ const BUFFER_LENGTH = 1 << 20
 /** The sink may stop us in the middle of a directory; looking at the clock after each entry would cost a tenth. */
 const ENTRIES_BETWEEN_LOOKS = 8
 
+/** Bytes in a file whose reading takes as long as its opening, when it is in memory. */
+const SMALL = 16_384
+
 // NONBLOCK: a FIFO put in a file's place would keep us waiting for its writer. Windows has neither.
 const OPEN_FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0)
 const OWNER_EXECUTES = 0o100
@@ -51,6 +55,8 @@ interface OpenDirectory {
   readonly prefix: string
   readonly entries: readonly Entry[]
   next: number
+  /** Index of the first that the system has not been asked for in advance. */
+  ahead: number
 }
 
 /**
@@ -70,13 +76,18 @@ export async function readTree(path: string, sink: TreeSink, options: ReadTreeOp
   for (;;) {
     if (kind === "directory") {
       progress.directories++
-      open.push({ prefix: directoryPrefix(nodePath), entries: list(nodePath), next: 0 })
+      open.push({ prefix: directoryPrefix(nodePath), entries: list(nodePath), next: 0, ahead: 0 })
       sink.directory()
     } else if (kind === "symlink") {
       progress.files++
       sink.symlink(reading(nodePath, () => readlinkSync(diskPath(nodePath), "latin1")))
     } else if (kind === "file") {
       progress.files++
+      const directory = open.at(-1)
+      // A filter is asked when it is an entry's turn, and what it leaves out is nothing to read.
+      if (reader.ahead.wanted && filter === undefined && directory !== undefined && directory.next > directory.ahead) {
+        await fetchAhead(reader.ahead, directory)
+      }
       const pending = reader.file(nodePath)
       if (pending !== undefined) await pending
     } else {
@@ -111,10 +122,24 @@ export async function readTree(path: string, sink: TreeSink, options: ReadTreeOp
   }
 }
 
+/** Has the system fetch the file whose turn it is, and some after it. */
+async function fetchAhead(ahead: ReadAhead, directory: OpenDirectory): Promise<void> {
+  const { prefix, entries } = directory
+  const paths: string[] = []
+  let at = directory.next - 1
+  for (; at < entries.length && paths.length < FILES_AHEAD; at++) {
+    const { name, kind } = entries[at]!
+    if (kind === "file") paths.push(prefix + name)
+  }
+  directory.ahead = at
+  await ahead.fetch(paths)
+}
+
 /** Reads files, all into the same memory. */
 class Reader {
   readonly progress: TreeProgress = { files: 0, directories: 0, bytes: 0 }
   readonly slice = new TimeSlice()
+  readonly ahead = new ReadAhead()
   readonly #sink: TreeSink
   readonly #signal: AbortSignal | undefined
   // Not of Node's pool, which would be kept as a whole.
@@ -127,6 +152,7 @@ class Reader {
 
   /** The promise is for files of more than a buffer, and sinks that ask to wait. */
   file(path: string): Promise<void> | undefined {
+    const started = performance.now()
     const file = openFile(path)
     let closing = true
     try {
@@ -142,6 +168,7 @@ class Reader {
       const read = reading(path, () => readSync(file, this.#buffer, 0, size + 1, null))
       if (read !== size) throw new DiskError({ code: "changed", path, how: read < size ? "shrank" : "grew" })
       this.progress.bytes += size
+      if (size <= SMALL) this.ahead.took(performance.now() - started)
       if (size === 0) return undefined
       return this.#sink.contents(this.#buffer.subarray(0, size)) ?? undefined
     } finally {
