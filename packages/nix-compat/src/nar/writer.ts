@@ -86,6 +86,20 @@ export class NarWriter implements NarSink {
     return this.#waiting
   }
 
+  /**
+   * Goes on behind the contents of the file, in place of {@link contents}: they are somebody else's to put between what the
+   * output was given until this returns and what it is given afterwards.
+   */
+  skipContents(): void {
+    if (this.#missing === 0) return
+    this.#expect("contents", "skipContents")
+    this.#flush()
+    this.#given += this.#missing
+    this.#missing = 0
+    this.#pad(this.#size)
+    this.#endNode()
+  }
+
   symlink(target: string): void {
     this.#expect("node", "symlink")
     const problem = targetProblem(target)
