@@ -1,5 +1,5 @@
 /** Help texts, made from the declarations of the options. Loaded only when somebody asks. */
-import { COMMANDS } from "./commands/registry.ts"
+import type { Tool } from "./commands/command.ts"
 import type { Option } from "./options.ts"
 
 const WIDTH = 100
@@ -32,27 +32,35 @@ function entry(term: string, text: string): string {
 }
 
 /** `tvix --help` */
-export function programHelp(): string {
-  const commands = Object.entries(COMMANDS).map(([name, { summary }]) => entry(`  ${name}`, summary))
-  return `Usage: tvix COMMAND [OPTION...]
+export function toolHelp({ name, about, commands, topics, shared, examples }: Tool): string {
+  const rows = (entries: Readonly<Record<string, { readonly summary: string }>>): string =>
+    Object.entries(entries)
+      .map(([word, { summary }]) => entry(`  ${word}`, summary))
+      .join("\n")
+  const more = Object.keys(topics).length === 0 ? "" : `\nHelp on other things, by ${name} help:\n${rows(topics)}\n`
+  const options = [
+    optionLines(shared),
+    entry("  --help", `print this; ${name} COMMAND --help tells of one command`),
+    entry("  --version", "print the version"),
+  ]
+  return `Usage: ${name} COMMAND [OPTION...]
 
-Evaluates Nix, the language.
+${about}
 
 Commands:
-${commands.join("\n")}
-
+${rows(commands)}
+${more}
 Options:
-${entry("  --help", "print this; tvix COMMAND --help tells of one command")}
-${entry("  --version", "print the version")}
+${options.filter((text) => text !== "").join("\n")}
 
-Example:
-  tvix eval -E '1 + 1'
+Examples:
+${examples}
 `
 }
 
 /** `tvix COMMAND --help` */
-export async function commandHelp(name: string): Promise<string> {
-  const { summary, load } = COMMANDS[name]!
+export async function commandHelp(tool: Tool, name: string): Promise<string> {
+  const { summary, load } = tool.commands[name]!
   const { usage, details, options } = await load()
   const help = entry("  -h, --help", "print this")
   return `Usage: ${usage.replaceAll("\n", "\n       ")}

@@ -1,6 +1,31 @@
 import type { Option } from "../options.ts"
 
-/** A subcommand of `tvix`: what a file in this folder exports as `command`. */
+/** A program with subcommands: `tvix`, `tvix-store`. */
+export interface Tool {
+  readonly name: string
+  /** What it does: for its help. */
+  readonly about: string
+  /** What `--version` prints. */
+  readonly version: string
+  readonly commands: Readonly<Record<string, CommandEntry>>
+  /** Texts of `help` that are not about a command. */
+  readonly topics: Readonly<Record<string, Topic>>
+  /** Options of every command, which are therefore also taken in front of its name. */
+  readonly shared: readonly Option<never>[]
+  readonly examples: string
+}
+
+export interface CommandEntry {
+  readonly summary: string
+  readonly load: () => Promise<Command>
+}
+
+export interface Topic {
+  readonly summary: string
+  readonly load: () => Promise<string>
+}
+
+/** A subcommand: what a file in this folder exports as `command`. */
 export interface Command {
   /** Its ways of being called, one a line: `tvix eval [OPTION...] [FILE... | - | -E EXPR]`. */
   readonly usage: string
@@ -9,6 +34,6 @@ export interface Command {
   readonly options: readonly Option<never>[]
   /** What operands are, for completion. */
   readonly operands: "files" | "none" | readonly string[]
-  /** Takes the words after the command's name; the result is the exit code: 0 done, 1 failed, 2 misused. */
-  readonly run: (words: readonly string[]) => Promise<number>
+  /** Takes the words after the command's name; the result is the exit code: 0 done, 1 failed, 2 misused, 130 interrupted. */
+  readonly run: (words: readonly string[], tool: Tool) => Promise<number>
 }

@@ -1,9 +1,8 @@
-/** `tvix completion`: scripts for shells, made from the declarations of the commands. */
+/** `completion`: scripts for shells, made from the declarations of the commands. */
 import { byteStringOf } from "@tvix-ts/bytes"
 import { UsageError } from "../options.ts"
 import { writeOut } from "../output.ts"
-import type { Command } from "./command.ts"
-import { COMMANDS } from "./registry.ts"
+import type { Command, Tool } from "./command.ts"
 import { misuse, readOptions } from "./usage.ts"
 
 interface Known {
@@ -12,22 +11,22 @@ interface Known {
   readonly command: Command
 }
 
-const SHELLS: Readonly<Record<string, (commands: readonly Known[]) => string>> = { bash, zsh, fish }
+const SHELLS: Readonly<Record<string, (tool: string, commands: readonly Known[]) => string>> = { bash, zsh, fish }
 
-async function run(words: readonly string[]): Promise<number> {
-  const operands = await readOptions("completion", words, [], {})
+async function run(words: readonly string[], tool: Tool): Promise<number> {
+  const operands = await readOptions(tool, "completion", words, [], {})
   if (typeof operands === "number") return operands
   const [shell = "", ...more] = operands
   const script = Object.hasOwn(SHELLS, shell) ? SHELLS[shell] : undefined
   if (script === undefined || more.length > 0) {
-    return misuse(new UsageError(`name one shell: ${Object.keys(SHELLS).join(", ")}`), "completion")
+    return misuse(tool, new UsageError(`name one shell: ${Object.keys(SHELLS).join(", ")}`), "completion")
   }
-  const known = Object.entries(COMMANDS).map(async ([name, { summary, load }]) => ({
+  const known = Object.entries(tool.commands).map(async ([name, { summary, load }]) => ({
     name,
     summary,
     command: await load(),
   }))
-  writeOut(byteStringOf(script(await Promise.all(known))))
+  writeOut(byteStringOf(script(tool.name, await Promise.all(known))))
   return 0
 }
 
@@ -37,24 +36,29 @@ function optionNames({ options }: Command): string[] {
   return [...names.filter((name) => name.startsWith("--")), ...names.filter((name) => !name.startsWith("--"))]
 }
 
-function bash(commands: readonly Known[]): string {
+/** A name that every shell takes: `_tvix_store`. */
+function shellFunction(tool: string): string {
+  return `_${tool.replaceAll("-", "_")}`
+}
+
+function bash(tool: string, commands: readonly Known[]): string {
   const cases = commands.map(({ name, command }) => {
     const { operands } = command
     const words = [...optionNames(command), "--help", ...(typeof operands === "string" ? [] : operands)]
     return `    ${name}) words="${words.join(" ")}" ;;\n`
   })
-  return `# bash completion for tvix: source <(tvix completion bash)
-_tvix() {
+  return `# bash completion for ${tool}: source <(${tool} completion bash)
+${shellFunction(tool)}() {
   local word="\${COMP_WORDS[COMP_CWORD]}" words="${commands.map(({ name }) => name).join(" ")} --help --version"
   [ "$COMP_CWORD" -gt 1 ] && case "\${COMP_WORDS[1]}" in
 ${cases.join("")}  esac
   COMPREPLY=($(compgen -W "$words" -- "$word"))
 }
-complete -o default -F _tvix tvix
+complete -o default -F ${shellFunction(tool)} ${tool}
 `
 }
 
-function zsh(commands: readonly Known[]): string {
+function zsh(tool: string, commands: readonly Known[]): string {
   const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`
   const cases = commands.map(({ name, command }) => {
     const options = command.options.flatMap(({ names, values, summary }) =>
@@ -71,9 +75,9 @@ function zsh(commands: readonly Known[]): string {
     return `    ${name}) _arguments ${[...options, "'--help[print help]'", ...rest].join(" ")} ;;\n`
   })
   const names = commands.map(({ name, summary }) => quote(`${name}:${summary.replaceAll(":", "\\:")}`))
-  return `#compdef tvix
-# zsh completion for tvix: tvix completion zsh > "\${fpath[1]}/_tvix"
-_tvix() {
+  return `#compdef ${tool}
+# zsh completion for ${tool}: ${tool} completion zsh > "\${fpath[1]}/_${tool}"
+${shellFunction(tool)}() {
   if (( CURRENT == 2 )); then
     local -a commands=(${names.join(" ")})
     _describe command commands
@@ -85,19 +89,19 @@ _tvix() {
   case $name in
 ${cases.join("")}  esac
 }
-compdef _tvix tvix
+compdef ${shellFunction(tool)} ${tool}
 `
 }
 
-function fish(commands: readonly Known[]): string {
+function fish(tool: string, commands: readonly Known[]): string {
   const quote = (text: string): string => `'${text.replaceAll(/['\\]/g, "\\$&")}'`
   const lines = [
-    "# fish completion for tvix: tvix completion fish | source",
-    "complete -c tvix -n __fish_use_subcommand -f",
+    `# fish completion for ${tool}: ${tool} completion fish | source`,
+    `complete -c ${tool} -n __fish_use_subcommand -f`,
   ]
   for (const { name, summary, command } of commands) {
-    lines.push(`complete -c tvix -n __fish_use_subcommand -a ${name} -d ${quote(summary)}`)
-    const inside = `complete -c tvix -n '__fish_seen_subcommand_from ${name}'`
+    lines.push(`complete -c ${tool} -n __fish_use_subcommand -a ${name} -d ${quote(summary)}`)
+    const inside = `complete -c ${tool} -n '__fish_seen_subcommand_from ${name}'`
     if (typeof command.operands !== "string") lines.push(`${inside} -f -a ${quote(command.operands.join(" "))}`)
     for (const option of command.options) {
       if (option.summary === undefined) continue
@@ -108,13 +112,15 @@ function fish(commands: readonly Known[]): string {
   return `${lines.join("\n")}\n`
 }
 
-export const command: Command = {
-  usage: "tvix completion bash | zsh | fish",
-  details: `Examples:
-  source <(tvix completion bash)
-  tvix completion zsh > "\${fpath[1]}/_tvix"
-  tvix completion fish > ~/.config/fish/completions/tvix.fish`,
-  options: [],
-  operands: Object.keys(SHELLS),
-  run,
+export function completion(tool: string): Command {
+  return {
+    usage: `${tool} completion bash | zsh | fish`,
+    details: `Examples:
+  source <(${tool} completion bash)
+  ${tool} completion zsh > "\${fpath[1]}/_${tool}"
+  ${tool} completion fish > ~/.config/fish/completions/${tool}.fish`,
+    options: [],
+    operands: Object.keys(SHELLS),
+    run,
+  }
 }

@@ -4,7 +4,7 @@ import { applyConfiguration, applySetting } from "../nix-config.ts"
 import { UsageError, type Option } from "../options.ts"
 import type { Program } from "../session.ts"
 import { defaultSettings, EVALUATION_OPTIONS, wholeNumber, type Settings } from "../settings.ts"
-import type { Command } from "./command.ts"
+import type { Command, Tool } from "./command.ts"
 import { misuse, readOptions } from "./usage.ts"
 
 interface EvalSettings extends Settings {
@@ -125,16 +125,17 @@ function byteCount(text: string): number {
   return Number(digits) * factor
 }
 
-async function run(words: readonly string[]): Promise<number> {
+async function run(words: readonly string[], tool: Tool): Promise<number> {
   const settings: EvalSettings = { ...defaultSettings(), expressions: [] }
   applyConfiguration(settings)
-  const operands = await readOptions("eval", words, OPTIONS, settings)
+  const operands = await readOptions(tool, "eval", words, OPTIONS, settings)
   if (typeof operands === "number") return operands
   const programs = [
     ...settings.expressions.map((text): Program => ({ kind: "expression", text })),
     ...operands.map((text): Program => (text === "-" ? { kind: "stdin" } : { kind: "file", path: text })),
   ]
-  if (programs.length === 0) return misuse(new UsageError("nothing to evaluate: name a file, -, or -E EXPR"), "eval")
+  if (programs.length === 0)
+    return misuse(tool, new UsageError("nothing to evaluate: name a file, -, or -E EXPR"), "eval")
   return evaluatePrograms(settings, { programs, doing: "evaluate", voice: "tvix" })
 }
 

@@ -7,7 +7,7 @@ import { join } from "node:path"
 import { codeFrame } from "../code-frame.ts"
 import { UsageError, type Option } from "../options.ts"
 import { colorsWanted, writeError, writeOut } from "../output.ts"
-import type { Command } from "./command.ts"
+import type { Command, Tool } from "./command.ts"
 import { misuse, readOptions } from "./usage.ts"
 
 interface LintSettings {
@@ -73,7 +73,7 @@ function unreadable(error: unknown): string {
   return code === "ENOENT" ? "no such file or folder" : message
 }
 
-async function run(words: readonly string[]): Promise<number> {
+async function run(words: readonly string[], tool: Tool): Promise<number> {
   const settings: LintSettings = {
     json: false,
     fix: false,
@@ -83,9 +83,9 @@ async function run(words: readonly string[]): Promise<number> {
     allow: new Set(),
     pipeOperators: false,
   }
-  const operands = await readOptions("lint", words, OPTIONS, settings)
+  const operands = await readOptions(tool, "lint", words, OPTIONS, settings)
   if (typeof operands === "number") return operands
-  if (operands.length === 0) return misuse(new UsageError("nothing to look at: name files or folders"), "lint")
+  if (operands.length === 0) return misuse(tool, new UsageError("nothing to look at: name files or folders"), "lint")
 
   const pedantic = settings.pedantic || [...settings.deny].some(isPedantic)
   const check = (source: SourceFile): Finding[] =>

@@ -1,13 +1,9 @@
 /** The subcommands of `tvix`. A new one is a file in this folder, exporting `command`, and a row here. */
-import type { Command } from "./command.ts"
+import { NIX_VERSION, VERSION } from "../version.ts"
+import type { CommandEntry, Tool } from "./command.ts"
 import { command as evalCommand } from "./eval.ts"
 
-export interface CommandEntry {
-  readonly summary: string
-  readonly load: () => Promise<Command>
-}
-
-export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
+const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   eval: {
     summary: "evaluate Nix programs and print what they are",
     // Part of the program and not loaded apart: it is what a start must be quick for.
@@ -23,6 +19,16 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   },
   completion: {
     summary: "print a script that completes tvix's command lines in your shell",
-    load: async () => (await import("./completion.ts")).command,
+    load: async () => (await import("./completion.ts")).completion("tvix"),
   },
+}
+
+export const TVIX: Tool = {
+  name: "tvix",
+  about: "Evaluates Nix, the language.",
+  version: `tvix ${VERSION}, the language of Nix ${NIX_VERSION}`,
+  commands: COMMANDS,
+  topics: {},
+  shared: [],
+  examples: "  tvix eval -E '1 + 1'",
 }

@@ -11,7 +11,7 @@ import type { Repl } from "../repl/repl.ts"
 import { Session } from "../session.ts"
 import { defaultSettings, EVALUATION_OPTIONS, type Settings } from "../settings.ts"
 import { VERSION } from "../version.ts"
-import type { Command } from "./command.ts"
+import type { Command, Tool } from "./command.ts"
 import { misuse, readOptions } from "./usage.ts"
 
 const SHARED = ["--arg", "--argstr", "-I", "--show-trace"]
@@ -30,9 +30,9 @@ type CreateInterface = typeof readline.createInterface
 const PROMPT = "tvix> "
 const CONTINUED = "    > "
 
-async function run(words: readonly string[]): Promise<number> {
+async function run(words: readonly string[], tool: Tool): Promise<number> {
   const settings = defaultSettings()
-  const operands = await readOptions("repl", words, OPTIONS, settings)
+  const operands = await readOptions(tool, "repl", words, OPTIONS, settings)
   if (typeof operands === "number") return operands
   const terminal = process.stdin.isTTY && process.stdout.isTTY
   const palette = (): typeof plain => (colorsWanted() ? colored : plain)
@@ -56,7 +56,7 @@ async function run(words: readonly string[]): Promise<number> {
     return 1
   }
   for (const file of operands) {
-    if (file.startsWith("-")) return misuse(new UsageError(`not a file: ${file}`), "repl")
+    if (file.startsWith("-")) return misuse(tool, new UsageError(`not a file: ${file}`), "repl")
     await repl.process(`:l ${byteStringOf(file)}`)
   }
   return terminal ? converse(repl, createInterface) : follow(repl, createInterface)

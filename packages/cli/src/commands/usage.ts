@@ -1,8 +1,9 @@
-/** How `tvix` commands read their options and tell of misuse. */
+/** How commands read their options and tell of misuse. */
 import { byteStringOf } from "@tvix-ts/bytes"
 import { didYouMean } from "@tvix-ts/eval"
 import { parseOptions, UsageError, type Option } from "../options.ts"
 import { writeError, writeOut } from "../output.ts"
+import type { Tool } from "./command.ts"
 
 const EXIT_USAGE = 2
 
@@ -17,6 +18,7 @@ export function unknownWord(kind: string, word: string, known: readonly string[]
  * the words make no sense.
  */
 export async function readOptions<Settings>(
+  tool: Tool,
   name: string,
   words: readonly string[],
   options: readonly Option<Settings>[],
@@ -26,7 +28,7 @@ export async function readOptions<Settings>(
   const asked = end < 0 ? words : words.slice(0, end)
   if (asked.includes("--help") || asked.includes("-h")) {
     const { commandHelp } = await import("../help.ts")
-    writeOut(byteStringOf(await commandHelp(name)))
+    writeOut(byteStringOf(await commandHelp(tool, name)))
     return 0
   }
   const advertised = options.flatMap(({ names, summary }) => (summary === undefined ? [] : names))
@@ -37,14 +39,14 @@ export async function readOptions<Settings>(
       missing: ({ values }, word, given) => `${word} needs ${values.slice(given).join(" and ")}`,
     })
   } catch (error) {
-    return misuse(error, name)
+    return misuse(tool, error, name)
   }
 }
 
 /** Tells of a {@link UsageError}; anything else is thrown on. */
-export function misuse(error: unknown, command?: string): number {
+export function misuse(tool: Tool, error: unknown, command?: string): number {
   if (!(error instanceof UsageError)) throw error
-  writeError(`tvix: ${byteStringOf(error.message)}\n`)
-  writeError(`Try 'tvix ${command === undefined ? "" : `${command} `}--help'.\n`)
+  writeError(`${tool.name}: ${byteStringOf(error.message)}\n`)
+  writeError(`Try '${tool.name} ${command === undefined ? "" : `${command} `}--help'.\n`)
   return EXIT_USAGE
 }
