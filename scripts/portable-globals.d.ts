@@ -51,3 +51,27 @@ declare namespace WebAssembly {
     grow(pages: number): number
   }
 }
+
+/** Web Crypto, as far as ed25519 needs it. */
+interface CryptoKey {
+  readonly type: string
+}
+declare const crypto: {
+  readonly subtle: {
+    generateKey(
+      algorithm: "Ed25519",
+      extractable: boolean,
+      usages: readonly string[],
+    ): Promise<{ readonly privateKey: CryptoKey; readonly publicKey: CryptoKey }>
+    importKey(
+      format: "pkcs8" | "raw",
+      bytes: Uint8Array<ArrayBuffer>,
+      algorithm: "Ed25519",
+      extractable: boolean,
+      usages: readonly string[],
+    ): Promise<CryptoKey>
+    exportKey(format: "pkcs8" | "raw", key: CryptoKey): Promise<ArrayBuffer>
+    sign(algorithm: "Ed25519", key: CryptoKey, bytes: Uint8Array): Promise<ArrayBuffer>
+    verify(algorithm: "Ed25519", key: CryptoKey, signature: Uint8Array, bytes: Uint8Array): Promise<boolean>
+  }
+}

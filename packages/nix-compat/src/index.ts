@@ -7,24 +7,54 @@ export {
   type DerivationHashes,
   type HashesOfInput,
 } from "./derivation-hash.ts"
-export { DerivationError, StorePathError, type DerivationProblem, type StorePathProblem } from "./problem.ts"
+export {
+  ContentAddressError,
+  DerivationError,
+  StorePathError,
+  type ContentAddressProblem,
+  type DerivationProblem,
+  type StorePathProblem,
+} from "./problem.ts"
 export {
   checkName,
   DERIVATION_SUFFIX,
   fixedOutputPath,
+  formatStorePath,
   makeStorePath,
   methodPrefix,
   outputName,
   outputPath,
   parseStorePath,
+  parseStorePathBase,
   STORE_DIR,
+  storePathBase,
+  storePathDigest,
+  storePathOf,
   textPath,
   type HashMethod,
+  type References,
   type StorePath,
 } from "./store-path.ts"
 export { NarError, type NarProblem } from "./nar/problem.ts"
 export { NarReader, type NarReaderOptions } from "./nar/reader.ts"
 export type { NarSink } from "./nar/sink.ts"
 export { NarWriter } from "./nar/writer.ts"
-export type { ContentAddress } from "./content-address.ts"
-export type { Signature } from "./signature.ts"
+export {
+  contentAddressPath,
+  formatContentAddress,
+  parseContentAddress,
+  type ContentAddress,
+} from "./content-address.ts"
+export {
+  formatPublicKey,
+  formatSignature,
+  KeyError,
+  parsePublicKey,
+  parseSignature,
+  SecretKey,
+  verifySignature,
+  type KeyKind,
+  type KeyProblem,
+  type PublicKey,
+  type Signature,
+} from "./signature.ts"

@@ -9,10 +9,15 @@ import {
   derivationPath,
   DerivationError,
   fixedOutputPath,
+  formatStorePath,
   makeStorePath,
   outputKind,
   parseStorePath,
+  parseStorePathBase,
+  storePathBase,
+  storePathDigest,
   StorePathError,
+  storePathOf,
   textPath,
   withOutputPaths,
   writeAterm,
@@ -88,7 +93,12 @@ describe("store paths", () => {
     fc.assert(
       fc.property(name, fc.string(), (one, type) => {
         const path = makeStorePath(type, "sha256:", one)
-        assert.deepEqual(parseStorePath(path), { digest: path.slice(11, 43), name: one })
+        const parsed = parseStorePath(path)
+        assert.deepEqual(parsed, { digest: path.slice(11, 43), name: one })
+        assert.equal(formatStorePath(parsed), path)
+        assert.deepEqual(parseStorePathBase(storePathBase(parsed)), parsed)
+        assert.deepEqual(storePathOf(storePathDigest(parsed), one), parsed)
+        assert.equal(storePathDigest(parsed).length, 20)
       }),
     )
   })
@@ -110,6 +120,10 @@ describe("store paths", () => {
       )
     })
   }
+})
+
+test("a digest has 20 bytes", () => {
+  assert.throws(() => storePathOf(new Uint8Array(32), "x"), StorePathError)
 })
 
 const BARE: Derivation = {

@@ -1,4 +1,4 @@
-import type { HashAlgorithm } from "@tvix-ts/hash"
+import type { HashAlgorithm, HashError } from "@tvix-ts/hash"
 
 /** What can be wrong with a store path. The texts are C++ Nix 2.34's (libstore/path.cc, store-dir-config.cc). */
 export type StorePathProblem =
@@ -16,6 +16,9 @@ export type StorePathProblem =
   | { readonly code: "path-elsewhere"; readonly path: string }
   | { readonly code: "git-hash"; readonly algorithm: HashAlgorithm }
   | { readonly code: "fixed-output-references"; readonly name: string }
+  | { readonly code: "text-self-reference"; readonly name: string }
+  /** A digest of so many bytes. */
+  | { readonly code: "digest-length"; readonly length: number }
 
 /** Bytes in a name at most, without the digest. */
 export const NAME_LENGTH_MAX = 211
@@ -56,6 +59,10 @@ function describePath(problem: StorePathProblem): string {
         `fixed output derivation '${problem.name}' is not allowed to refer to other store paths.\n` +
         "You may need to use the 'unsafeDiscardReferences' derivation attribute, see the manual for more details."
       )
+    case "text-self-reference":
+      return `text '${problem.name}' is not allowed to refer to itself`
+    case "digest-length":
+      return `the digest of a store path has 20 bytes, not ${problem.length}`
   }
 }
 
@@ -95,5 +102,38 @@ function describeDerivation(problem: DerivationProblem): string {
       return "all floating outputs must use the same hash algorithm"
     case "json-variable":
       return "Cannot have an environment variable named '__json'. This key is reserved for encoding structured attrs"
+  }
+}
+
+/** What can be wrong with a written content address. The texts are C++ Nix 2.34's (libstore/content-address.cc). */
+export type ContentAddressProblem =
+  | { readonly code: "form"; readonly text: string }
+  | { readonly code: "hash-form"; readonly text: string }
+  | { readonly code: "prefix"; readonly prefix: string }
+  /** A text by another hash than SHA-256. */
+  | { readonly code: "text-hash"; readonly algorithm: HashAlgorithm }
+  | { readonly code: "hash"; readonly cause: HashError }
+
+export class ContentAddressError extends Error {
+  override readonly name = "ContentAddressError"
+  readonly problem: ContentAddressProblem
+  constructor(problem: ContentAddressProblem) {
+    super(describeContentAddress(problem), problem.code === "hash" ? { cause: problem.cause } : undefined)
+    this.problem = problem
+  }
+}
+
+function describeContentAddress(problem: ContentAddressProblem): string {
+  switch (problem.code) {
+    case "form":
+      return `not a content address because it is not in the form '<prefix>:<rest>': ${problem.text}`
+    case "hash-form":
+      return `content address hash must be in form '<algo>:<hash>', but found: ${problem.text}`
+    case "prefix":
+      return `content address prefix '${problem.prefix}' is unrecognized. Recogonized prefixes are 'text' or 'fixed'`
+    case "text-hash":
+      return `texts are addressed by SHA-256, not by ${problem.algorithm}`
+    case "hash":
+      return problem.cause.message
   }
 }

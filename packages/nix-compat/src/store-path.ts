@@ -12,7 +12,7 @@
  * Paths and names are byte strings.
  */
 import { decodeHex } from "@tvix-ts/bytes"
-import { encodeNix32, formatPrefixedHash, hexDigest, type Hash } from "@tvix-ts/hash"
+import { decodeNix32, encodeNix32, formatPrefixedHash, hexDigest, type Hash } from "@tvix-ts/hash"
 import { NAME_LENGTH_MAX, StorePathError, type StorePathProblem } from "./problem.ts"
 
 export const STORE_DIR = "/nix/store"
@@ -91,20 +91,44 @@ export function textPath(
   return makeStorePath(type, `sha256:${hexDigest("sha256", contents)}`, name, storeDir)
 }
 
+/** What a store object refers to. */
+export interface References {
+  /** Paths of other store objects, in any order. */
+  readonly others: Iterable<string>
+  /** Whether it refers to itself. */
+  readonly self: boolean
+}
+const NO_REFERENCES: References = { others: [], self: false }
+
 /**
- * The path of something added, or promised, by the hash of its contents, without references. With the method `text`,
- * the hash has to be a SHA-256.
+ * The path of something added, or promised, by the hash of its contents. With the method `text`, the hash has to be a
+ * SHA-256.
  *
+ * @param references only texts and archives by SHA-256 may have any, and texts none to themselves
  * @throws {StorePathError}
  */
-export function fixedOutputPath(name: string, method: HashMethod, hash: Hash, storeDir: string = STORE_DIR): string {
+export function fixedOutputPath(
+  name: string,
+  method: HashMethod,
+  hash: Hash,
+  storeDir: string = STORE_DIR,
+  references: References = NO_REFERENCES,
+): string {
   const { algorithm } = hash
   if (method === "git" && algorithm !== "sha1" && algorithm !== "sha256") {
     throw new StorePathError({ code: "git-hash", algorithm })
   }
   const written = formatPrefixedHash(hash, "base16")
-  if (method === "text") return makeStorePath("text", written, name, storeDir)
-  if (method === "nar" && algorithm === "sha256") return makeStorePath("source", written, name, storeDir)
+  const others = [...references.others].sort()
+  if (method === "text") {
+    if (references.self) throw new StorePathError({ code: "text-self-reference", name })
+    return makeStorePath(["text", ...others].join(":"), written, name, storeDir)
+  }
+  if (method === "nar" && algorithm === "sha256") {
+    const type = ["source", ...others, ...(references.self ? ["self"] : [])].join(":")
+    return makeStorePath(type, written, name, storeDir)
+  }
+  if (references.self || others.length > 0) throw new StorePathError({ code: "fixed-output-references", name })
   const described = hexDigest("sha256", `fixed:out:${methodPrefix(method)}${written}:`)
   return makeStorePath("output:out", `sha256:${described}`, name, storeDir)
 }
@@ -138,7 +162,15 @@ export function outputName(derivation: string, output: string): string {
 export function parseStorePath(path: string, storeDir: string = STORE_DIR): StorePath {
   const slash = path.lastIndexOf("/")
   if (path.slice(0, slash) !== storeDir) throw new StorePathError({ code: "path-elsewhere", path: `"${path}"` })
-  const base = path.slice(slash + 1)
+  return parseStorePathBase(path.slice(slash + 1))
+}
+
+/**
+ * The parts of `<digest>-<name>`.
+ *
+ * @throws {StorePathError}
+ */
+export function parseStorePathBase(base: string): StorePath {
   if (base.length < DIGEST_DIGITS + 1) throw new StorePathError({ code: "path-too-short", path: base })
   const digest = base.slice(0, DIGEST_DIGITS)
   const foreign = /[^0-9a-df-np-sv-z]/.exec(digest)
@@ -148,4 +180,30 @@ export function parseStorePath(path: string, storeDir: string = STORE_DIR): Stor
   const cause = nameProblem(name)
   if (cause !== undefined) throw new StorePathError({ code: "path-name", path: base, cause })
   return { digest, name }
+}
+
+/** The path with the store directory before it. */
+export function formatStorePath(path: StorePath, storeDir: string = STORE_DIR): string {
+  return `${storeDir}/${storePathBase(path)}`
+}
+
+/** What is below the store directory: `<digest>-<name>`. It is also what store paths are sorted by. */
+export function storePathBase({ digest, name }: StorePath): string {
+  return `${digest}-${name}`
+}
+
+/** The 20 bytes of the digest in a path. */
+export function storePathDigest({ digest }: StorePath): Uint8Array {
+  return decodeNix32(digest)!
+}
+
+/**
+ * The inverse of {@link storePathDigest}.
+ *
+ * @throws {StorePathError} if `name` is not valid, or the digest has not 20 bytes
+ */
+export function storePathOf(digest: Uint8Array, name: string): StorePath {
+  if (digest.length !== DIGEST_LENGTH) throw new StorePathError({ code: "digest-length", length: digest.length })
+  checkName(name)
+  return { digest: encodeNix32(digest), name }
 }
