@@ -1,0 +1,133 @@
+/** What is not a crash: bits that flip on the disk, and a disk that is full. */
+import { spawnSync } from "node:child_process"
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs"
+import { join } from "node:path"
+import { TVIX_STORE, tvixStore } from "./command.ts"
+import { randomTree, type Random } from "./trees.ts"
+
+/** One sentence for each thing that is not as it must be. */
+export type Problems = string[]
+
+/**
+ * Flips one bit of a pack at a time: `verify` finds it, nothing that it touches is served, everything else is, and after
+ * `verify --repair` and another import all is well.
+ */
+export function flippedBits(dir: string, flips: number, random: Random): Problems {
+  const problems: Problems = []
+  const home = join(dir, "flipped")
+  const store = `local://${home}`
+  const trees = [0, 1, 2].map((n) => {
+    const tree = join(dir, `flipped-tree-${n}`)
+    randomTree(tree, random)
+    return tree
+  })
+  const { lines: paths } = tvixStore(store, "import", ...trees)
+  const archives = paths.map((path) => spawnSync("sha256sum", { input: nar(store, path).stdout }).stdout.toString())
+  if (paths.length !== trees.length) return ["the trees could not be imported"]
+
+  for (let flip = 0; flip < flips; flip++) {
+    const packs = readdirSync(join(home, "packs")).filter((name) => statSync(join(home, "packs", name)).size > 0)
+    const pack = join(home, "packs", packs[Math.floor(random() * packs.length)]!)
+    const at = Math.floor(random() * statSync(pack).size)
+    flipBit(pack, at, 1 << Math.floor(random() * 8))
+    const what = `bit flipped at byte ${at} of a pack`
+
+    const found = tvixStore(store, "verify", "--json")
+    // A byte that belongs to nothing any more may change without anybody noticing.
+    if (found.status === 0) {
+      problems.push(`${what}: verify finds nothing`)
+      continue
+    }
+    let refused = 0
+    for (const [n, path] of paths.entries()) {
+      const { status, stdout, stderr } = nar(store, path)
+      if (status !== 0) {
+        refused++
+        if (!/damaged/.test(stderr.toString())) problems.push(`${what}: refused as '${stderr.toString().trim()}'`)
+      } else if (spawnSync("sha256sum", { input: stdout }).stdout.toString() !== archives[n]) {
+        problems.push(`${what}: ${path} is served with other bytes`)
+      }
+    }
+    if (refused === 0) problems.push(`${what}: everything is served`)
+
+    tvixStore(store, "verify", "--repair")
+    const again = tvixStore(store, "import", ...trees)
+    if (again.status !== 0) problems.push(`${what}: the import after the repair: ${again.stderr.trim()}`)
+    const clean = tvixStore(store, "verify", "--json")
+    if (clean.status !== 0) problems.push(`${what}: not clean after repair and import: ${clean.lines.join(" ")}`)
+  }
+  return problems
+}
+
+function nar(store: string, path: string): { status: number | null; stdout: Buffer; stderr: Buffer } {
+  return spawnSync(TVIX_STORE, ["--store", store, "nar", path], { maxBuffer: 2 ** 30 })
+}
+
+function flipBit(path: string, at: number, mask: number): void {
+  const file = openSync(path, "r+")
+  const byte = new Uint8Array(1)
+  readSync(file, byte, 0, 1, at)
+  byte[0]! ^= mask
+  writeSync(file, byte, 0, 1, at)
+  closeSync(file)
+}
+
+/** MiB of the file system that is filled up. */
+const DISK = 24
+
+/**
+ * A file system of {@link DISK} MiB that fills up in the middle of an import: a plain error, a store that is whole, what was
+ * there before still there, and once there is room the next import succeeds.
+ *
+ * @returns `undefined` if this machine lets nobody mount one
+ */
+export function fullDisk(dir: string, random: Random): Problems | undefined {
+  const mount = join(dir, "disk")
+  mkdirSync(mount)
+  if (spawnSync("mount", ["-t", "tmpfs", "-o", `size=${DISK}m`, "tmpfs", mount]).status !== 0) return undefined
+  const problems: Problems = []
+  try {
+    const store = `local://${join(mount, "store")}`
+    const small = join(dir, "disk-small")
+    randomTree(small, random)
+    const { lines, status } = tvixStore(store, "import", small, "--root", "small")
+    if (status !== 0) problems.push("a tree that fits cannot be imported")
+
+    const large = join(dir, "disk-large")
+    mkdirSync(large)
+    for (let n = 0; n < DISK; n++) {
+      const bytes = new Uint32Array(2 ** 19).map(() => random() * 2 ** 32)
+      writeFileSync(join(large, `file-${n}`), new Uint8Array(bytes.buffer))
+    }
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const full = tvixStore(store, "import", large)
+      if (full.status !== 1) problems.push(`the import into a full disk ended with ${full.status}: ${full.stderr}`)
+      if (!/no space|full/i.test(full.stderr)) problems.push(`a full disk is told as '${full.stderr.trim()}'`)
+      const whole = tvixStore(store, "verify", "--json")
+      if (whole.status !== 0) problems.push(`after the disk was full: ${whole.lines.join(" ")}${whole.stderr}`)
+    }
+    const kept = tvixStore(store, "info", ...lines)
+    if (kept.status !== 0) problems.push("what was there before is gone")
+
+    rmSync(join(large), { recursive: true })
+    mkdirSync(large)
+    writeFileSync(join(large, "file"), new Uint8Array(2 ** 19))
+    const collected = tvixStore(store, "gc", "--grace", "0")
+    if (collected.status !== 0) problems.push(`gc on a full disk: ${collected.stderr}`)
+    const next = tvixStore(store, "import", large)
+    if (next.status !== 0) problems.push(`the import once there is room: ${next.stderr}`)
+  } finally {
+    spawnSync("umount", [mount])
+  }
+  return problems
+}
