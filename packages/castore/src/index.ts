@@ -1,6 +1,8 @@
 export type { BlobBatch, BlobMeta, BlobService, BlobWriter, ChunkMeta, Contents, ReadOptions } from "./blob/service.ts"
 export type { CallOptions } from "./call.ts"
 export { DIGEST_LENGTH, digestKey, digestOf, formatDigest, toDigest, type B3Digest } from "./digest.ts"
+export { checkDirectory, checkName, checkNode, directorySize } from "./directory/check.ts"
+export { decodeDirectory, decodeNode, directoryDigest, encodeDirectory, encodeNode } from "./directory/codec.ts"
 export type { Directory, DirectoryPutter, DirectoryService } from "./directory/service.ts"
 export type { DirectoryNode, FileNode, Node, SymlinkNode } from "./node.ts"
 export { CastoreError, type CastoreProblem } from "./problem.ts"
