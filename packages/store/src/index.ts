@@ -1,7 +1,6 @@
 export { cachePathInfoService } from "./path-info/cache.ts"
-export { baseNameOf, checkPathInfo } from "./path-info/check.ts"
+export { checkPathInfo } from "./path-info/check.ts"
 export {
-  bytesOfStoreDigest,
   decodePathInfo,
   encodePathInfo,
   messageOfPathInfo,

@@ -1,6 +1,13 @@
 import { CastoreError, DIGEST_LENGTH, type Node } from "@tvix-ts/castore"
 import { digestLength } from "@tvix-ts/hash"
-import { checkName, DERIVATION_SUFFIX, StorePathError, type ContentAddress, type StorePath } from "@tvix-ts/nix-compat"
+import {
+  checkName,
+  DERIVATION_SUFFIX,
+  storePathBase,
+  StorePathError,
+  type ContentAddress,
+  type StorePath,
+} from "@tvix-ts/nix-compat"
 import type { PathInfo } from "./path-info.ts"
 
 /** Bytes of a SHA-256. */
@@ -9,11 +16,6 @@ export const NAR_HASH_LENGTH = 32
 export const SIGNATURE_LENGTH = 64
 
 const DIGITS = /^[0-9a-df-np-sv-z]{32}$/
-
-/** What is below the store directory: 32 digits, a dash, and the name. */
-export function baseNameOf({ digest, name }: StorePath): string {
-  return `${digest}-${name}`
-}
 
 /**
  * Checks everything that can be checked of a path info without looking at what it speaks of. Every back end does so before it
@@ -28,7 +30,7 @@ export function checkPathInfo(pathInfo: PathInfo): void {
   for (const [i, reference] of pathInfo.references.entries()) {
     const field = `references[${i}]`
     checkStorePath(reference, field)
-    const baseName = baseNameOf(reference)
+    const baseName = storePathBase(reference)
     if (baseName <= last) invalid(field, `'${baseName}' does not come after '${last}'`)
     last = baseName
   }
@@ -50,8 +52,13 @@ export function checkPathInfo(pathInfo: PathInfo): void {
 
 export function checkStorePath(path: StorePath, field: string): void {
   checkStoreDigest(path.digest, field)
+  checkPathName(path.name, field)
+}
+
+/** @param name ought to be what comes after the digest in a store path */
+export function checkPathName(name: string, field: string): void {
   try {
-    checkName(path.name)
+    checkName(name)
   } catch (error) {
     if (!(error instanceof StorePathError)) throw error
     invalid(field, error.message, error)

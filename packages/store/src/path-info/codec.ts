@@ -9,8 +9,15 @@
  */
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf"
 import { CastoreError } from "@tvix-ts/castore"
-import { decodeNix32, digestLength, encodeNix32, type HashAlgorithm } from "@tvix-ts/hash"
-import { DERIVATION_SUFFIX, type ContentAddress, type HashMethod, type StorePath } from "@tvix-ts/nix-compat"
+import { digestLength, encodeNix32, type HashAlgorithm } from "@tvix-ts/hash"
+import {
+  DERIVATION_SUFFIX,
+  storePathBase,
+  storePathDigest,
+  type ContentAddress,
+  type HashMethod,
+  type StorePath,
+} from "@tvix-ts/nix-compat"
 import {
   NARInfo_CA_Hash,
   NARInfo_CASchema,
@@ -21,15 +28,7 @@ import {
   type NARInfo_CA,
   type PathInfo as PathInfoMessage,
 } from "@tvix-ts/protos"
-import {
-  baseNameOf,
-  checkLength,
-  checkPathInfo,
-  checkStorePath,
-  invalid,
-  NAR_HASH_LENGTH,
-  SIGNATURE_LENGTH,
-} from "./check.ts"
+import { checkLength, checkPathInfo, checkStorePath, invalid, NAR_HASH_LENGTH, SIGNATURE_LENGTH } from "./check.ts"
 import { messageOfNode, nodeOfMessage, sizeOfMessage } from "./node-message.ts"
 import type { PathInfo } from "./path-info.ts"
 
@@ -65,16 +64,16 @@ export function messageOfPathInfo(pathInfo: PathInfo): PathInfoMessage {
     narSize: BigInt(narSize),
     narSha256: narHash,
     signatures: signatures.map(({ name, bytes }) => create(NARInfo_SignatureSchema, { name, data: bytes })),
-    referenceNames: references.map(baseNameOf),
+    referenceNames: references.map(storePathBase),
   })
   if (deriver !== undefined) {
     const name = deriver.name.slice(0, -DERIVATION_SUFFIX.length)
-    narinfo.deriver = create(StorePathSchema, { name, digest: bytesOfStoreDigest(deriver.digest) })
+    narinfo.deriver = create(StorePathSchema, { name, digest: storePathDigest(deriver) })
   }
   if (contentAddress !== undefined) narinfo.ca = messageOfContentAddress(contentAddress)
   return create(PathInfoSchema, {
-    node: messageOfNode(node, baseNameOf(storePath)),
-    references: references.map((reference) => bytesOfStoreDigest(reference.digest)),
+    node: messageOfNode(node, storePathBase(storePath)),
+    references: references.map((reference) => storePathDigest(reference)),
     narinfo,
   })
 }
@@ -154,11 +153,6 @@ function storePathOf(digest: Uint8Array, name: string, field: string): StorePath
 export function storeDigestOf(bytes: Uint8Array, field: string): string {
   checkLength(bytes, STORE_DIGEST_LENGTH, field)
   return encodeNix32(bytes)
-}
-
-/** @param digest 32 digits, which have been checked */
-export function bytesOfStoreDigest(digest: string): Uint8Array {
-  return decodeNix32(digest)!.subarray(0, STORE_DIGEST_LENGTH)
 }
 
 type CaType = keyof typeof NARInfo_CA_Hash

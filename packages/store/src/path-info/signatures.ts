@@ -1,6 +1,5 @@
-import { encodeBase64, equal } from "@tvix-ts/bytes"
-import type { Signature } from "@tvix-ts/nix-compat"
-import { baseNameOf } from "./check.ts"
+import { equal } from "@tvix-ts/bytes"
+import { formatSignature, storePathBase } from "@tvix-ts/nix-compat"
 import type { PathInfo } from "./path-info.ts"
 
 /**
@@ -9,13 +8,9 @@ import type { PathInfo } from "./path-info.ts"
  */
 export function mergeSignatures(stored: PathInfo | undefined, put: PathInfo): PathInfo {
   if (stored === undefined || !sameFingerprint(stored, put)) return put
-  const known = new Set(put.signatures.map(keyOf))
-  const more = stored.signatures.filter((signature) => !known.has(keyOf(signature)))
+  const known = new Set(put.signatures.map(formatSignature))
+  const more = stored.signatures.filter((signature) => !known.has(formatSignature(signature)))
   return more.length === 0 ? put : { ...put, signatures: [...put.signatures, ...more] }
-}
-
-function keyOf({ name, bytes }: Signature): string {
-  return `${name}:${encodeBase64(bytes)}`
 }
 
 function sameFingerprint(a: PathInfo, b: PathInfo): boolean {
@@ -24,6 +19,6 @@ function sameFingerprint(a: PathInfo, b: PathInfo): boolean {
     equal(a.narHash, b.narHash) &&
     a.storePath.name === b.storePath.name &&
     a.references.length === b.references.length &&
-    a.references.every((reference, i) => baseNameOf(reference) === baseNameOf(b.references[i]!))
+    a.references.every((reference, i) => storePathBase(reference) === storePathBase(b.references[i]!))
   )
 }

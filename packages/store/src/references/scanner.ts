@@ -7,8 +7,7 @@
  * of anything but base 32 are never looked at. No byte is looked at twice.
  */
 import { byteStringFrom } from "@tvix-ts/bytes"
-import type { StorePath } from "@tvix-ts/nix-compat"
-import { baseNameOf } from "../path-info/check.ts"
+import { storePathBase, type StorePath } from "@tvix-ts/nix-compat"
 
 /** Digits of a store path's digest. */
 const LENGTH = 32
@@ -101,6 +100,6 @@ function prefixOf(digest: string): number {
 /** Those of `candidates` whose digests were found, as path infos have them: each once, sorted by their base names. */
 export function foundReferences(candidates: Iterable<StorePath>, found: ReadonlySet<string>): readonly StorePath[] {
   const references = new Map<string, StorePath>()
-  for (const path of candidates) if (found.has(path.digest)) references.set(baseNameOf(path), path)
+  for (const path of candidates) if (found.has(path.digest)) references.set(storePathBase(path), path)
   return [...references].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, path]) => path)
 }
