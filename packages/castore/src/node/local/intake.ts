@@ -1,0 +1,392 @@
+/**
+ * The writing thread's work: cuts blobs into chunks, appends those that are new to a pack, and now and then makes all of it
+ * durable and adds it to the index, in that order. What is in the index is therefore always whole.
+ */
+import type { DatabaseSync, StatementSync } from "node:sqlite"
+import { digestOf, DIGEST_LENGTH, type B3Digest } from "../../digest.ts"
+import { CastoreError } from "../../problem.ts"
+import { BlobInProgress, WHOLE_UP_TO } from "./blob-in-progress.ts"
+import { openDatabase, transaction } from "./database.ts"
+import { storageError } from "./failure.ts"
+import { layoutOf, makeFolders, type Layout } from "./layout.ts"
+import { claimPack, enrol, moveSince, resign, retirePack, type Writer } from "./ownership.ts"
+import { PackAppender } from "./pack-appender.ts"
+import {
+  ABORT,
+  COMMIT,
+  DIRECTORY,
+  LAST,
+  PIECE,
+  RECORD,
+  TOUCH,
+  type EncodedDirectory,
+  type Failure,
+  type SegmentMessage,
+  type SegmentReply,
+  type Table,
+  type WriterOptions,
+} from "./protocol.ts"
+
+/** Rows and bytes after which the index is brought up to date though nobody asks: they bound memory. */
+const ROWS_AT_MOST = 65_536
+const BYTES_AT_MOST = 2 ** 30
+/** Bytes of directories kept back until their tree is complete. Beyond, they are stored as they come. */
+const DRAFT_BYTES = 2 ** 23
+
+interface NewChunk {
+  readonly digest: B3Digest
+  readonly offset: number
+  readonly length: number
+}
+
+interface NewBlob {
+  readonly digest: B3Digest
+  readonly size: number
+  readonly chunks: Uint8Array
+}
+
+/** What a batch has that no commit has covered. */
+interface BatchState {
+  readonly blobs: Map<number, BlobInProgress>
+  directories: EncodedDirectory[]
+  directoryBytes: number
+  failure: Failure | undefined
+}
+
+export class Intake {
+  readonly writer: Writer
+  private readonly layout: Layout
+  private readonly database: DatabaseSync
+  private readonly options: WriterOptions
+  private readonly find: { readonly [T in "chunks" | "directories"]: StatementSync }
+  private readonly touch: { readonly [T in Table]: StatementSync }
+  private readonly addChunk: StatementSync
+  private readonly addBlob: StatementSync
+  private readonly addDirectory: StatementSync
+  private readonly setLength: StatementSync
+
+  private pack: PackAppender | undefined
+  /** Bytes of the pack that are in the index. */
+  private indexed = 0
+
+  private readonly batches = new Map<number, BatchState>()
+  private readonly chunks = new Map<string, NewChunk>()
+  private blobs: NewBlob[] = []
+  private directories: EncodedDirectory[] = []
+  /** Chunks that are stored already, but so long ago that a collection might take them. */
+  private stale: { readonly digest: B3Digest; readonly bytes: Uint8Array }[] = []
+  private freshFrom = 0
+
+  constructor(options: WriterOptions) {
+    this.options = options
+    this.layout = layoutOf(options.dir)
+    makeFolders(this.layout)
+    const database = (this.database = openDatabase(this.layout))
+    const find = (table: Table): StatementSync => {
+      const statement = database.prepare(`SELECT touched FROM ${table} WHERE digest = ?`)
+      statement.setReturnArrays(true)
+      return statement
+    }
+    const touch = (table: Table): StatementSync =>
+      database.prepare(`UPDATE ${table} SET touched = max(touched, ?) WHERE digest = ?`)
+    const add = (table: Table, columns: string, values: string): StatementSync =>
+      database.prepare(
+        `INSERT INTO ${table} (${columns}) VALUES (${values})` +
+          " ON CONFLICT (digest) DO UPDATE SET touched = max(touched, excluded.touched)",
+      )
+    this.find = { chunks: find("chunks"), directories: find("directories") }
+    this.touch = { chunks: touch("chunks"), blobs: touch("blobs"), directories: touch("directories") }
+    this.addChunk = add("chunks", "digest, pack, offset, length, touched", "?, ?, ?, ?, ?")
+    this.addBlob = add("blobs", "digest, size, chunks, touched", "?, ?, ?, ?")
+    this.addDirectory = add("directories", "digest, data, touched", "?, ?, ?")
+    this.setLength = database.prepare("UPDATE packs SET length = ? WHERE id = ?")
+    try {
+      this.writer = enrol(database, this.layout)
+    } catch (error) {
+      database.close()
+      throw error
+    }
+  }
+
+  /** Acts on all records of a segment. Never throws: problems are part of the answer. */
+  async segment(message: SegmentMessage): Promise<SegmentReply> {
+    const { records, buffer } = message
+    const reply = {
+      type: "segment",
+      buffer,
+      digests: new Uint8Array(DIGEST_LENGTH * countOf(records, LAST)),
+      endProblems: new Map<number, Failure>(),
+      commitProblems: new Map<number, Failure>(),
+      touched: [] as (boolean | Failure)[],
+    } satisfies SegmentReply
+    // Commits and aborts so far, and which of them are the latter.
+    let answers = 0
+    const aborts = new Set<number>()
+    let ends = 0
+    let at = 0
+    try {
+      this.freshFrom = Math.max(this.writer.since, Date.now() - this.options.graceMs / 2)
+      for (let i = 0; i < records.length; i += RECORD) {
+        const operation = records[i]!
+        const number = records[i + 1]!
+        switch (operation) {
+          case PIECE:
+          case LAST: {
+            const batch = this.batch(number)
+            const bytes = new Uint8Array(buffer, at, records[i + 3])
+            at += bytes.length
+            let digest: B3Digest | undefined
+            if (batch.failure === undefined) digest = this.take(batch, operation, records[i + 2]!, bytes)
+            if (operation === PIECE) break
+            if (digest === undefined) reply.endProblems.set(ends, batch.failure!)
+            else reply.digests.set(digest, ends * DIGEST_LENGTH)
+            ends++
+            break
+          }
+          case DIRECTORY:
+            this.takeDirectory(this.batch(number), message.directories[records[i + 2]!]!)
+            break
+          case COMMIT: {
+            const batch = this.batches.get(number)
+            if (batch?.failure !== undefined) {
+              reply.commitProblems.set(answers, batch.failure)
+            } else if (batch !== undefined) {
+              this.directories.push(...batch.directories)
+            }
+            this.batches.delete(number)
+            answers++
+            break
+          }
+          case ABORT:
+            this.batches.delete(number)
+            aborts.add(answers++)
+            break
+        }
+      }
+      this.settle(message, reply.touched)
+      const full = (this.pack?.end ?? 0) >= this.options.packBytes
+      if (answers > aborts.size || full || this.isLarge()) await this.commit(full)
+      else if (aborts.size > 0 && this.batches.size === 0) this.forget()
+    } catch (error) {
+      const failure = this.giveUp(error, message)
+      for (let i = 0; i < reply.digests.length / DIGEST_LENGTH; i++) reply.endProblems.set(i, failure)
+      for (let i = 0, answer = 0; i < records.length; i += RECORD) {
+        if (records[i] === COMMIT) reply.commitProblems.set(answer, reply.commitProblems.get(answer) ?? failure)
+        if (records[i] === COMMIT || records[i] === ABORT) answer++
+      }
+      reply.touched = message.touches.map(() => failure)
+    }
+    return reply
+  }
+
+  private batch(number: number): BatchState {
+    let batch = this.batches.get(number)
+    if (batch === undefined) {
+      batch = { blobs: new Map(), directories: [], directoryBytes: 0, failure: undefined }
+      this.batches.set(number, batch)
+    }
+    return batch
+  }
+
+  /** The digest, if the blob ends with these bytes. */
+  private take(
+    batch: BatchState,
+    operation: typeof PIECE | typeof LAST,
+    number: number,
+    bytes: Uint8Array,
+  ): B3Digest | undefined {
+    let blob = batch.blobs.get(number)
+    if (blob === undefined) {
+      if (operation === LAST && bytes.length <= WHOLE_UP_TO) {
+        const digest = digestOf(bytes)
+        if (bytes.length > 0) this.keep(digest, bytes)
+        return digest
+      }
+      blob = new BlobInProgress((digest, chunk) => this.keep(digest, chunk))
+      batch.blobs.set(number, blob)
+    }
+    if (operation === PIECE) {
+      blob.write(bytes)
+      return undefined
+    }
+    batch.blobs.delete(number)
+    const { digest, size, chunks } = blob.end(bytes)
+    if (chunks !== undefined) this.blobs.push({ digest, size, chunks })
+    return digest
+  }
+
+  /** Sees to it that a chunk will be stored. `bytes` may not change until {@link settle}. */
+  private keep(digest: B3Digest, bytes: Uint8Array): void {
+    const key = keyOf(digest)
+    if (this.chunks.has(key)) return
+    const row = this.find.chunks.get(digest) as unknown as [number] | undefined
+    if (row === undefined) this.append(key, digest, bytes)
+    else if (row[0] < this.freshFrom) this.stale.push({ digest, bytes })
+  }
+
+  private append(key: string, digest: B3Digest, bytes: Uint8Array): void {
+    const offset = (this.pack ??= this.claim()).append(bytes)
+    this.chunks.set(key, { digest, offset, length: bytes.length })
+  }
+
+  private takeDirectory(batch: BatchState, directory: EncodedDirectory): void {
+    const row = this.find.directories.get(directory.digest) as unknown as [number] | undefined
+    if (row !== undefined && row[0] >= this.freshFrom) return
+    batch.directories.push(directory)
+    batch.directoryBytes += directory.data.length
+    if (batch.directoryBytes < DRAFT_BYTES) return
+    // Children come first, so that this leaves nothing that refers to what is not there.
+    this.directories.push(...batch.directories)
+    batch.directories = []
+    batch.directoryBytes = 0
+  }
+
+  /** Hands to the disk what the segment brought, and marks what it met again. */
+  private settle(message: SegmentMessage, touched: (boolean | Failure)[]): void {
+    const { stale } = this
+    this.stale = []
+    if (stale.length > 0 || message.touches.length > 0) {
+      const gone: typeof stale = []
+      // If the computer stops, nobody refers to these yet: no need to wait for the disk.
+      this.database.exec("PRAGMA synchronous = NORMAL")
+      try {
+        transaction(this.database, () => {
+          const now = this.now()
+          for (const chunk of stale) {
+            if (this.touch.chunks.run(now, chunk.digest).changes === 0) gone.push(chunk)
+          }
+          for (const { table, digest } of message.touches) {
+            touched.push(this.touch[table].run(now, digest).changes !== 0)
+          }
+        })
+      } finally {
+        this.database.exec("PRAGMA synchronous = FULL")
+      }
+      // A collection was faster.
+      for (const { digest, bytes } of gone) {
+        const key = keyOf(digest)
+        if (!this.chunks.has(key)) this.append(key, digest, bytes)
+      }
+    }
+    this.pack?.flush()
+  }
+
+  private claim(): PackAppender {
+    for (;;) {
+      const claimed = claimPack(this.database, this.layout, this.writer, this.options.packBytes)
+      const pack = PackAppender.open(this.layout, claimed)
+      if (pack !== undefined) {
+        this.indexed = pack.end
+        return pack
+      }
+      // It has lost its end. What is left can be read; `verify` will tell the rest.
+      transaction(this.database, () => retirePack(this.database, claimed.id))
+    }
+  }
+
+  private isLarge(): boolean {
+    return (
+      this.chunks.size >= ROWS_AT_MOST || (this.pack !== undefined && this.pack.end - this.indexed >= BYTES_AT_MOST)
+    )
+  }
+
+  /** Makes everything so far durable and visible. `finishPack`: and lets the next chunk begin a new pack. */
+  private async commit(finishPack: boolean): Promise<void> {
+    const { pack } = this
+    if (pack !== undefined && this.chunks.size > 0) await pack.sync()
+    if (this.chunks.size > 0 || this.blobs.length > 0 || this.directories.length > 0 || finishPack) {
+      transaction(this.database, () => {
+        const now = this.now()
+        if (pack !== undefined) {
+          for (const { digest, offset, length } of this.chunks.values()) {
+            this.addChunk.run(digest, pack.id, offset, length, now)
+          }
+          this.setLength.run(pack.end, pack.id)
+          if (finishPack) retirePack(this.database, pack.id)
+        }
+        for (const { digest, size, chunks } of this.blobs) this.addBlob.run(digest, size, chunks, now)
+        for (const { digest, data } of this.directories) this.addDirectory.run(digest, data, now)
+      })
+    }
+    this.chunks.clear()
+    this.blobs = []
+    this.directories = []
+    if (pack === undefined) return
+    this.indexed = pack.end
+    if (finishPack) {
+      this.pack = undefined
+      await pack.close()
+    }
+  }
+
+  /** Drops what no commit has covered, the bytes in the pack included. */
+  private forget(): void {
+    this.chunks.clear()
+    this.blobs = []
+    this.directories = []
+    this.stale = []
+    if (this.pack !== undefined && this.pack.end > this.indexed) this.pack.truncate(this.indexed)
+  }
+
+  /** Something failed: nothing that is not committed can be relied upon, whoever it belongs to. */
+  private giveUp(error: unknown, message: SegmentMessage): Failure {
+    const known = storageError(error, this.layout.dir)
+    const failure: Failure = {
+      problem: known instanceof CastoreError ? known.problem : { code: "unavailable", reason: String(error) },
+    }
+    // Batches that have gone on after the commit, or come to their commit, start anew.
+    const over = new Set<number>()
+    for (let i = 0; i < message.records.length; i += RECORD) {
+      const number = message.records[i + 1]!
+      if (message.records[i] === COMMIT || message.records[i] === ABORT) over.add(number)
+      else if (message.records[i] !== TOUCH) {
+        over.delete(number)
+        this.batch(number)
+      }
+    }
+    for (const number of over) this.batches.delete(number)
+    for (const batch of this.batches.values()) {
+      batch.failure ??= failure
+      batch.blobs.clear()
+      batch.directories = []
+    }
+    const { pack } = this
+    try {
+      this.forget()
+    } catch {
+      // The pack stays ours, but nothing more goes into it. Whoever adopts it cuts it.
+      this.pack = undefined
+      pack?.abandon()
+    }
+    return failure
+  }
+
+  /** A date for rows. No clock that is set back makes them look older than this writer. */
+  private now(): number {
+    return Math.max(Date.now(), this.writer.since)
+  }
+
+  renew(graceMs: number): void {
+    moveSince(this.database, this.writer, Date.now() - graceMs)
+  }
+
+  async close(): Promise<void> {
+    try {
+      this.forget()
+      await this.pack?.close()
+      resign(this.database, this.layout, this.writer)
+    } finally {
+      this.database.close()
+    }
+  }
+}
+
+function countOf(records: readonly number[], operation: number): number {
+  let count = 0
+  for (let i = 0; i < records.length; i += RECORD) if (records[i] === operation) count++
+  return count
+}
+
+function keyOf(digest: B3Digest): string {
+  return Buffer.from(digest.buffer, digest.byteOffset, digest.length).toString("latin1")
+}

@@ -1,0 +1,47 @@
+import type { DatabaseSync } from "node:sqlite"
+import type { B3Digest } from "../../digest.ts"
+import { ChunkReader } from "./chunk-reader.ts"
+import { openDatabase } from "./database.ts"
+import { Feed } from "./feed.ts"
+import { IndexReader } from "./index-reader.ts"
+import { layoutOf, type Layout } from "./layout.ts"
+import { PackReader } from "./pack-reader.ts"
+import type { Table, WriterOptions } from "./protocol.ts"
+
+/** What the services of one castore share: its index, its packs and its line to the thread that writes. */
+export class LocalStore {
+  readonly layout: Layout
+  readonly database: DatabaseSync
+  readonly index: IndexReader
+  readonly packs: PackReader
+  readonly chunks: ChunkReader
+  readonly feed: Feed
+  private readonly graceMs: number
+  /** Since when this process writes, and counts on what it sees; `undefined` before it does. */
+  private since: number | undefined
+
+  constructor(options: WriterOptions) {
+    this.layout = layoutOf(options.dir)
+    this.database = openDatabase(this.layout)
+    this.index = new IndexReader(this.database)
+    this.packs = new PackReader(this.layout)
+    this.chunks = new ChunkReader(this.layout, this.index, this.packs)
+    this.graceMs = options.graceMs
+    this.feed = new Feed(options, (since) => (this.since = since))
+  }
+
+  /**
+   * Whoever writes may rely on what it is told exists. So a row that a collection might take is touched first, and may turn
+   * out to be gone.
+   */
+  async stillThere(table: Table, digest: B3Digest, touched: number): Promise<boolean> {
+    if (this.since === undefined || touched >= Math.max(this.since, Date.now() - this.graceMs / 2)) return true
+    return this.feed.touch(table, digest)
+  }
+
+  async close(): Promise<void> {
+    await this.feed.close()
+    this.packs.close()
+    if (this.database.isOpen) this.database.close()
+  }
+}

@@ -1,0 +1,47 @@
+/**
+ * Locks that die with their process. Node has no `flock`, but SQLite locks its files: an open exclusive transaction on an
+ * empty database is a lock that the system takes back when the process ends, however it ends. Who wants to know whether it
+ * is held tries to read; readers do not get into each other's way.
+ */
+import { DatabaseSync } from "node:sqlite"
+
+const SQLITE_BUSY = 5
+
+export interface Lock {
+  release(): void
+}
+
+/** `undefined` if somebody else has it. The file stays when the lock is released. */
+export function tryLock(path: string): Lock | undefined {
+  const database = new DatabaseSync(path, { timeout: 0 })
+  try {
+    database.exec("BEGIN EXCLUSIVE")
+  } catch (error) {
+    database.close()
+    if (isBusy(error)) return undefined
+    throw error
+  }
+  return {
+    release() {
+      database.close()
+    },
+  }
+}
+
+export function isLocked(path: string): boolean {
+  let database: DatabaseSync | undefined
+  try {
+    database = new DatabaseSync(path, { timeout: 0, readOnly: true })
+    database.prepare("SELECT count(*) FROM sqlite_schema").get()
+    return false
+  } catch (error) {
+    // Everything else means that there is no such file.
+    return isBusy(error)
+  } finally {
+    database?.close()
+  }
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && "errcode" in error && Number(error.errcode) % 256 === SQLITE_BUSY
+}
