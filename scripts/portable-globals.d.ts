@@ -52,11 +52,12 @@ declare namespace WebAssembly {
   }
 }
 
-/** Web Crypto, as far as ed25519 needs it. */
+/** Web Crypto, as far as ed25519 and random bytes need it. */
 interface CryptoKey {
   readonly type: string
 }
 declare const crypto: {
+  getRandomValues<T extends Uint8Array>(bytes: T): T
   readonly subtle: {
     generateKey(
       algorithm: "Ed25519",

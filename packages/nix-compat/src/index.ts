@@ -35,6 +35,18 @@ export {
   type References,
   type StorePath,
 } from "./store-path.ts"
+export { fingerprint, type Signed } from "./fingerprint.ts"
+export { JsonError, type JsonProblem } from "./json.ts"
+export { formatNarInfo, NarInfoError, parseNarInfo, type NarInfo, type NarInfoProblem } from "./nar-info.ts"
+export {
+  formatListing,
+  NarLister,
+  parseListing,
+  type ListedDirectory,
+  type ListedFile,
+  type ListedSymlink,
+  type NarListing,
+} from "./nar/listing.ts"
 export { NarError, type NarProblem } from "./nar/problem.ts"
 export { NarReader, type NarReaderOptions } from "./nar/reader.ts"
 export type { NarSink } from "./nar/sink.ts"
@@ -58,3 +70,11 @@ export {
   type PublicKey,
   type Signature,
 } from "./signature.ts"
+export { parsePathInfoJson, pathInfoJson, type DescribedPath, type ImpureDescription } from "./path-info-json.ts"
+export {
+  formatStoreReference,
+  parseStoreReference,
+  StoreReferenceError,
+  type StoreReference,
+  type StoreReferenceProblem,
+} from "./store-reference.ts"

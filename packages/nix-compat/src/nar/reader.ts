@@ -12,8 +12,8 @@ import {
   MAGIC,
   paddingOf,
   runOf,
+  stringLength,
   SYMLINK,
-  wordLength,
 } from "./words.ts"
 
 export interface NarReaderOptions {
@@ -328,10 +328,11 @@ export class NarReader {
   #refuseWord(at: number): never {
     let start = 0
     let index = 0
-    for (; start + wordLength(this.#run.words[index]!) <= this.#matched; index++) {
-      start += wordLength(this.#run.words[index]!)
+    let word = this.#run.words[0]!
+    while (start + stringLength(word.length) <= this.#matched) {
+      start += stringLength(word.length)
+      word = this.#run.words[++index]!
     }
-    const word = this.#run.words[index]!
     if (word === MAGIC[0]) this.#refuse({ code: "magic" }, at)
     if (this.#matched >= start + 8 + word.length) this.#refuse({ code: "padding" }, at)
     const expected = this.#choice.filter(({ bytes }) => this.#agrees(bytes, start)).map(({ words }) => words[index]!)

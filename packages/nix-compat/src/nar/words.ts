@@ -29,18 +29,22 @@ export function paddingOf(length: number): number {
   return (8 - (length % 8)) % 8
 }
 
+/** Bytes that a string of `length` bytes takes, its length and padding included. */
+export function stringLength(length: number): number {
+  return 8 + length + paddingOf(length)
+}
+export function runLength(words: readonly string[]): number {
+  return words.reduce((sum, { length }) => sum + stringLength(length), 0)
+}
+
 /** The bytes of `words`, one after the other. */
 export function runOf(words: readonly string[]): Uint8Array {
-  const run = new Uint8Array(words.reduce((length, word) => length + wordLength(word), 0))
+  const run = new Uint8Array(runLength(words))
   let at = 0
   for (const word of words) {
     run[at] = word.length
     for (let i = 0; i < word.length; i++) run[at + 8 + i] = word.charCodeAt(i)
-    at += wordLength(word)
+    at += stringLength(word.length)
   }
   return run
-}
-/** Bytes that a word takes, its length and padding included. */
-export function wordLength(word: string): number {
-  return 8 + word.length + paddingOf(word.length)
 }
