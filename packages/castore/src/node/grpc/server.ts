@@ -1,4 +1,5 @@
 import { chmod, lstat, rename, rm } from "node:fs/promises"
+import type { Http2Server } from "node:http2"
 import { connect } from "node:net"
 import process from "node:process"
 import { Server, ServerCredentials, status } from "@grpc/grpc-js"
@@ -39,6 +40,10 @@ export interface GrpcServer {
 /** Bytes of a socket's path that fit into an address: `sun_path` on Linux, without the NUL at its end. */
 const SOCKET_PATH_BYTES_MAX = 107
 
+/** Bytes that a client may send ahead, in one call and in all of them together. */
+const STREAM_WINDOW_BYTES = 2 ** 20
+const CONNECTION_WINDOW_BYTES = 4 * 2 ** 20
+
 /**
  * Serves until it is closed, with reflection and the standard health service.
  *
@@ -63,6 +68,7 @@ export async function serveGrpc(services: readonly GrpcService[], options: Serve
     server.addService(service.definition, service.implementation(options))
   }
   const bound = await bind(server, address)
+  widenWindows(server)
   return {
     address: bound.address,
     async close(graceMs) {
@@ -77,6 +83,18 @@ export async function serveGrpc(services: readonly GrpcService[], options: Serve
       clearTimeout(timer)
       await bound.remove()
     },
+  }
+}
+
+/**
+ * Lets clients send more before they have to wait: without it, `Put` is 0.6 as fast (bench/grpc.ts). grpc-js has an option
+ * for this on the client's side only, so this looks into it; where it finds nothing, everything works as before.
+ */
+function widenWindows(server: Server): void {
+  const { http2Servers } = server as unknown as { readonly http2Servers?: ReadonlyMap<Http2Server, unknown> }
+  for (const http2Server of http2Servers?.keys() ?? []) {
+    http2Server.updateSettings({ initialWindowSize: STREAM_WINDOW_BYTES })
+    http2Server.on("session", (session) => session.setLocalWindowSize(CONNECTION_WINDOW_BYTES))
   }
 }
 
