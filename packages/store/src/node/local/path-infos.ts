@@ -1,0 +1,165 @@
+import type { DatabaseSync } from "node:sqlite"
+import { CastoreError, type CallOptions } from "@tvix-ts/castore"
+import { storageError, transaction } from "@tvix-ts/castore/node"
+import { checkPathInfo, checkStoreDigest } from "../../path-info/check.ts"
+import { decodePathInfo, encodePathInfo } from "../../path-info/codec.ts"
+import type { PathInfo } from "../../path-info/path-info.ts"
+import type { PathInfoService } from "../../path-info/service.ts"
+import { mergeSignatures } from "../../path-info/signatures.ts"
+
+/** Rows that a listing reads at once; between two readings others may write. */
+const PAGE = 256
+
+interface WaitingPut {
+  readonly pathInfo: PathInfo
+  readonly options: CallOptions
+  readonly resolve: (stored: PathInfo) => void
+  readonly reject: (reason: unknown) => void
+}
+
+/** A path info as it is stored, which may be damaged. */
+export interface StoredPathInfo {
+  readonly digest: string
+  /** ms since the epoch. */
+  readonly touched: number
+  readonly pathInfo: PathInfo | CastoreError
+}
+
+/**
+ * Path infos in SQLite. All that are put within one turn of the event loop share a transaction, and so one wait for the disk.
+ *
+ * @param path of the database, for messages
+ */
+export class LocalPathInfoService implements PathInfoService {
+  readonly #database: DatabaseSync
+  readonly #path: string
+  #waiting: WaitingPut[] = []
+
+  constructor(database: DatabaseSync, path: string) {
+    this.#database = database
+    this.#path = path
+  }
+
+  async get(digest: string, options: CallOptions = {}): Promise<PathInfo | undefined> {
+    options.signal?.throwIfAborted()
+    checkStoreDigest(digest, "digest")
+    return this.#guard(() => this.#read(digest))
+  }
+
+  put(pathInfo: PathInfo, options: CallOptions = {}): Promise<PathInfo> {
+    return new Promise((resolve, reject) => {
+      options.signal?.throwIfAborted()
+      checkPathInfo(pathInfo)
+      // Encoded later, when the caller may have changed it.
+      this.#waiting.push({ pathInfo: structuredClone(pathInfo), options, resolve, reject })
+      if (this.#waiting.length === 1) setImmediate(() => this.#flush())
+    })
+  }
+
+  async *list(options: CallOptions = {}): AsyncGenerator<PathInfo> {
+    for (const { pathInfo } of this.rows()) {
+      options.signal?.throwIfAborted()
+      if (pathInfo instanceof CastoreError) throw pathInfo
+      yield pathInfo
+    }
+    options.signal?.throwIfAborted()
+  }
+
+  /** All that is stored, in the order of the digests, damaged ones included. */
+  *rows(): Generator<StoredPathInfo> {
+    const page = this.#database.prepare(
+      "SELECT digest, data, touched FROM path_infos WHERE digest > ? ORDER BY digest LIMIT ?",
+    )
+    for (let last = ""; ;) {
+      const rows = this.#guard(() => page.all(last, PAGE))
+      for (const row of rows) {
+        const digest = String(row["digest"])
+        yield { digest, touched: Number(row["touched"]), pathInfo: decodeRow(digest, row["data"]) }
+        last = digest
+      }
+      if (rows.length < PAGE) return
+    }
+  }
+
+  /** Those of `digests` that were not put at `horizon`, in ms since the epoch, or later; how many there were. */
+  delete(digests: Iterable<string>, horizon: number): number {
+    return this.#guard(() =>
+      transaction(this.#database, () => {
+        const remove = this.#database.prepare("DELETE FROM path_infos WHERE digest = ? AND touched < ?")
+        let count = 0
+        for (const digest of digests) count += Number(remove.run(digest, horizon).changes)
+        return count
+      }),
+    )
+  }
+
+  /** Stores what is waiting. The database is closed by whoever opened it. */
+  async close(): Promise<void> {
+    this.#flush()
+  }
+
+  #flush(): void {
+    const waiting = this.#waiting.filter(({ options, reject }) => {
+      if (options.signal?.aborted !== true) return true
+      reject(options.signal.reason)
+      return false
+    })
+    this.#waiting = []
+    if (waiting.length === 0) return
+    try {
+      const stored = this.#guard(() =>
+        transaction(this.#database, () => waiting.map(({ pathInfo }) => this.#write(pathInfo))),
+      )
+      for (const [i, { resolve }] of waiting.entries()) resolve(stored[i]!)
+    } catch (error) {
+      for (const { reject } of waiting) reject(error)
+    }
+  }
+
+  #write(pathInfo: PathInfo): PathInfo {
+    const { digest } = pathInfo.storePath
+    const merged = mergeSignatures(this.#readIfIntact(digest), pathInfo)
+    this.#database
+      .prepare(
+        `INSERT INTO path_infos (digest, data, touched) VALUES (?, ?, ?)
+         ON CONFLICT (digest) DO UPDATE SET data = excluded.data, touched = excluded.touched`,
+      )
+      .run(digest, encodePathInfo(merged), Date.now())
+    return merged
+  }
+
+  #read(digest: string): PathInfo | undefined {
+    const row = this.#database.prepare("SELECT data FROM path_infos WHERE digest = ?").get(digest)
+    if (row === undefined) return undefined
+    const pathInfo = decodeRow(digest, row["data"])
+    if (pathInfo instanceof CastoreError) throw pathInfo
+    return pathInfo
+  }
+
+  /** What is damaged is no hindrance to putting it right. */
+  #readIfIntact(digest: string): PathInfo | undefined {
+    const row = this.#database.prepare("SELECT data FROM path_infos WHERE digest = ?").get(digest)
+    const pathInfo = row === undefined ? undefined : decodeRow(digest, row["data"])
+    return pathInfo instanceof CastoreError ? undefined : pathInfo
+  }
+
+  #guard<T>(run: () => T): T {
+    try {
+      return run()
+    } catch (error) {
+      throw storageError(error, this.#path)
+    }
+  }
+}
+
+function decodeRow(digest: string, data: unknown): PathInfo | CastoreError {
+  const what = `path info ${digest}`
+  try {
+    const pathInfo = decodePathInfo(data as Uint8Array)
+    if (pathInfo.storePath.digest === digest) return pathInfo
+    return new CastoreError({ code: "corrupt", what, reason: `it is that of ${pathInfo.storePath.digest}` })
+  } catch (cause) {
+    if (!(cause instanceof CastoreError)) throw cause
+    return new CastoreError({ code: "corrupt", what, reason: cause.message }, { cause })
+  }
+}

@@ -1,0 +1,59 @@
+import type { DatabaseSync } from "node:sqlite"
+import { CastoreError } from "@tvix-ts/castore"
+import { storageError } from "@tvix-ts/castore/node"
+import { storePathBase, type StorePath } from "@tvix-ts/nix-compat"
+import { checkStorePath } from "../../path-info/check.ts"
+
+/** Why a store path is kept. */
+export interface Root {
+  /** Who wants it: any text, unique. */
+  readonly name: string
+  readonly path: StorePath
+}
+
+/** Store paths that garbage collection keeps, with everything they refer to. */
+export class Roots {
+  readonly #database: DatabaseSync
+  readonly #path: string
+
+  /** @param path of the database, for messages */
+  constructor(database: DatabaseSync, path: string) {
+    this.#database = database
+    this.#path = path
+  }
+
+  /**
+   * Durable when it returns. A root of the same name now means this path.
+   *
+   * @throws {CastoreError} `invalid`
+   */
+  add(name: string, path: StorePath): void {
+    if (name === "") throw new CastoreError({ code: "invalid", field: "root", reason: "its name is empty" })
+    checkStorePath(path, "root")
+    this.#guard(() =>
+      this.#database.prepare("INSERT OR REPLACE INTO roots VALUES (?, ?)").run(name, storePathBase(path)),
+    )
+  }
+
+  /** Whether there was one of this name. */
+  remove(name: string): boolean {
+    return this.#guard(() => this.#database.prepare("DELETE FROM roots WHERE name = ?").run(name).changes) !== 0
+  }
+
+  /** In the order of their names. */
+  list(): readonly Root[] {
+    const rows = this.#guard(() => this.#database.prepare("SELECT name, path FROM roots ORDER BY name").all())
+    return rows.map((row) => {
+      const path = String(row["path"])
+      return { name: String(row["name"]), path: { digest: path.slice(0, 32), name: path.slice(33) } }
+    })
+  }
+
+  #guard<T>(run: () => T): T {
+    try {
+      return run()
+    } catch (error) {
+      throw storageError(error, this.#path)
+    }
+  }
+}
