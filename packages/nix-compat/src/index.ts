@@ -78,3 +78,4 @@ export {
   type StoreReference,
   type StoreReferenceProblem,
 } from "./store-reference.ts"
+export { compareVersions, parseDrvName, splitVersion } from "./version.ts"

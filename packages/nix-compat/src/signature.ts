@@ -141,7 +141,7 @@ export class SecretKey {
 const PKCS8_PREFIX = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20] as const
 
 async function signBytes(key: Imported, bytes: Uint8Array): Promise<Uint8Array> {
-  return new Uint8Array(await crypto.subtle.sign("Ed25519", key, bytes))
+  return new Uint8Array(await crypto.subtle.sign("Ed25519", key, unshared(bytes)))
 }
 
 /**
@@ -162,8 +162,13 @@ export async function verifySignature(
   return false
 }
 async function isSigned(message: Uint8Array, signature: Uint8Array, { bytes }: PublicKey): Promise<boolean> {
-  const key = await crypto.subtle.importKey("raw", new Uint8Array(bytes), "Ed25519", false, ["verify"])
-  return crypto.subtle.verify("Ed25519", key, signature, message)
+  const key = await crypto.subtle.importKey("raw", unshared(bytes), "Ed25519", false, ["verify"])
+  return crypto.subtle.verify("Ed25519", key, unshared(signature), unshared(message))
+}
+
+/** Web Crypto takes no view of memory that another thread might write. */
+function unshared(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(bytes)
 }
 
 function parseNamed(text: string, kind: KeyKind): { name: string; bytes: Uint8Array } {

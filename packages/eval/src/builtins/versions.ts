@@ -1,6 +1,6 @@
 /** Version strings. */
+import { compareVersions, parseDrvName, splitVersion } from "@tvix-ts/nix-compat"
 import { attrsFrom } from "../attrs.ts"
-import { compareVersions, parseDrvName, splitVersion } from "../text/version.ts"
 import { builtin, plainString } from "./define.ts"
 
 export const versionBuiltins = [

@@ -7,12 +7,8 @@ import { elided, escapeXml, isVariableName, printAttributeName, printString } fr
 import { formatFloat, parseInteger, printFloat, roundFloat, roundInteger, type Integer } from "./number.ts"
 import { didYouMean, editDistance, suggestions } from "./suggest.ts"
 import vectors from "./vectors.json" with { type: "json" }
-import { compareVersions, parseDrvName, splitVersion } from "./version.ts"
 
 const UNDER_TEST: { readonly [name: string]: (...args: string[]) => unknown } = {
-  compareVersions,
-  splitVersion,
-  parseDrvName,
   baseNameOf,
   dirOf,
   canonPath,
