@@ -22,6 +22,10 @@ export class CastoreError extends Error {
   }
 }
 
+export function invalid(field: string, reason: string): CastoreError {
+  return new CastoreError({ code: "invalid", field, reason })
+}
+
 function describe(problem: CastoreProblem): string {
   switch (problem.code) {
     case "invalid":

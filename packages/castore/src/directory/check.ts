@@ -4,7 +4,7 @@
  */
 import { DIGEST_LENGTH } from "../digest.ts"
 import type { Node } from "../node.ts"
-import { CastoreError } from "../problem.ts"
+import { invalid, type CastoreError } from "../problem.ts"
 import type { Directory } from "./service.ts"
 
 /** Bytes. Linux allows no more, and neither does Tvix. */
@@ -96,10 +96,6 @@ export function orderProblem(name: string, previous: string): string {
 
 export function sizeOverflow(field: string): CastoreError {
   return invalid(field, "more than 2^53 - 1 entries in all")
-}
-
-export function invalid(field: string, reason: string): CastoreError {
-  return new CastoreError({ code: "invalid", field, reason })
 }
 
 function nodeProblem(node: Node): { part: string; reason: string } | undefined {

@@ -14,16 +14,8 @@
  */
 import { digestOf, toDigest, type B3Digest } from "../digest.ts"
 import type { Node } from "../node.ts"
-import {
-  checkDirectory,
-  checkNode,
-  invalid,
-  LISTS,
-  nameProblem,
-  orderProblem,
-  sizeOverflow,
-  targetProblem,
-} from "./check.ts"
+import { invalid } from "../problem.ts"
+import { checkDirectory, checkNode, LISTS, nameProblem, orderProblem, sizeOverflow, targetProblem } from "./check.ts"
 import { CanonicalReader, varintLength, writeVarint } from "./protobuf.ts"
 import type { Directory } from "./service.ts"
 

@@ -1,7 +1,6 @@
 /** As much of protobuf's wire format as directories need: varints up to 2^53 - 1, and byte strings. */
 import { byteStringFrom } from "@tvix-ts/bytes"
-import type { CastoreError } from "../problem.ts"
-import { invalid } from "./check.ts"
+import { invalid, type CastoreError } from "../problem.ts"
 
 export function varintLength(value: number): number {
   let length = 1
