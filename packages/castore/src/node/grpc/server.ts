@@ -24,7 +24,7 @@ export interface ServerLimits {
   readonly keepaliveTimeoutMs?: number
 }
 
-export interface ServeOptions extends Pick<ServiceHooks, "onInternalError" | "classify"> {
+export interface ServeOptions extends Pick<ServiceHooks, "onInternalError"> {
   /** `127.0.0.1:PORT`, `[::]:PORT` (port 0 is any that is free), or `unix:/path`, which only this user can then use. */
   readonly address: string
   readonly limits?: ServerLimits

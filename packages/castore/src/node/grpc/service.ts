@@ -31,7 +31,7 @@ import type {
 } from "@grpc/grpc-js"
 import { CastoreError } from "../../problem.ts"
 import { Backlog } from "./backlog.ts"
-import { toStatus, type Classify } from "./status.ts"
+import { toStatus } from "./status.ts"
 
 /** Bytes handed to grpc-js that are not yet on the wire, after which a stream of answers waits. */
 const PENDING_BYTES_MAX = 2 ** 20
@@ -55,7 +55,6 @@ export interface ServiceHooks {
   readonly gate?: CallGate
   /** Gets what a client is told only as "internal error". */
   readonly onInternalError?: (error: unknown, method: string) => void
-  readonly classify?: Classify
 }
 
 /** A service for `Server.addService` of grpc-js, and for reflection. */
@@ -256,7 +255,7 @@ async function* messagesOf(
 }
 
 function statusOf(error: unknown, method: DescMethod, hooks: ServiceHooks): Error & { code: number; details: string } {
-  const { code, details } = toStatus(error, hooks.classify)
+  const { code, details } = toStatus(error)
   if (details === "internal error") hooks.onInternalError?.(error, `${method.parent.typeName}/${method.name}`)
   return Object.assign(new Error(details), { code, details })
 }

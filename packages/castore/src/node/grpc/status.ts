@@ -1,5 +1,5 @@
 /** Errors on their way through gRPC: one row for each code, read in both directions, so that client and server agree. */
-import { status, type ServiceError } from "@grpc/grpc-js"
+import { status, status as GrpcStatusCode, type ServiceError } from "@grpc/grpc-js"
 import { CastoreError, type CastoreProblem } from "../../problem.ts"
 
 type Code = CastoreProblem["code"]
@@ -46,24 +46,23 @@ const ROWS: { readonly [C in Code]: Row<C> } = {
   },
 }
 
+export { GrpcStatusCode }
+
 /** How a call ends that did not succeed. */
 export interface GrpcStatus {
   readonly code: status
   readonly details: string
 }
 
-/** Says what kind of problem an error is that is not a castore's; `undefined` if it does not know it either. */
-export type Classify = (error: unknown) => GrpcStatus | undefined
-
 /**
  * For servers: what leaves the process. What nobody knows is `INTERNAL` without a word of what it is about, since it may
  * name files of this machine.
  */
-export function toStatus(error: unknown, classify?: Classify): GrpcStatus {
+export function toStatus(error: unknown): GrpcStatus {
   if (error instanceof GrpcFailure) return error.status
   if (error instanceof CastoreError) return { code: ROWS[error.problem.code].status, details: error.message }
   if (error instanceof Error && error.name === "AbortError") return { code: status.CANCELLED, details: "cancelled" }
-  return classify?.(error) ?? { code: status.INTERNAL, details: "internal error" }
+  return { code: status.INTERNAL, details: "internal error" }
 }
 
 /** For servers: a status that no problem of ours stands for. */

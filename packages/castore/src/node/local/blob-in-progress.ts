@@ -1,12 +1,8 @@
 import { startHash, type Hasher } from "@tvix-ts/hash"
+import { cutChunk } from "../../chunker/cut.ts"
+import { CHUNK_MAX } from "../../chunker/gear.ts"
 import { digestOf, type B3Digest } from "../../digest.ts"
 import { ChunkListWriter } from "./chunk-list.ts"
-
-/** Bytes. A blob up to this size is never cut. */
-export const WHOLE_UP_TO = 2 ** 17
-const CHUNK_MAX = 2 ** 19
-const cut = (bytes: Uint8Array, final: boolean): number =>
-  bytes.length >= CHUNK_MAX / 2 ? CHUNK_MAX / 2 : final ? bytes.length : 0
 
 export interface FinishedBlob {
   readonly digest: B3Digest
@@ -17,19 +13,43 @@ export interface FinishedBlob {
 }
 
 /**
+ * Buffers of one chunk each, lent to blobs whose chunks lie across pieces. Those that hold a chunk on its way to the disk
+ * come back all at once.
+ */
+export class ChunkBuffers {
+  private readonly free: Uint8Array[] = []
+  private readonly lent: Uint8Array[] = []
+
+  take(): Uint8Array {
+    return this.free.pop() ?? new Uint8Array(CHUNK_MAX)
+  }
+
+  /** To be used again, but not before {@link recycle}. */
+  giveBack(buffer: Uint8Array): void {
+    this.lent.push(buffer)
+  }
+
+  recycle(): void {
+    for (const buffer of this.lent.splice(0)) if (this.free.length < 4) this.free.push(buffer)
+  }
+}
+
+/**
  * A blob that arrives in pieces. Chunks that lie within one piece are handed on where they are; the others are joined in a
- * buffer, which is not used again afterwards.
+ * buffer. `keep` may hold on to them until the buffers are recycled.
  */
 export class BlobInProgress {
   private readonly keep: (digest: B3Digest, chunk: Uint8Array) => void
+  private readonly buffers: ChunkBuffers
   private readonly chunks = new ChunkListWriter()
   private size = 0
   private whole: Hasher | undefined
   private carry: Uint8Array | undefined
   private carried = 0
 
-  constructor(keep: (digest: B3Digest, chunk: Uint8Array) => void) {
+  constructor(keep: (digest: B3Digest, chunk: Uint8Array) => void, buffers: ChunkBuffers) {
     this.keep = keep
+    this.buffers = buffers
   }
 
   write(bytes: Uint8Array): void {
@@ -37,60 +57,57 @@ export class BlobInProgress {
   }
 
   end(bytes: Uint8Array): FinishedBlob {
-    const digest = this.take(bytes, true)
-    if (digest !== undefined) return { digest, size: this.size, chunks: undefined }
-    // If the last cut fell on the end of the piece before, it was not known yet that nothing follows.
-    if (this.chunks.count === 1) return { digest: this.chunks.first(), size: this.size, chunks: undefined }
-    return { digest: this.whole!.digest() as B3Digest, size: this.size, chunks: this.chunks.finish() }
+    this.take(bytes, true)
+    const { size } = this
+    if (size === 0) return { digest: digestOf(bytes), size, chunks: undefined }
+    if (this.whole === undefined) return { digest: this.chunks.first(), size, chunks: undefined }
+    return { digest: this.whole.digest() as B3Digest, size, chunks: this.chunks.finish() }
   }
 
-  /** The digest of the blob if it turns out to be a single chunk. */
-  private take(bytes: Uint8Array, final: boolean): B3Digest | undefined {
-    let at = 0
-    let single: B3Digest | undefined
+  private take(bytes: Uint8Array, final: boolean): void {
     this.size += bytes.length
-    if (final && this.size === 0) return digestOf(bytes)
+    let at = 0
     while (this.carried > 0) {
       const carry = this.carry!
       const before = this.carried
       const count = Math.min(carry.length - before, bytes.length - at)
       carry.set(bytes.subarray(at, at + count), before)
-      const length = cut(carry.subarray(0, before + count), final && at + count === bytes.length)
-      if (length === 0) {
+      const length = cutChunk(carry, 0, before + count, final && at + count === bytes.length)
+      if (length < 0) {
         this.carried += count
-        return undefined
+        return
       }
-      this.carried = 0
-      single = this.emit(carry.subarray(0, length), final && before + count === length && at + count === bytes.length)
       this.carry = undefined
-      // What follows the cut is cut again where it came from.
-      at += length - before
+      this.carried = 0
+      this.emit(carry.subarray(0, length), final && before - length + bytes.length - at === 0)
+      this.buffers.giveBack(carry)
+      // What follows the cut is looked at where it came from, unless that is gone.
+      if (length < before) this.carryOn(carry.subarray(length, before))
+      else at += length - before
     }
     while (at < bytes.length) {
-      const rest = bytes.subarray(at)
-      const length = cut(
-        rest.length > CHUNK_MAX ? rest.subarray(0, CHUNK_MAX) : rest,
-        final && rest.length <= CHUNK_MAX,
-      )
-      if (length === 0) {
-        this.carry = new Uint8Array(CHUNK_MAX)
-        this.carry.set(rest)
-        this.carried = rest.length
-        return undefined
+      const end = cutChunk(bytes, at, bytes.length, final)
+      if (end < 0) {
+        this.carryOn(bytes.subarray(at))
+        return
       }
-      single = this.emit(rest.subarray(0, length), final && length === rest.length)
-      at += length
+      this.emit(bytes.subarray(at, end), final && end === bytes.length)
+      at = end
     }
-    return single
   }
 
-  private emit(chunk: Uint8Array, last: boolean): B3Digest | undefined {
+  private carryOn(bytes: Uint8Array): void {
+    this.carry = this.buffers.take()
+    this.carry.set(bytes)
+    this.carried = bytes.length
+  }
+
+  private emit(chunk: Uint8Array, last: boolean): void {
     const digest = digestOf(chunk)
     this.keep(digest, chunk)
-    if (last && this.chunks.count === 0) return digest
+    const isWhole = last && this.chunks.count === 0
     this.chunks.add(digest, chunk.length)
-    this.whole ??= startHash("blake3")
-    this.whole.update(chunk)
-    return undefined
+    // A blob of one chunk has been hashed by now.
+    if (!isWhole) (this.whole ??= startHash("blake3")).update(chunk)
   }
 }

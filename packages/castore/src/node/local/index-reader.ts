@@ -25,27 +25,53 @@ export interface DirectoryRow {
   readonly touched: number
 }
 
-/** Look-ups in the index. */
+/**
+ * Look-ups in the index. A snapshot of it is kept for a turn of the event loop, which halves their price. What is found in
+ * it may be collected meanwhile, and is then as good as if it had been read before; what is not found is looked for again.
+ */
 export class IndexReader {
+  private readonly database: DatabaseSync
   private readonly chunkByDigest: StatementSync
   private readonly blobByDigest: StatementSync
   private readonly directoryByDigest: StatementSync
+  private held = false
 
+  /** @param database for nobody else: transactions of others would get into the snapshot's way */
   constructor(database: DatabaseSync) {
+    this.database = database
     this.chunkByDigest = database.prepare("SELECT pack, offset, length, touched FROM chunks WHERE digest = ?")
     this.blobByDigest = database.prepare("SELECT size, chunks, touched FROM blobs WHERE digest = ?")
     this.directoryByDigest = database.prepare("SELECT data, touched FROM directories WHERE digest = ?")
   }
 
   chunk(digest: B3Digest): ChunkRow | undefined {
-    return this.chunkByDigest.get(digest) as unknown as ChunkRow | undefined
+    return this.look(this.chunkByDigest, digest) as ChunkRow | undefined
   }
 
   blob(digest: B3Digest): BlobRow | undefined {
-    return this.blobByDigest.get(digest) as unknown as BlobRow | undefined
+    return this.look(this.blobByDigest, digest) as BlobRow | undefined
   }
 
   directory(digest: B3Digest): DirectoryRow | undefined {
-    return this.directoryByDigest.get(digest) as unknown as DirectoryRow | undefined
+    return this.look(this.directoryByDigest, digest) as DirectoryRow | undefined
+  }
+
+  /** The next look-up sees what is there by then. */
+  readonly release = (): void => {
+    if (!this.held) return
+    this.held = false
+    if (this.database.isOpen) this.database.exec("COMMIT")
+  }
+
+  private look(statement: StatementSync, digest: B3Digest): unknown {
+    if (this.held) {
+      const row = statement.get(digest)
+      if (row !== undefined) return row
+      this.release()
+    }
+    this.database.exec("BEGIN")
+    this.held = true
+    setImmediate(this.release)
+    return statement.get(digest)
   }
 }

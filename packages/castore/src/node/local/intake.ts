@@ -5,7 +5,8 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite"
 import { digestOf, DIGEST_LENGTH, type B3Digest } from "../../digest.ts"
 import { CastoreError } from "../../problem.ts"
-import { BlobInProgress, WHOLE_UP_TO } from "./blob-in-progress.ts"
+import { CHUNK_MIN } from "../../chunker/gear.ts"
+import { BlobInProgress, ChunkBuffers } from "./blob-in-progress.ts"
 import { openDatabase, transaction } from "./database.ts"
 import { storageError } from "./failure.ts"
 import { layoutOf, makeFolders, type Layout } from "./layout.ts"
@@ -28,7 +29,7 @@ import {
 } from "./protocol.ts"
 
 /** Rows and bytes after which the index is brought up to date though nobody asks: they bound memory. */
-const ROWS_AT_MOST = 65_536
+const ROWS_AT_MOST = 32_768
 const BYTES_AT_MOST = 2 ** 30
 /** Bytes of directories kept back until their tree is complete. Beyond, they are stored as they come. */
 const DRAFT_BYTES = 2 ** 23
@@ -70,6 +71,7 @@ export class Intake {
   private indexed = 0
 
   private readonly batches = new Map<number, BatchState>()
+  private readonly buffers = new ChunkBuffers()
   private readonly chunks = new Map<string, NewChunk>()
   private blobs: NewBlob[] = []
   private directories: EncodedDirectory[] = []
@@ -126,6 +128,8 @@ export class Intake {
     let at = 0
     try {
       this.freshFrom = Math.max(this.writer.since, Date.now() - this.options.graceMs / 2)
+      // One snapshot for all look-ups: half the price. What it does not show yet is at worst stored twice.
+      this.database.exec("BEGIN")
       for (let i = 0; i < records.length; i += RECORD) {
         const operation = records[i]!
         const number = records[i + 1]!
@@ -163,6 +167,7 @@ export class Intake {
             break
         }
       }
+      this.database.exec("COMMIT")
       this.settle(message, reply.touched)
       const full = (this.pack?.end ?? 0) >= this.options.packBytes
       if (answers > aborts.size || full || this.isLarge()) await this.commit(full)
@@ -197,12 +202,12 @@ export class Intake {
   ): B3Digest | undefined {
     let blob = batch.blobs.get(number)
     if (blob === undefined) {
-      if (operation === LAST && bytes.length <= WHOLE_UP_TO) {
+      if (operation === LAST && bytes.length <= CHUNK_MIN) {
         const digest = digestOf(bytes)
         if (bytes.length > 0) this.keep(digest, bytes)
         return digest
       }
-      blob = new BlobInProgress((digest, chunk) => this.keep(digest, chunk))
+      blob = new BlobInProgress((digest, chunk) => this.keep(digest, chunk), this.buffers)
       batch.blobs.set(number, blob)
     }
     if (operation === PIECE) {
@@ -225,7 +230,7 @@ export class Intake {
   }
 
   private append(key: string, digest: B3Digest, bytes: Uint8Array): void {
-    const offset = (this.pack ??= this.claim()).append(bytes)
+    const offset = (this.pack ??= this.claimOutside()).append(bytes)
     this.chunks.set(key, { digest, offset, length: bytes.length })
   }
 
@@ -269,6 +274,15 @@ export class Intake {
       }
     }
     this.pack?.flush()
+    this.buffers.recycle()
+  }
+
+  private claimOutside(): PackAppender {
+    const reading = this.database.isTransaction
+    if (reading) this.database.exec("COMMIT")
+    const pack = this.claim()
+    if (reading) this.database.exec("BEGIN")
+    return pack
   }
 
   private claim(): PackAppender {
@@ -330,6 +344,7 @@ export class Intake {
 
   /** Something failed: nothing that is not committed can be relied upon, whoever it belongs to. */
   private giveUp(error: unknown, message: SegmentMessage): Failure {
+    if (this.database.isTransaction) this.database.exec("ROLLBACK")
     const known = storageError(error, this.layout.dir)
     const failure: Failure = {
       problem: known instanceof CastoreError ? known.problem : { code: "unavailable", reason: String(error) },
