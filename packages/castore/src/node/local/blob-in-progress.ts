@@ -60,8 +60,8 @@ export class BlobInProgress {
     this.take(bytes, true)
     const { size } = this
     if (size === 0) return { digest: digestOf(bytes), size, chunks: undefined }
-    if (this.whole === undefined) return { digest: this.chunks.first(), size, chunks: undefined }
-    return { digest: this.whole.digest() as B3Digest, size, chunks: this.chunks.finish() }
+    if (this.chunks.count === 1) return { digest: this.chunks.first(), size, chunks: undefined }
+    return { digest: this.whole!.digest() as B3Digest, size, chunks: this.chunks.finish() }
   }
 
   private take(bytes: Uint8Array, final: boolean): void {
