@@ -1,4 +1,15 @@
-import type { BlobService, CallOptions, DirectoryService, Node } from "@tvix-ts/castore"
+import {
+  memoryBlobService,
+  memoryDirectoryService,
+  type BlobService,
+  type CallOptions,
+  type DirectoryService,
+  type Node,
+} from "@tvix-ts/castore"
+import { memoryNarCache } from "./nar/cache.ts"
+import { calculatingNarService } from "./nar/calculate.ts"
+import { cachePathInfoService } from "./path-info/cache.ts"
+import { memoryPathInfoService } from "./path-info/memory.ts"
 import type { NarCalculation, PathInfoService } from "./path-info/service.ts"
 
 /** Trees by their contents, and what is known of them as store paths. */
@@ -15,4 +26,33 @@ export interface Store {
 export interface NarService {
   /** @throws {CastoreError} `missing` if the tree is not all there */
   calculate(node: Node, options?: CallOptions): Promise<NarCalculation>
+}
+
+/** A store that lasts as long as the program. */
+export function memoryStore(): Store {
+  const blobs = memoryBlobService()
+  const directories = memoryDirectoryService()
+  const pathInfos = memoryPathInfoService()
+  const nar = calculatingNarService({ blobs, directories }, memoryNarCache())
+  return { blobs, directories, pathInfos, nar, close: () => closeAll(blobs, directories, pathInfos) }
+}
+
+/**
+ * Looks into `near` first, and keeps there what is read from `far`. What is written goes to `far`, which also works out what
+ * trees are as archives, since it has all of them.
+ */
+export function cacheStore(near: Store, far: Store): Store {
+  return {
+    blobs: far.blobs,
+    directories: far.directories,
+    pathInfos: cachePathInfoService(near.pathInfos, far.pathInfos),
+    nar: far.nar,
+    close: () => closeAll(near, far),
+  }
+}
+
+/** All of them, even if some fail; then the first failure is thrown. */
+async function closeAll(...services: readonly { close(): Promise<void> }[]): Promise<void> {
+  const closed = await Promise.allSettled(services.map((service) => service.close()))
+  for (const result of closed) if (result.status === "rejected") throw result.reason
 }

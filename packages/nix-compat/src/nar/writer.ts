@@ -88,12 +88,13 @@ export class NarWriter implements NarSink {
 
   /**
    * Goes on behind the contents of the file, in place of {@link contents}: they are somebody else's to put between what the
-   * output was given until this returns and what it is given afterwards.
+   * output was given when `here` is called and what it is given afterwards.
    */
-  skipContents(): void {
+  skipContents(here: () => void): void {
     if (this.#missing === 0) return
     this.#expect("contents", "skipContents")
     this.#flush()
+    here()
     this.#given += this.#missing
     this.#missing = 0
     this.#pad(this.#size)

@@ -44,8 +44,7 @@ export async function openNar(
   const writer = new NarWriter((bytes) => index.literal(bytes))
   describe(node, await directoriesOf(node, store, options), writer, (file) => {
     writer.file(file.size, file.executable)
-    writer.skipContents()
-    if (file.size > 0) index.file(file)
+    writer.skipContents(() => index.file(file))
   })
   const { size } = index
   return {
@@ -181,7 +180,9 @@ async function* fileRange(
   options: CallOptions,
 ): AsyncGenerator<Uint8Array> {
   const what = `blob ${formatDigest(file.digest)}`
-  const contents = await store.blobs.read(file.digest, { ...options, from, to })
+  // Of all of it, an end that comes too late is noticed as well.
+  const range = to === file.size ? { from } : { from, to }
+  const contents = await store.blobs.read(file.digest, { ...options, ...range })
   if (contents === undefined) throw new CastoreError({ code: "missing", what })
   let missing = to - from
   for await (const piece of contents) {
