@@ -4,7 +4,7 @@
  *
  *     dist/stamp              its date is when the newest bundle was begun; the launchers compare sources with it
  *     dist/current -> DIR     the newest bundle, switched in one rename: launchers may be running meanwhile
- *     dist/DIR/tvix/main.cjs  and nix-instantiate/main.cjs, each with the chunks that it loads later, if at all
+ *     dist/DIR/tvix/main.cjs  and main.cjs of every other command, each with the chunks that it loads later, if at all
  *     dist/DIR/cache          V8's compile cache, written by the commands themselves
  */
 import { mkdirSync, readdirSync, readlinkSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"
@@ -14,7 +14,16 @@ import { rolldown } from "rolldown"
 import { ROOT } from "./toolchain.mjs"
 
 const DIST = join(ROOT, "dist")
-const COMMANDS = ["tvix", "nix-instantiate"]
+const CLI = join(ROOT, "packages", "cli", "src")
+/** What each command begins with, and the threads that it starts: files beside main.cjs. */
+const COMMANDS = {
+  tvix: { main: join(CLI, "tvix.ts") },
+  "nix-instantiate": { main: join(CLI, "nix-instantiate.ts") },
+  "tvix-store": {
+    main: join(CLI, "tvix-store.ts"),
+    "writer-thread": join(ROOT, "packages", "castore", "src", "node", "local", "writer-thread.ts"),
+  },
+}
 /** Bundles older than this are removed. Not at once: a command that started from one may still load a chunk of it. */
 const KEEP_MS = 10 * 60_000
 
@@ -38,7 +47,7 @@ async function bundle() {
   // Made before the sources are read: an edit during the build makes the result stale, as it should.
   writeFileSync(join(draft, "stamp"), "")
   try {
-    for (const command of COMMANDS) await bundleCommand(command, join(draft, command))
+    for (const [command, input] of Object.entries(COMMANDS)) await bundleCommand(input, join(draft, command))
   } catch (error) {
     rmSync(draft, { recursive: true, force: true })
     throw error
@@ -50,12 +59,12 @@ async function bundle() {
 }
 
 /**
- * @param {string} command
+ * @param {Record<string, string>} input
  * @param {string} dir
  */
-async function bundleCommand(command, dir) {
+async function bundleCommand(input, dir) {
   const build = await rolldown({
-    input: { main: join(ROOT, "packages", "cli", "src", `${command}.ts`) },
+    input,
     platform: "node",
     resolve: { conditionNames: ["source", "node", "import", "default"] },
     // Native addons cannot be bundled; they are loaded, where present, from node_modules.

@@ -16,8 +16,31 @@ export function writeError(bytes: string): void {
   write(STDERR, bytes)
 }
 
+/** Bytes to standard output: contents of files, archives. */
+export function writeOutBytes(bytes: Uint8Array): void {
+  writeAll(STDOUT, bytes)
+}
+
+/** Lines of which there may be millions: they are written some at a time. */
+export class Lines {
+  #text = ""
+  add(line: string): void {
+    this.#text += `${line}\n`
+    if (this.#text.length > 65_536) this.flush()
+  }
+  /** To be called at the end. */
+  flush(): void {
+    writeOut(this.#text)
+    this.#text = ""
+  }
+}
+
 function write(file: number, bytes: string): void {
-  let rest = Buffer.from(bytes, "latin1")
+  writeAll(file, Buffer.from(bytes, "latin1"))
+}
+
+function writeAll(file: number, bytes: Uint8Array): void {
+  let rest = bytes
   while (rest.length > 0) {
     try {
       rest = rest.subarray(writeSync(file, rest))

@@ -1,0 +1,79 @@
+/** How far a long command is: one line on standard error, drawn again and again. Nothing if that is not a terminal. */
+import { byteStringOf } from "@tvix-ts/bytes"
+import { writeError } from "../output.ts"
+import { formatBytes, formatCount, formatDuration } from "./amounts.ts"
+
+const INTERVAL_MS = 100
+/** Commands that are done before this show nothing. */
+const PATIENCE_MS = 300
+/** The rate is that of the last seconds: what a reader compares with the disk at hand. */
+const RATE_WINDOW_MS = 5000
+
+const CLEAR = "\r\x1b[K"
+
+export interface Amounts {
+  readonly bytes: number
+  readonly files?: number
+}
+
+export class Progress {
+  readonly #shown: boolean
+  readonly #started = performance.now()
+  readonly #samples: { readonly at: number; readonly bytes: number }[] = []
+  #drawn = 0
+  #visible = false
+
+  /** @param quiet shows nothing, terminal or not */
+  constructor(quiet: boolean) {
+    // Looked at only when it matters: finding out loads a good part of Node.
+    this.#shown = !quiet && process.stderr.isTTY && (process.env["TERM"] ?? "dumb") !== "dumb"
+  }
+
+  /**
+   * Says how far it is. To be called as often as one likes.
+   *
+   * @param what as in "importing src"
+   * @param bytesTotal if it is known
+   */
+  update(what: string, amounts: Amounts, bytesTotal?: number): void {
+    if (!this.#shown) return
+    const now = performance.now()
+    if (now - this.#drawn < INTERVAL_MS || now - this.#started < PATIENCE_MS) return
+    this.#drawn = now
+    this.#visible = true
+    const line = progressLine(what, amounts, this.#rate(now, amounts.bytes), bytesTotal)
+    writeError(CLEAR + byteStringOf(line.slice(0, Math.max(20, (process.stderr.columns ?? 80) - 1))))
+  }
+
+  /** Takes the line away: before anything else is written, and at the end. */
+  clear(): void {
+    if (this.#visible) writeError(CLEAR)
+    this.#visible = false
+  }
+
+  /** Bytes a second. */
+  #rate(now: number, bytes: number): number {
+    const samples = this.#samples
+    // Another task, which counts from 0.
+    if (samples.length > 0 && samples.at(-1)!.bytes > bytes) samples.length = 0
+    samples.push({ at: now, bytes })
+    while (samples.length > 2 && samples[1]!.at < now - RATE_WINDOW_MS) samples.shift()
+    const [first] = samples
+    return now === first!.at ? 0 : ((bytes - first!.bytes) / (now - first!.at)) * 1000
+  }
+}
+
+/** @param rate bytes a second, 0 if not known yet */
+export function progressLine(what: string, { bytes, files }: Amounts, rate: number, bytesTotal?: number): string {
+  const parts = [what]
+  if (files !== undefined) parts.push(formatCount(files, "file"))
+  if (bytesTotal === undefined) parts.push(formatBytes(bytes))
+  else parts.push(`${formatBytes(bytes)} of ${formatBytes(bytesTotal)}`)
+  if (rate > 0) {
+    parts.push(`${formatBytes(rate)}/s`)
+    if (bytesTotal !== undefined && bytesTotal > bytes) {
+      parts.push(`${formatDuration(((bytesTotal - bytes) / rate) * 1000)} left`)
+    }
+  }
+  return parts.join("  ")
+}

@@ -1,0 +1,107 @@
+/** One run of a command on a store: opening it, telling of problems, and ending in order when somebody presses Ctrl-C. */
+import { byteStringOf } from "@tvix-ts/bytes"
+import type { Store } from "@tvix-ts/store"
+import type { Tool } from "../commands/command.ts"
+import { misuse } from "../commands/usage.ts"
+import { UsageError } from "../options.ts"
+import { colorsWanted, writeError } from "../output.ts"
+import { Progress } from "./progress.ts"
+import { storeAddress, type StoreSettings } from "./settings.ts"
+
+/** What shells report of commands killed by these. */
+const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const
+
+export interface Session {
+  readonly tool: Tool
+  readonly settings: StoreSettings
+  /** Aborted by Ctrl-C. Whoever gets its reason thrown cleans up and passes it on. */
+  readonly signal: AbortSignal
+  readonly progress: Progress
+  /** Opens another store, which is closed when the command ends. */
+  open(address: string): Promise<Store>
+  /** Tells something that is not the result: to people, on a terminal. */
+  note(line: string): void
+  /** Tells of a problem that does not end the command. */
+  complain(error: unknown): void
+}
+
+/** Runs `work` with a session; the result is the exit code. `command` is for messages. */
+export async function withSession(
+  tool: Tool,
+  command: string,
+  settings: StoreSettings,
+  work: (session: Session) => Promise<number>,
+): Promise<number> {
+  const controller = new AbortController()
+  let exitCode: number | undefined
+  const interrupt = (name: keyof typeof EXIT_CODES): void => {
+    // Twice means now.
+    if (exitCode !== undefined) process.exit(exitCode)
+    exitCode = EXIT_CODES[name]
+    controller.abort(new Error("interrupted"))
+  }
+  process.on("SIGINT", interrupt)
+  process.on("SIGTERM", interrupt)
+  const progress = new Progress(settings.quiet)
+  const stores: Store[] = []
+  const session: Session = {
+    tool,
+    settings,
+    signal: controller.signal,
+    progress,
+    async open(address) {
+      const { openStore } = await import("@tvix-ts/store/node")
+      const store = await openStore(address)
+      stores.push(store)
+      return store
+    },
+    note(line) {
+      if (settings.quiet || !process.stderr.isTTY) return
+      progress.clear()
+      writeError(byteStringOf(`${line}\n`))
+    },
+    complain(error) {
+      progress.clear()
+      writeError(problemText(error))
+    },
+  }
+  try {
+    // Whoever comes to the end all the same has done everything.
+    return await work(session)
+  } catch (error) {
+    progress.clear()
+    if (exitCode !== undefined) return exitCode
+    if (error instanceof UsageError) return misuse(tool, error, command)
+    writeError(problemText(error))
+    return 1
+  } finally {
+    progress.clear()
+    for (const store of stores.reverse()) await store.close()
+    process.off("SIGINT", interrupt)
+    process.off("SIGTERM", interrupt)
+  }
+}
+
+/** {@link withSession} with the store that is asked for, or the user's own. */
+export async function withStore(
+  tool: Tool,
+  command: string,
+  settings: StoreSettings,
+  work: (store: Store, session: Session) => Promise<number>,
+): Promise<number> {
+  return withSession(tool, command, settings, async (session) =>
+    work(await session.open(storeAddress(settings)), session),
+  )
+}
+
+/** `error: …` for what the user can do something about. @throws {unknown} what nobody but us can. */
+function problemText(error: unknown): string {
+  if (!isProblem(error)) throw error
+  const label = colorsWanted() ? "\x1b[1;31merror:\x1b[m" : "error:"
+  return `${label} ${byteStringOf(error.message)}\n`
+}
+
+/** The errors of our packages have a problem in them, those of the system the call that failed. */
+function isProblem(error: unknown): error is Error {
+  return error instanceof Error && ("problem" in error || "syscall" in error)
+}

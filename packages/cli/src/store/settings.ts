@@ -1,0 +1,77 @@
+/** What every command of `tvix-store` takes. */
+import { homedir } from "node:os"
+import { join } from "node:path"
+import { pathToFileURL } from "node:url"
+import { UsageError, type Option } from "../options.ts"
+
+export interface StoreSettings {
+  /** Address of the store. Without, {@link defaultStore}. */
+  store: string | undefined
+  quiet: boolean
+  json: boolean
+}
+
+export function storeSettings(): StoreSettings {
+  return { store: undefined, quiet: false, json: false }
+}
+
+export const SHARED_OPTIONS: readonly Option<StoreSettings>[] = [
+  {
+    names: ["--store"],
+    values: ["URL"],
+    summary: "the store to use, rather than $TVIX_STORE or the one in your data directory; see tvix-store help stores",
+    set: (to, url) => void (to.store = url),
+  },
+  {
+    names: ["-q", "--quiet"],
+    values: [],
+    summary: "no progress, and no summaries on standard error",
+    set: (to) => void (to.quiet = true),
+  },
+]
+
+export const JSON_OPTION: Option<StoreSettings> = {
+  names: ["--json"],
+  values: [],
+  summary: "print JSON",
+  set: (to) => void (to.json = true),
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** The store that was asked for, or the user's own. */
+export function storeAddress({ store }: StoreSettings, env: Environment = process.env): string {
+  return store ?? (env["TVIX_STORE"] || defaultStore(env, process.platform))
+}
+
+/** `local://` and the folder where the system wants users' data. */
+export function defaultStore(env: Environment, platform: NodeJS.Platform): string {
+  return `local://${pathToFileURL(join(dataDirectory(env, platform), "tvix", "store")).pathname}`
+}
+
+function dataDirectory(env: Environment, platform: NodeJS.Platform): string {
+  // Whoever sets it means it, on whatever system.
+  const xdg = env["XDG_DATA_HOME"]
+  if (xdg !== undefined && xdg.startsWith("/")) return xdg
+  const home = env["HOME"] || homedir()
+  switch (platform) {
+    case "darwin":
+      return join(home, "Library", "Application Support")
+    case "win32":
+      return env["LOCALAPPDATA"] || join(homedir(), "AppData", "Local")
+    default:
+      return join(home, ".local", "share")
+  }
+}
+
+const DURATION_UNITS: Readonly<Record<string, number>> = { "": 1000, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/** `90` seconds, `10m`, `1.5h`, `2d`: in milliseconds. */
+export function parseDuration(option: string, text: string): number {
+  const [, digits, unit = ""] = /^([0-9]{1,9}(?:\.[0-9]{1,3})?) ?([a-z]?)$/.exec(text) ?? []
+  const factor = Object.hasOwn(DURATION_UNITS, unit) ? DURATION_UNITS[unit] : undefined
+  if (digits === undefined || factor === undefined) {
+    throw new UsageError(`${option} takes a time such as 90, 10m, 12h or 2d, not '${text}'`)
+  }
+  return Math.round(Number(digits) * factor)
+}

@@ -1,0 +1,418 @@
+/** `tvix-store` as a program: every command on stores of its own, what it prints where, and how it ends. */
+import assert from "node:assert/strict"
+import { spawn, spawnSync, type ChildProcess } from "node:child_process"
+import { createHash } from "node:crypto"
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { after, before, describe, test } from "node:test"
+import { fileURLToPath } from "node:url"
+import { VERSION } from "../version.ts"
+
+const LAUNCHER = fileURLToPath(new URL("../../../../bin/tvix-store", import.meta.url))
+
+// What C++ Nix 2.34 says of the tree that `before` makes.
+const GARDEN = "/nix/store/77l7nb0xc4a0yvyi35ab39bk377fri0v-garden"
+const GARDEN_DIGEST = "77l7nb0xc4a0yvyi35ab39bk377fri0v"
+const GARDEN_NAR = "3c7e21ec001320d7aafdff48365737e343392dd80dff0d2c8fe1e63bee274526"
+const GARDEN_NAR_SIZE = 896
+
+let folder = ""
+before(() => {
+  folder = mkdtempSync(join(tmpdir(), "tvix-store-"))
+  mkdirSync(join(folder, "garden", "beds"), { recursive: true })
+  writeFileSync(join(folder, "garden", "beds", "north"), "carrots\n")
+  symlinkSync("beds/north", join(folder, "garden", "first"))
+  writeFileSync(join(folder, "garden", "water"), "#!/bin/sh\necho watering\n")
+  chmodSync(join(folder, "garden", "water"), 0o755)
+})
+after(() => rmSync(folder, { recursive: true, force: true }))
+
+interface Ran {
+  readonly status: number | null
+  readonly out: string
+  readonly error: string
+}
+
+function environment(): NodeJS.ProcessEnv {
+  return { PATH: process.env["PATH"], HOME: join(folder, "home"), TVIX_STORE: `local://${folder}/store` }
+}
+
+function run(args: readonly string[], input: string | Uint8Array = ""): Ran {
+  const { status, stdout, stderr } = spawnSync(LAUNCHER, args, {
+    cwd: folder,
+    env: environment(),
+    input,
+    encoding: "latin1",
+    maxBuffer: 2 ** 28,
+  })
+  return { status, out: stdout, error: stderr.replaceAll(folder, "/F") }
+}
+
+/** What it prints, if it succeeds. */
+function out(...args: readonly string[]): string {
+  const { status, out, error } = run(args)
+  assert.deepEqual({ status, error }, { status: 0, error: "" }, args.join(" "))
+  return out
+}
+function json<T = unknown>(...args: readonly string[]): T {
+  return JSON.parse(out(...args)) as T
+}
+
+/** Runs the tool in the background. `line` resolves with what it prints first. */
+function start(args: readonly string[]): {
+  readonly child: ChildProcess
+  readonly line: Promise<string>
+  readonly end: Promise<Ran>
+} {
+  const child = spawn(LAUNCHER, args, { cwd: folder, env: environment() })
+  const ran = { out: "", error: "" }
+  const line = Promise.withResolvers<string>()
+  child.stdout.on("data", (chunk) => {
+    ran.out += String(chunk)
+    if (ran.out.includes("\n")) line.resolve(ran.out.split("\n")[0]!)
+  })
+  child.stderr.on("data", (chunk) => (ran.error += String(chunk)))
+  const end = new Promise<Ran>((resolve) => {
+    child.on("close", (status) => {
+      line.reject(new Error(`ended with ${status}: ${ran.error}`))
+      resolve({ status, ...ran })
+    })
+  })
+  line.promise.catch(() => {})
+  return { child, line: line.promise, end }
+}
+
+const sha256 = (bytes: string): string => createHash("sha256").update(Buffer.from(bytes, "latin1")).digest("hex")
+
+describe("a tree in and out", () => {
+  test("import gives the path that C++ Nix gives", () => {
+    assert.equal(out("import", "garden"), `${GARDEN}\n`)
+    assert.equal(out("import", "garden/", "./garden/../garden"), `${GARDEN}\n`.repeat(2))
+    assert.match(out("import", "garden", "--name", "other"), /^\/nix\/store\/[0-9a-z]{32}-other\n$/)
+  })
+
+  test("import --json and info --json tell the same", () => {
+    const record = json<Record<string, Record<string, unknown>>>("import", "--json", "garden")
+    assert.partialDeepStrictEqual(record[GARDEN], {
+      ca: "fixed:r:sha256:09j54zp3prp1iwn0vzqdv0nkjhz36xbkcj7zznmdf80k03n22ziw",
+      deriver: null,
+      narHash: `sha256-${Buffer.from(GARDEN_NAR, "hex").toString("base64")}`,
+      narSize: GARDEN_NAR_SIZE,
+      references: [],
+      signatures: [],
+    })
+    assert.partialDeepStrictEqual(record[GARDEN]!["node"], { type: "directory", entries: 4 })
+    assert.deepEqual(json("info", "--json", GARDEN_DIGEST), record)
+    assert.match(
+      out("info", GARDEN),
+      /^\/nix\/store\/\S+-garden\n {2}tree +directory with 4 entries, b3:\S+=\n {2}archive +896 B/,
+    )
+    assert.ok(out("info", "--all").startsWith("/nix/store/"))
+  })
+
+  test("ls, by path, base name and digest", () => {
+    assert.equal(out("ls", GARDEN), "beds\nfirst\nwater\n")
+    assert.equal(out("ls", GARDEN_DIGEST, "-R"), "./beds\n./beds/north\n./first\n./water\n")
+    assert.equal(
+      out("ls", "-l", `${GARDEN_DIGEST}-garden/`),
+      "dr-xr-xr-x                    0 beds\nlrwxrwxrwx                    0 first -> beds/north\n-r-xr-xr-x                   24 water\n",
+    )
+    const north = { type: "regular", size: 8 }
+    const entries = {
+      beds: { type: "directory", entries: { north } },
+      first: { type: "symlink", target: "beds/north" },
+      water: { type: "regular", size: 24, executable: true },
+    }
+    assert.deepEqual(json("ls", "--json", "-R", GARDEN), { type: "directory", entries })
+    assert.deepEqual(json("ls", "--json", GARDEN), {
+      type: "directory",
+      entries: { ...entries, beds: { type: "directory", entries: {} } },
+    })
+    assert.deepEqual(json("ls", "--json", `${GARDEN}/beds/north`), north)
+    assert.ok(out("ls").split("\n").includes(GARDEN))
+    const castore = /b3:\S+/.exec(out("info", GARDEN))![0]
+    assert.equal(out("ls", `${castore}/beds`), "north\n")
+  })
+
+  test("cat", () => {
+    assert.equal(out("cat", `${GARDEN}/beds/north`, `${GARDEN_DIGEST}/water`), "carrots\n#!/bin/sh\necho watering\n")
+  })
+
+  test("nar is Nix's, to standard output and to a file, and comes in again", () => {
+    assert.equal(sha256(out("nar", GARDEN)), GARDEN_NAR)
+    assert.equal(out("nar", GARDEN, "-o", "garden.nar"), "")
+    const archive = readFileSync(join(folder, "garden.nar"))
+    assert.equal(sha256(archive.toString("latin1")), GARDEN_NAR)
+    assert.equal(out("import", "--nar", "garden.nar"), `${GARDEN}\n`)
+    const piped = run(["import", "--nar", "-", "--name", "garden"], archive)
+    assert.deepEqual(piped, { status: 0, out: `${GARDEN}\n`, error: "" })
+    const cut = run(["import", "--nar", "-", "--name", "garden"], archive.subarray(0, 500))
+    assert.equal(cut.status, 1)
+    assert.match(cut.error, /^error: .*byte 500/)
+  })
+
+  test("export is what was imported", () => {
+    assert.equal(out("export", GARDEN, "exported"), "")
+    assert.deepEqual(readdirSync(join(folder, "exported")), ["beds", "first", "water"])
+    assert.equal(readlinkSync(join(folder, "exported", "first")), "beds/north")
+    assert.equal(lstatSync(join(folder, "exported", "water")).mode & 0o100, 0o100)
+    assert.equal(lstatSync(join(folder, "exported", "beds", "north")).mode & 0o111, 0)
+    assert.equal(out("import", "exported", "--name", "garden"), `${GARDEN}\n`)
+    assert.equal(out("export", `${GARDEN}/beds/north`, "exported-file"), "")
+    assert.equal(readFileSync(join(folder, "exported-file"), "utf8"), "carrots\n")
+    assert.deepEqual(run(["export", GARDEN, "exported"]), {
+      status: 1,
+      out: "",
+      error: "error: 'exported' exists already\n",
+    })
+  })
+})
+
+describe("from store to store", () => {
+  test("copy, to a folder and through a daemon", async () => {
+    const other = `local://${folder}/other`
+    assert.equal(out("copy", "--to", other, GARDEN), `${GARDEN}\n`)
+    assert.equal(out("copy", "--to", other, GARDEN_DIGEST), "")
+    assert.equal(sha256(out("--store", other, "nar", GARDEN)), GARDEN_NAR)
+
+    for (const address of ["127.0.0.1:0", `unix:${folder}/socket`]) {
+      const third = `local://${folder}/third-${address.slice(0, 4)}`
+      const { child, line, end } = start(["--store", third, "daemon", "-l", address])
+      const url = await line
+      assert.deepEqual(json("copy", "--from", other, "--to", url, "--all", "--json"), {
+        copied: [GARDEN],
+        bytesCopied: 32,
+      })
+      assert.equal(out("--store", url, "ls", GARDEN), "beds\nfirst\nwater\n")
+      assert.equal(sha256(out("--store", url, "nar", GARDEN)), GARDEN_NAR)
+      assert.equal(out("import", "--store", url, "garden/water"), out("import", "garden/water"))
+      child.kill("SIGTERM")
+      assert.deepEqual(await end, { status: 0, out: `${url}\n`, error: "" })
+      assert.equal(out("--store", third, "cat", `${GARDEN}/beds/north`), "carrots\n")
+    }
+    const nobody = run(["--store", `grpc+unix://${folder}/nobody`, "ls"])
+    assert.equal(nobody.status, 1)
+    assert.match(nobody.error, /^error: .*nobody/)
+  })
+})
+
+describe("keeping and deleting", () => {
+  const store = (): string[] => ["--store", `local://${folder}/kept`]
+
+  test("what no root leads to is deleted, and only then", () => {
+    const [kept, gone] = [GARDEN, out(...store(), "import", "garden/water").trim()]
+    assert.equal(out(...store(), "import", "garden", "--root", "keep"), `${kept}\n`)
+    assert.equal(out(...store(), "root", "list"), `keep  ${kept}\n`)
+    assert.deepEqual(json(...store(), "root", "list", "--json"), [{ name: "keep", path: kept }])
+    const planned = json<{ paths: string[] }>(...store(), "gc", "--dry-run", "--grace", "0", "--json")
+    assert.deepEqual(planned.paths, [gone])
+    assert.equal(out(...store(), "ls").split("\n").length, 3)
+    // Not old enough.
+    assert.deepEqual(json<{ paths: string[] }>(...store(), "gc", "--json").paths, [])
+    assert.deepEqual(json<{ paths: string[] }>(...store(), "gc", "--grace", "0", "--json").paths, [gone])
+    assert.equal(out(...store(), "ls"), `${kept}\n`)
+    assert.equal(out(...store(), "cat", `${kept}/water`), "#!/bin/sh\necho watering\n")
+
+    assert.equal(out(...store(), "root", "remove", "keep"), "")
+    const refused = run([...store(), "gc", "--grace", "0"])
+    assert.deepEqual({ status: refused.status, out: refused.out }, { status: 1, out: "" })
+    assert.match(refused.error, /^error: .*no root.*--all/s)
+    out(...store(), "gc", "--grace", "0", "--all")
+    assert.equal(out(...store(), "ls"), "")
+    assert.equal(json<{ chunks: { count: number } }>(...store(), "stats", "--json").chunks.count, 0)
+  })
+
+  test("roots: by digest, replaced, several at once, and what is none", () => {
+    const water = out(...store(), "import", "garden/water").trim()
+    out(...store(), "root", "add", "a", water.slice(11, 43))
+    out(...store(), "import", "garden", "garden/beds", "--root", "b")
+    assert.deepEqual(
+      json<{ name: string }[]>(...store(), "root", "list", "--json").map(({ name }) => name),
+      ["a", "b-1", "b-2"],
+    )
+    assert.equal(run([...store(), "root", "remove", "c"]).error, "error: a root called 'c' is not in the store\n")
+    assert.equal(run([...store(), "root", "add", "c", `${"0".repeat(32)}-x`]).status, 1)
+  })
+})
+
+describe("verify and stats", () => {
+  test("a flipped bit is found, told as JSON and repaired", () => {
+    const store = ["--store", `local://${folder}/damaged`]
+    out(...store, "import", "garden")
+    const clean = json<{ ok: boolean; findings: unknown[] }>(...store, "verify", "--json")
+    assert.deepEqual({ ok: clean.ok, findings: clean.findings }, { ok: true, findings: [] })
+    const packs = join(folder, "damaged", "packs")
+    const pack = join(packs, readdirSync(packs)[0]!)
+    const bytes = readFileSync(pack)
+    bytes[bytes.indexOf("carrots")]! ^= 1
+    writeFileSync(pack, bytes)
+
+    const found = run([...store, "verify"])
+    assert.equal(found.status, 1)
+    assert.match(found.out, /damaged/)
+    const record = run([...store, "verify", "--json"])
+    assert.equal(record.status, 1)
+    assert.equal((JSON.parse(record.out) as { ok: boolean }).ok, false)
+    const refused = run([...store, "cat", `${GARDEN}/beds/north`])
+    assert.deepEqual({ status: refused.status, out: refused.out }, { status: 1, out: "" })
+    assert.match(refused.error, /^error: .*damaged/)
+
+    run([...store, "verify", "--repair"])
+    assert.equal(out(...store, "import", "garden"), `${GARDEN}\n`)
+    assert.equal(run([...store, "verify"]).status, 0)
+    assert.equal(out(...store, "cat", `${GARDEN}/beds/north`), "carrots\n")
+  })
+
+  test("stats", () => {
+    const { paths, chunks } = json<{ paths: { count: number }; chunks: { count: number } }>("stats", "--json")
+    assert.ok(paths.count >= 2 && chunks.count >= 2)
+    assert.match(out("stats"), /paths/)
+  })
+})
+
+const ABSENT = `${"0".repeat(32)}-absent`
+const MISTAKES: readonly { readonly args: readonly string[]; readonly status: 1 | 2; readonly error: RegExp }[] = [
+  {
+    args: ["imprt"],
+    status: 2,
+    error: /^tvix-store: unknown command 'imprt'\nDid you mean import\?\nTry 'tvix-store --help'\.\n$/,
+  },
+  {
+    args: ["import", "--nam", "x"],
+    status: 2,
+    error: /unknown option '--nam'\nDid you mean --name\?\nTry 'tvix-store import --help'/,
+  },
+  { args: ["import"], status: 2, error: /nothing to import/ },
+  { args: ["import", "a", "b", "--name", "x"], status: 2, error: /--name is for one thing/ },
+  { args: ["import", "--nar", "-"], status: 2, error: /--nar - needs --name/ },
+  { args: ["import", "none"], status: 1, error: /^error: cannot read 'none': no such file or directory\n$/ },
+  { args: ["import", "garden", "--name", "a b"], status: 1, error: /^error: name: .*' '/ },
+  { args: ["import", "/dev/null"], status: 1, error: /^error: '\/dev\/null' is a character device; only files/ },
+  { args: ["import", "--nar", "none.nar"], status: 1, error: /^error: .*none\.nar/ },
+  { args: ["export", ABSENT], status: 2, error: /name a store path and where to put it/ },
+  { args: ["export", ABSENT, "x"], status: 1, error: /^error: '0{32}-absent' is not in the store\n$/ },
+  { args: ["nar"], status: 2, error: /name one store path/ },
+  { args: ["nar", "/etc/passwd"], status: 2, error: /'\/etc\/passwd' is not below \/nix\/store/ },
+  { args: ["ls", `${GARDEN}/none`], status: 1, error: /^error: '\S+\/none' is not in the store\n$/ },
+  { args: ["ls", `${GARDEN}/first/x`], status: 1, error: /'first' in '\S+' is a link to 'beds\/north'/ },
+  { args: ["ls", GARDEN, GARDEN], status: 2, error: /name one store path/ },
+  { args: ["cat", GARDEN], status: 1, error: /^error: '\S+': is a directory\n$/ },
+  { args: ["cat"], status: 2, error: /nothing to print/ },
+  { args: ["info"], status: 2, error: /name store paths, or --all/ },
+  { args: ["info", ABSENT], status: 1, error: /is not in the store\n$/ },
+  { args: ["info", `${GARDEN_DIGEST}-gradne`], status: 1, error: /but \S+-garden is/ },
+  { args: ["copy", "--all"], status: 2, error: /say --from where or --to where/ },
+  { args: ["copy", "--to", "local:", "--all"], status: 1, error: /^error: store address 'local:': it names no folder/ },
+  { args: ["daemon"], status: 2, error: /say where to listen/ },
+  { args: ["daemon", "-l", "here"], status: 2, error: /'here' is no address/ },
+  { args: ["root"], status: 2, error: /say what to do with roots: add, remove, list/ },
+  { args: ["root", "lst"], status: 2, error: /unknown action 'lst'\nDid you mean list\?/ },
+  { args: ["gc", "--grace", "soon"], status: 2, error: /--grace takes a time/ },
+  { args: ["--store", "memory:", "gc"], status: 2, error: /only a local store/ },
+  { args: ["verify", "x"], status: 2, error: /takes no words/ },
+  { args: ["stats", "--store", "ftp://x"], status: 1, error: /^error: .*'ftp:' is unknown; known are memory:/ },
+  { args: ["completion", "tcsh"], status: 2, error: /name one shell/ },
+]
+
+describe("mistakes", () => {
+  for (const { args, status, error } of MISTAKES) {
+    test(args.join(" "), () => {
+      const ran = run(args)
+      assert.match(ran.error, error)
+      assert.deepEqual({ status: ran.status, out: ran.out }, { status, out: "" })
+    })
+  }
+})
+
+describe("ending early", () => {
+  /** Too large to be imported at once; mostly holes. */
+  function large(): string {
+    const path = join(folder, "large")
+    if (!existsSync(path)) {
+      mkdirSync(path)
+      for (let i = 0; i < 64; i++) writeFileSync(join(path, `file-${i}`), Buffer.alloc(2 ** 22, i))
+    }
+    return path
+  }
+
+  test("Ctrl-C in the middle of an import: 130, not a word, and a store that is whole", async () => {
+    const store = `local://${folder}/interrupted`
+    large()
+    // A FIFO as its input keeps the import from ending before the signal, whatever the machine.
+    const { child, end } = start(["--store", store, "import", "garden", "--nar", "-", "--name", "x"])
+    child.stdin!.write("\r\0\0\0\0\0\0\0nix-archive-1\0\0\0")
+    while (!existsSync(join(folder, "interrupted", "store.sqlite")) || run(["--store", store, "ls"]).out === "") {
+      // The first of the two is done when it can be seen.
+    }
+    child.kill("SIGINT")
+    const { status, error, out: printed } = await end
+    assert.deepEqual({ status, error, printed }, { status: 130, error: "", printed: `${GARDEN}\n` })
+    assert.equal(run(["--store", store, "verify"]).status, 0)
+    assert.equal(out("--store", store, "ls"), `${GARDEN}\n`)
+  })
+
+  test("Ctrl-C in the middle of an export leaves nothing of it", async () => {
+    const path = out("import", large()).trim()
+    mkdirSync(join(folder, "half"))
+    const { child, end } = start(["export", path, "half/tree"])
+    while (readdirSync(join(folder, "half")).length === 0 && child.exitCode === null) {
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    child.kill("SIGINT")
+    const { status, error } = await end
+    assert.equal(error, "")
+    // It may have been quicker than the signal.
+    if (status !== 0) assert.deepEqual({ status, left: readdirSync(join(folder, "half")) }, { status: 130, left: [] })
+  })
+
+  test("a reader that leaves early is no problem", async () => {
+    const path = out("import", large()).trim()
+    const child = spawn(LAUNCHER, ["nar", path], { cwd: folder, env: environment() })
+    let error = ""
+    child.stderr.on("data", (chunk) => (error += String(chunk)))
+    child.stdout.once("data", () => child.stdout.destroy())
+    const status = await new Promise((resolve) => child.on("close", resolve))
+    assert.deepEqual({ status, error }, { status: 141, error: "" })
+  })
+})
+
+describe("help", () => {
+  test("every command has an example, and the shared options", () => {
+    const help = out("--help")
+    const commands = [...help.matchAll(/^ {2}([a-z]+) +\S/gm)].map(([, name]) => name!)
+    assert.ok(commands.length >= 13)
+    for (const name of commands.filter((name) => name !== "stores")) {
+      const text = out("help", name)
+      assert.match(text, new RegExp(`Examples?:\n(.*\n)*? {2}.*tvix-store .*${name}`), name)
+      assert.ok(text === out(name, "--help"))
+      if (name !== "completion") assert.match(text, /--store URL/)
+    }
+    assert.match(out("help", "stores"), /local:\/\/\/DIR[^]*grpc\+unix/)
+    assert.equal(out("--version"), `tvix-store ${VERSION}\n`)
+  })
+
+  test("bash completes commands and options", () => {
+    const script = out("completion", "bash")
+    const complete = (...line: string[]): string[] => {
+      const words = `COMP_WORDS=(${line.map((word) => `'${word}'`).join(" ")}); COMP_CWORD=${line.length - 1}`
+      const command = `${script}\n${words}; _tvix_store; echo "\${COMPREPLY[@]}"`
+      return spawnSync("bash", ["-c", command], { encoding: "utf8" }).stdout.trim().split(" ")
+    }
+    assert.deepEqual(complete("tvix-store", "imp"), ["import"])
+    assert.deepEqual(complete("tvix-store", "gc", "--dr"), ["--dry-run"])
+    assert.deepEqual(complete("tvix-store", "root", "l"), ["list"])
+  })
+})
