@@ -6,7 +6,7 @@ import {
   type PutBlobResponse,
   type StatBlobResponse,
 } from "@tvix-ts/protos"
-import { equal } from "@tvix-ts/bytes"
+import { concat, equal } from "@tvix-ts/bytes"
 import { startHash, type Hasher } from "@tvix-ts/hash"
 import type {
   BlobBatch,
@@ -187,7 +187,7 @@ class GrpcBlobService implements BlobService {
     for await (const bytes of verifyByChunks(chunk.digest, [chunk], this.#contents(chunk.digest, options))) {
       parts.push(bytes)
     }
-    return parts.length === 1 ? parts[0]! : Buffer.concat(parts)
+    return parts.length === 1 ? parts[0]! : concat(parts)
   }
 }
 

@@ -261,8 +261,9 @@ function asBuffer(bytes: Uint8Array): Buffer {
   return bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
+/** Not a Buffer, whose `slice` does not copy. */
 function asBytes(buffer: Buffer): Uint8Array {
-  return buffer
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length)
 }
 
 function ignore(): void {

@@ -1,4 +1,5 @@
 /** The server's half of the adapter between grpc-js, which moves bytes, and protobuf-es, which knows the messages. */
+import type { Readable } from "node:stream"
 import {
   create,
   fromBinary,
@@ -244,11 +245,9 @@ async function admitted<T>({ gate }: ServiceHooks, run: () => Promise<T>): Promi
   }
 }
 
-async function* messagesOf(
-  call: AsyncIterable<unknown>,
-  signal: AbortSignal,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  for await (const message of call) yield message as Uint8Array
+async function* messagesOf(call: Readable, signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
+  // By itself it would destroy the stream at the end, and with it the way back.
+  for await (const message of call.iterator({ destroyOnReturn: false })) yield message as Uint8Array
   // A connection that breaks looks like an end at first.
   await new Promise(setImmediate)
   signal.throwIfAborted()
@@ -264,6 +263,7 @@ function asBuffer(bytes: Uint8Array): Buffer {
   return bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
+/** Not a Buffer, whose `slice` does not copy. */
 function asBytes(buffer: Buffer): Uint8Array {
-  return buffer
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length)
 }
