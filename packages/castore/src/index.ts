@@ -12,3 +12,5 @@ export type { Directory, DirectoryPutter, DirectoryService } from "./directory/s
 export type { DirectoryNode, FileNode, Node, SymlinkNode } from "./node.ts"
 export { CastoreError, type CastoreProblem } from "./problem.ts"
 export type { TreeSink } from "./tree.ts"
+export { TreeBuilder } from "./tree-builder.ts"
+export { walkNode, type WalkOptions } from "./walk-node.ts"

@@ -5,7 +5,6 @@ import { afterEach, beforeEach, describe, test } from "node:test"
 import { cutChunk } from "../chunker/cut.ts"
 import type { BlobService, ReadOptions } from "../blob/service.ts"
 import { digestOf, type B3Digest } from "../digest.ts"
-import { CastoreError } from "../problem.ts"
 import { noise, pieces } from "./bytes.ts"
 
 export interface OpenBlobService {
@@ -342,14 +341,4 @@ function assertSame(actual: Uint8Array | undefined, expected: Uint8Array, what =
 /** Back ends may give a Buffer, which is a Uint8Array, but not deeply equal to one. */
 function plain(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes)
-}
-
-/** For `assert.rejects` and `assert.throws`. */
-export function problem(code: CastoreError["problem"]["code"], field?: string): (error: unknown) => true {
-  return (error) => {
-    assert.ok(error instanceof CastoreError, String(error))
-    assert.equal(error.problem.code, code, error.message)
-    if (field !== undefined) assert.equal((error.problem as { field?: string }).field, field, error.message)
-    return true
-  }
 }

@@ -6,7 +6,7 @@ import { directoryDigest } from "../directory/codec.ts"
 import type { Directory, DirectoryService } from "../directory/service.ts"
 import { digestKey, digestOf, type B3Digest } from "../digest.ts"
 import type { Node } from "../node.ts"
-import { problem } from "./blob-service.ts"
+import { problem } from "./problem.ts"
 
 export interface OpenDirectoryService {
   readonly service: DirectoryService
