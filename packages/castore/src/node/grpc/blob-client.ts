@@ -19,7 +19,9 @@ import type {
 } from "../../blob/service.ts"
 import type { CallOptions } from "../../call.ts"
 import { DIGEST_LENGTH, digestOf, formatDigest, type B3Digest } from "../../digest.ts"
+import { rangeOf } from "../../blob/range.ts"
 import { CastoreError } from "../../problem.ts"
+import { Backlog } from "./backlog.ts"
 import { BlobChunkBuffer, decodeBlobChunk } from "./blob-chunk.ts"
 import { answer, BLOB_MESSAGE_BYTES, type ClientStream, type GrpcChannel } from "./channel.ts"
 import { fromStatus, isNotFound } from "./status.ts"
@@ -32,6 +34,9 @@ const BLOBS_IN_FLIGHT = 16
 
 /** Bytes of blobs in a batch that wait for their turn, after which writers wait as well. */
 const QUEUED_BYTES_MAX = 8 * 2 ** 20
+
+/** What a waiting blob counts for besides its bytes, so that there are not any number of empty ones. */
+const QUEUED_BLOB_BYTES = 512
 
 /** Chunks of a range that are asked for ahead of their turn. */
 const CHUNKS_AHEAD = 2
@@ -68,7 +73,7 @@ class GrpcBlobService implements BlobService {
   }
 
   async read(digest: B3Digest, options: ReadOptions = {}): Promise<AsyncIterable<Uint8Array> | undefined> {
-    const { from = 0, to = Infinity } = options
+    const { from, to } = rangeOf(options, Infinity)
     const meta = await this.#chunks(digest, options)
     if (meta === undefined) return undefined
     // A chunk is held back until it is verified.
@@ -76,8 +81,8 @@ class GrpcBlobService implements BlobService {
       return cut(this.#whole(digest, options), from, to)
     }
     if (meta.size === 0) return nothing()
-    if (from <= 0 && to >= meta.size) return this.#byChunks(digest, meta.chunks, options)
-    return this.#range(meta.chunks, Math.max(from, 0), Math.min(to, meta.size), options)
+    if (from === 0 && to >= meta.size) return this.#byChunks(digest, meta.chunks, options)
+    return this.#range(meta.chunks, from, Math.min(to, meta.size), options)
   }
 
   async put(contents: Contents, options: CallOptions = {}): Promise<B3Digest> {
@@ -257,50 +262,49 @@ class GrpcBlobBatch implements BlobBatch {
   /** Blobs that have ended; each rejects for {@link commit} and for whoever awaits its digest. */
   #ended: Promise<B3Digest>[] = []
   #inFlight = 0
-  #queuedBytes = 0
-  #waiting: (() => void)[] = []
+  readonly #turns: (() => void)[] = []
+  readonly #queued = new Backlog(QUEUED_BYTES_MAX)
 
   constructor(channel: GrpcChannel, options: CallOptions) {
+    const { signal } = this.#stop
     this.#channel = channel
-    this.#options = {
-      signal: options.signal === undefined ? this.#stop.signal : AbortSignal.any([this.#stop.signal, options.signal]),
-    }
+    this.#options = { signal: options.signal === undefined ? signal : AbortSignal.any([signal, options.signal]) }
   }
 
   blob(): BlobWriter {
     const upload = new Upload(this.#channel, this.#options)
     let admitted: Promise<void> | undefined
-    let over = false
+    let ended = false
     // A blob that fits into one message is sent when it has ended; others are while they are written.
     const admit = (): Promise<void> => (admitted ??= this.#admit())
     const writeLater = async (bytes: Uint8Array): Promise<void> => {
       await admit()
       await upload.write(bytes)
     }
+    const send = async (queuedBytes: number): Promise<B3Digest> => {
+      await admit()
+      this.#queued.remove(queuedBytes)
+      try {
+        return await upload.finish()
+      } catch (error) {
+        upload.cancel()
+        throw error
+      } finally {
+        this.#leave()
+      }
+    }
     return {
       write: (bytes) => {
-        if (over) throw new Error("write after end")
+        if (ended) throw new TypeError("this blob has ended")
         if (upload.exceededBy(bytes)) return writeLater(bytes.slice())
-        return upload.write(bytes) ?? this.#room()
+        return upload.write(bytes) ?? (this.#queued.tooMuch ? this.#queued.drained() : undefined)
       },
       end: () => {
-        if (over) throw new Error("end after end")
-        over = true
-        const queued = upload.buffered
-        this.#queuedBytes += queued
-        const send = async (): Promise<B3Digest> => {
-          await admit()
-          this.#queuedBytes -= queued
-          try {
-            return await upload.finish()
-          } catch (error) {
-            upload.cancel()
-            throw error
-          } finally {
-            this.#leave()
-          }
-        }
-        const digest = send()
+        if (ended) throw new TypeError("this blob has ended")
+        ended = true
+        const queuedBytes = upload.buffered + QUEUED_BLOB_BYTES
+        this.#queued.add(queuedBytes)
+        const digest = send(queuedBytes)
         // Whether or not anybody awaits it, commit() tells.
         digest.catch(() => undefined)
         this.#ended.push(digest)
@@ -313,48 +317,27 @@ class GrpcBlobBatch implements BlobBatch {
     const ended = this.#ended
     this.#ended = []
     const results = await Promise.allSettled(ended)
+    this.#options.signal?.throwIfAborted()
     const failed = results.find((result) => result.status === "rejected")
     if (failed !== undefined) throw failed.reason
-    this.#options.signal?.throwIfAborted()
   }
 
   async abort(): Promise<void> {
     this.#stop.abort()
-    this.#wake()
     await Promise.allSettled(this.#ended)
   }
 
   /** Waits until one more blob may be on its way. */
   async #admit(): Promise<void> {
-    while (this.#inFlight >= BLOBS_IN_FLIGHT) {
-      this.#options.signal?.throwIfAborted()
-      await new Promise<void>((resolve) => this.#waiting.push(resolve))
-    }
-    this.#inFlight++
+    if (this.#inFlight < BLOBS_IN_FLIGHT) this.#inFlight++
+    // Whoever leaves hands its place on. After an abort that goes quickly.
+    else await new Promise<void>((resolve) => this.#turns.push(resolve))
   }
 
   #leave(): void {
-    this.#inFlight--
-    this.#wake()
-  }
-
-  #wake(): void {
-    const waiting = this.#waiting
-    this.#waiting = []
-    for (const resolve of waiting) resolve()
-  }
-
-  /** Asks to wait while too much is queued. */
-  #room(): Promise<void> | undefined {
-    if (this.#queuedBytes <= QUEUED_BYTES_MAX) return undefined
-    return this.#drained()
-  }
-
-  async #drained(): Promise<void> {
-    while (this.#queuedBytes > QUEUED_BYTES_MAX / 2) {
-      this.#options.signal?.throwIfAborted()
-      await new Promise<void>((resolve) => this.#waiting.push(resolve))
-    }
+    const next = this.#turns.shift()
+    if (next === undefined) this.#inFlight--
+    else next()
   }
 }
 

@@ -73,7 +73,7 @@ class GrpcDirectoryService implements DirectoryService {
   }
 
   putMultiple(options: CallOptions = {}): DirectoryPutter {
-    return new GrpcDirectoryPutter(this.#channel.clientStream(put, options), options)
+    return new GrpcDirectoryPutter(() => this.#channel.clientStream(put, options), options)
   }
 
   async close(): Promise<void> {
@@ -102,23 +102,33 @@ class GrpcDirectoryService implements DirectoryService {
 }
 
 class GrpcDirectoryPutter implements DirectoryPutter {
-  readonly #stream: ClientStream<PutDirectoryResponse>
+  readonly #open: () => ClientStream<PutDirectoryResponse>
   readonly #options: CallOptions
+  #stream: ClientStream<PutDirectoryResponse> | undefined
   #root: B3Digest | undefined
 
-  constructor(stream: ClientStream<PutDirectoryResponse>, options: CallOptions) {
-    this.#stream = stream
+  constructor(open: () => ClientStream<PutDirectoryResponse>, options: CallOptions) {
+    this.#open = open
     this.#options = options
   }
 
   put(directory: Directory): void | Promise<void> {
-    const message = encodeDirectory(directory)
+    let message: Uint8Array
+    try {
+      message = encodeDirectory(directory)
+    } catch (error) {
+      // Nothing comes of it any more, and the peer should not wait.
+      this.#stream?.cancel()
+      throw error
+    }
     this.#root = digestOf(message)
+    this.#stream ??= this.#open()
     const wait = this.#stream.write(message)
     return wait === undefined ? undefined : answer(wait, this.#options.signal)
   }
 
   async close(): Promise<B3Digest> {
+    this.#stream ??= this.#open()
     const response = await answer(this.#stream.end(), this.#options.signal)
     if (this.#root === undefined) throw corrupt(response.rootDigest as B3Digest, "the peer stored what was not sent")
     return checkRoot(response, this.#root)
