@@ -1,3 +1,4 @@
+export { cacheBlobService } from "./blob/cache.ts"
 export { memoryBlobService } from "./blob/memory.ts"
 export type { BlobBatch, BlobMeta, BlobService, BlobWriter, ChunkMeta, Contents, ReadOptions } from "./blob/service.ts"
 export type { CallOptions } from "./call.ts"
@@ -5,6 +6,7 @@ export { DIGEST_LENGTH, digestKey, digestOf, formatDigest, toDigest, type B3Dige
 export { Chunker } from "./chunker/chunker.ts"
 export { cutChunk } from "./chunker/cut.ts"
 export { CHUNK_AVERAGE, CHUNK_MAX, CHUNK_MIN } from "./chunker/gear.ts"
+export { cacheDirectoryService } from "./directory/cache.ts"
 export { checkDirectory, checkName, checkNode, directorySize } from "./directory/check.ts"
 export { decodeDirectory, decodeNode, directoryDigest, encodeDirectory, encodeNode } from "./directory/codec.ts"
 export { memoryDirectoryService } from "./directory/memory.ts"
