@@ -130,17 +130,20 @@ export class GrpcChannel {
     call.on("error", ignore)
     const cancel = (): void => call.cancel()
     signal?.addEventListener("abort", cancel, { once: true })
+    let ended = false
     try {
       for await (const bytes of call) {
         signal?.throwIfAborted()
         yield bytes as Uint8Array
       }
       signal?.throwIfAborted()
+      ended = true
     } catch (error) {
       throw signal?.aborted === true ? signal.reason : error
     } finally {
       signal?.removeEventListener("abort", cancel)
-      call.cancel()
+      // Servers end connections on which many calls are cancelled, so those that are over are left alone.
+      if (!ended) call.cancel()
     }
   }
 

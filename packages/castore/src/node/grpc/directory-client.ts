@@ -32,11 +32,13 @@ class GrpcDirectoryService implements DirectoryService {
   }
 
   async get(digest: B3Digest, options: CallOptions = {}): Promise<Directory | undefined> {
+    let directory: Directory | undefined
     for await (const message of this.#messages(digest, false, options)) {
+      if (directory !== undefined) throw corrupt(digest, "the peer sent more than this one")
       if (!equal(digestOf(message), digest)) throw corrupt(digest, "the peer sent another one")
-      return decodeVerified(digest, message)
+      directory = decodeVerified(digest, message)
     }
-    return undefined
+    return directory
   }
 
   async *getRecursive(digest: B3Digest, options: CallOptions = {}): AsyncGenerator<Directory, void, undefined> {
