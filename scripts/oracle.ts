@@ -30,6 +30,12 @@ function withProgram(words: readonly string[]): readonly string[] {
   return basename(words.at(-1)!) === "nix-oracle" ? [...words, "nix-instantiate"] : words
 }
 
+/** The words for another program of the same C++ Nix: `nix-store`, `nix`. */
+export function oracleProgram(oracle: readonly string[], name: string): readonly string[] {
+  const last = oracle.at(-1)!
+  return [...oracle.slice(0, -1), last.includes("/") ? join(dirname(last), name) : name]
+}
+
 /** As {@link findOracle}, ready to be timed: its first run may install it. Ends the process if there is none. */
 export function requireOracle(): readonly string[] {
   const words = findOracle()

@@ -52,12 +52,13 @@ declare namespace WebAssembly {
   }
 }
 
-/** Web Crypto, as far as ed25519 and random bytes need it. */
+/** Web Crypto, as far as it is asked for: what is missing here is missing for Node's code too. */
 interface CryptoKey {
   readonly type: string
 }
 declare const crypto: {
   getRandomValues<T extends Uint8Array>(bytes: T): T
+  randomUUID(): string
   readonly subtle: {
     generateKey(
       algorithm: "Ed25519",

@@ -1,6 +1,6 @@
 /**
- * Fetches the language tests of C++ Nix 2.26, which Debian trixie ships as a source package, into
- * `.cache/nix-2.26/functional/lang`. They are under the LGPL and are never committed.
+ * Fetches the tests of C++ Nix 2.26, which Debian trixie ships as a source package, into `.cache/nix-2.26`. They are under
+ * the LGPL and are never committed.
  *
  * The mirror is the one this machine's apt already uses; the system's own apt state is not touched.
  */
@@ -10,12 +10,25 @@ import { join } from "node:path"
 import { ROOT } from "../toolchain.mjs"
 
 const HOME = join(ROOT, ".cache", "nix-2.26")
+/** What is kept of the source, each without the two folders it is in. The last one is there only if all are. */
+const KEPT = ["tests/functional/lang", "tests/functional/*.nar", "src/libstore-tests/data"]
+const FUNCTIONAL = join(HOME, "functional")
+const STORE_DATA = join(HOME, "libstore-tests", "data")
 
 /** The folder that holds `lang/`; lang.sh of the corpus runs there. */
 export function fetchCorpus(): string {
-  const functional = join(HOME, "functional")
-  if (existsSync(join(functional, "lang"))) return functional
+  fetch()
+  return FUNCTIONAL
+}
 
+/** The folder of the archives, and that of narinfos, path infos and the like. */
+export function fetchStoreVectors(): { readonly archives: string; readonly data: string } {
+  fetch()
+  return { archives: FUNCTIONAL, data: STORE_DATA }
+}
+
+function fetch(): void {
+  if (existsSync(STORE_DATA)) return
   const draft = join(HOME, "draft")
   rmSync(draft, { recursive: true, force: true })
   for (const dir of ["lists/partial", "archives/partial", "source"]) mkdirSync(join(draft, dir), { recursive: true })
@@ -38,13 +51,16 @@ export function fetchCorpus(): string {
   apt("source", "--download-only", "nix")
   const [archive] = globSync("nix_2.26*.orig.tar.*", { cwd: join(draft, "source") })
   if (archive === undefined) throw new Error("Debian trixie no longer has Nix 2.26")
-  execFileSync("tar", ["-xf", archive, "--wildcards", "--strip-components=2", "*/tests/functional/lang"], {
+  const patterns = KEPT.map((path) => `*/${path}`)
+  execFileSync("tar", ["-xf", archive, "--wildcards", "--strip-components=2", ...patterns], {
     cwd: join(draft, "source"),
     stdio: "inherit",
   })
-  renameSync(join(draft, "source", "functional"), functional)
+  for (const folder of ["functional", "libstore-tests"]) {
+    rmSync(join(HOME, folder), { recursive: true, force: true })
+    renameSync(join(draft, "source", folder), join(HOME, folder))
+  }
   rmSync(draft, { recursive: true })
-  return functional
 }
 
 function mirror(): string {

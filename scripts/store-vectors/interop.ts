@@ -1,0 +1,212 @@
+/** C++ Nix reads what we write, and we what it writes. Everything happens in a temporary folder, stores included. */
+import assert from "node:assert/strict"
+import { execFileSync } from "node:child_process"
+import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import process from "node:process"
+import { byteStringFrom } from "@tvix-ts/bytes"
+import { hash } from "@tvix-ts/hash"
+import {
+  contentAddressPath,
+  fingerprint,
+  formatListing,
+  formatNarInfo,
+  formatPublicKey,
+  formatStorePath,
+  NarLister,
+  NarReader,
+  NarWriter,
+  parseNarInfo,
+  parsePublicKey,
+  SecretKey,
+  verifySignature,
+  type NarInfo,
+  type NarSink,
+} from "@tvix-ts/nix-compat"
+import { Random } from "../fuzz/mutate.ts"
+import { oracleProgram } from "../oracle.ts"
+import type { Case } from "./main.ts"
+
+interface Tree {
+  readonly file?: { readonly contents: Buffer; readonly executable: boolean }
+  readonly target?: string
+  readonly entries?: ReadonlyMap<string, Tree>
+}
+
+export function interopCases(
+  oracle: readonly string[],
+  { trees, seed }: { readonly trees: number; readonly seed: number },
+): Case[] {
+  const nix = new Peer(oracle)
+  return [
+    ...Array.from({ length: trees }, (_, i) => ({
+      name: `random tree ${seed + i}`,
+      run: () => nix.inFolder((folder) => compareTree(nix, folder, randomTree(new Random(seed + i), 3))),
+    })),
+    { name: "keys of theirs", run: () => nix.inFolder((folder) => compareKeys(nix, folder)) },
+    {
+      name: "a binary cache, signed by them and by us",
+      run: () => nix.inFolder((folder) => compareCache(nix, folder)),
+    },
+  ]
+}
+
+class Peer {
+  readonly #oracle: readonly string[]
+  constructor(oracle: readonly string[]) {
+    this.#oracle = oracle
+  }
+
+  run(program: string, args: readonly string[], folder: string, input?: Uint8Array): Buffer {
+    const [command = "", ...words] = oracleProgram(this.#oracle, program)
+    const flags = program === "nix" ? ["--extra-experimental-features", "nix-command"] : []
+    return execFileSync(command, [...words, ...flags, ...args], {
+      cwd: folder,
+      env: { ...process.env, NIX_REMOTE: "" },
+      stdio: ["pipe", "pipe", "pipe"],
+      ...(input !== undefined && { input }),
+      maxBuffer: 2 ** 28,
+    })
+  }
+
+  async inFolder(run: (folder: string) => void | Promise<void>): Promise<void> {
+    const folder = mkdtempSync(join(tmpdir(), "store-vectors-"))
+    try {
+      await run(folder)
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  }
+}
+
+const NAMES = ["a", "A", "b b", "Z", ".x", "...", "é", "zz", "10", "9", "~", "x".repeat(255)]
+const LENGTHS = [0, 1, 7, 8, 9, 100, 16_383, 16_384, 65_535, 65_536, 65_537, 200_001]
+
+function randomTree(random: Random, depth: number): Tree {
+  switch (random.below(depth > 0 ? 5 : 3)) {
+    case 0:
+      return { target: random.pick(["a", "../b", "/nix/store", "é", "x".repeat(4000)]) }
+    case 1:
+    case 2: {
+      const contents = Buffer.alloc(random.pick(LENGTHS), random.below(256))
+      return { file: { contents, executable: random.below(2) === 0 } }
+    }
+    default: {
+      const entries = Array.from(
+        { length: random.below(6) },
+        () => [random.pick(NAMES), randomTree(random, depth - 1)] as const,
+      )
+      return { entries: new Map(entries) }
+    }
+  }
+}
+
+function writeTree({ file, target, entries }: Tree, path: string): void {
+  if (file !== undefined) writeFileSync(path, file.contents, { mode: file.executable ? 0o755 : 0o644 })
+  else if (target !== undefined) symlinkSync(target, path)
+  else {
+    mkdirSync(path)
+    for (const [name, node] of entries!) writeTree(node, join(path, name))
+  }
+}
+
+function visit({ file, target, entries }: Tree, sink: NarSink): void {
+  if (file !== undefined) {
+    sink.file(file.contents.length, file.executable)
+    void sink.contents(file.contents)
+  } else if (target !== undefined) {
+    sink.symlink(Buffer.from(target).toString("latin1"))
+  } else {
+    sink.directory()
+    const named = [...entries!].map(([name, node]) => [Buffer.from(name).toString("latin1"), node] as const)
+    for (const [name, node] of named.sort(([a], [b]) => (a < b ? -1 : 1))) {
+      sink.entry(name)
+      visit(node, sink)
+    }
+    sink.endDirectory()
+  }
+}
+
+function archiveOf(tree: Tree): Buffer {
+  const pieces: Uint8Array[] = []
+  const writer = new NarWriter((piece) => void pieces.push(piece.slice()))
+  visit(tree, writer)
+  void writer.end()
+  return Buffer.concat(pieces)
+}
+
+function listingOf(archive: Uint8Array): string {
+  const lister = new NarLister()
+  const reader = new NarReader(lister)
+  void reader.write(archive)
+  reader.end()
+  return formatListing(lister.listing!)
+}
+
+function compareTree(nix: Peer, folder: string, tree: Tree): void {
+  writeTree(tree, join(folder, "tree"))
+  const archive = archiveOf(tree)
+  assert.ok(archive.equals(nix.run("nix-store", ["--dump", "tree"], folder)), "the archives differ")
+  nix.run("nix-store", ["--restore", "restored"], folder, archive)
+  assert.ok(archive.equals(nix.run("nix-store", ["--dump", "restored"], folder)), "what they made of ours differs")
+
+  writeFileSync(join(folder, "tree.nar"), archive)
+  const theirs: unknown = JSON.parse(nix.run("nix", ["nar", "ls", "--json", "-R", "tree.nar", "/"], folder).toString())
+  assert.deepEqual(JSON.parse(listingOf(archive)), { root: theirs, version: 1 })
+}
+
+function compareKeys(nix: Peer, folder: string): void {
+  nix.run("nix-store", ["--generate-binary-cache-key", "cache.example.org-1", "secret", "public"], folder)
+  const read = (name: string): string => readFileSync(join(folder, name), "latin1")
+  const key = SecretKey.parse(read("secret"))
+  assert.equal(key.reveal(), read("secret"))
+  assert.equal(formatPublicKey(key.publicKey), read("public"))
+  assert.deepEqual(parsePublicKey(read("public")), key.publicKey)
+}
+
+async function compareCache(nix: Peer, folder: string): Promise<void> {
+  const store = ["--store", join(folder, "store")]
+  const tree: Tree = { entries: new Map([["f", { file: { contents: Buffer.from("hello"), executable: true } }]]) }
+  writeTree(tree, join(folder, "tree"))
+  const path = nix
+    .run("nix-store", [...store, "--add", "tree"], folder)
+    .toString()
+    .trim()
+  nix.run("nix-store", ["--generate-binary-cache-key", "theirs-1", "secret", "public"], folder)
+  const cache = join(folder, "cache")
+  const url = `file://${cache}?compression=none&write-nar-listing=true&secret-key=${join(folder, "secret")}`
+  nix.run("nix", ["copy", "--from", join(folder, "store"), "--to", url, path], folder)
+
+  // Theirs, read by us.
+  const [narInfoPath = ""] = globSync(join(cache, "*.narinfo"))
+  const text = readFileSync(narInfoPath, "latin1")
+  const info = parseNarInfo(text)
+  assert.equal(formatNarInfo(info), text)
+  assert.equal(formatStorePath(info.storePath), path)
+  assert.equal(contentAddressPath("tree", info.contentAddress!), path)
+  const archive = readFileSync(join(cache, info.url))
+  assert.ok(archive.equals(archiveOf(tree)))
+  assert.deepEqual(info.narHash, hash("sha256", archive))
+  assert.equal(info.narSize, archive.length)
+  const [listingPath = ""] = globSync(join(cache, "*.ls"))
+  assert.deepEqual(JSON.parse(listingOf(archive)), JSON.parse(readFileSync(listingPath, "utf8")))
+  const theirKey = parsePublicKey(readFileSync(join(folder, "public"), "latin1"))
+  assert.ok(await verifySignature(fingerprint(info), info.signatures[0]!, [theirKey]))
+
+  // Ours, read by them. Without a content address, the signature is all that they have to go by.
+  const key = await SecretKey.generate("ours-1")
+  const { contentAddress: _, ...signed } = info
+  const verify = async (what: NarInfo): Promise<void> => {
+    const signature = await key.sign(fingerprint(what))
+    writeFileSync(narInfoPath, formatNarInfo({ ...signed, signatures: [signature] }), "latin1")
+    const keys = ["--option", "trusted-public-keys", formatPublicKey(key.publicKey)]
+    nix.run("nix", ["store", "verify", "--store", `file://${cache}`, ...keys, "--sigs-needed", "1", path], folder)
+  }
+  await verify(signed)
+  const theirStderr = await verify({ ...signed, narSize: signed.narSize + 1 }).then(
+    () => assert.fail("they take a signature of something else"),
+    (error: unknown) => byteStringFrom((error as { stderr: Uint8Array }).stderr),
+  )
+  assert.match(theirStderr, /untrusted/)
+}
