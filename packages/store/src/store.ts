@@ -1,4 +1,6 @@
 import {
+  cacheBlobService,
+  cacheDirectoryService,
   memoryBlobService,
   memoryDirectoryService,
   type BlobService,
@@ -43,8 +45,8 @@ export function memoryStore(): Store {
  */
 export function cacheStore(near: Store, far: Store): Store {
   return {
-    blobs: far.blobs,
-    directories: far.directories,
+    blobs: cacheBlobService(near.blobs, far.blobs),
+    directories: cacheDirectoryService(near.directories, far.directories),
     pathInfos: cachePathInfoService(near.pathInfos, far.pathInfos),
     nar: far.nar,
     close: () => closeAll(near, far),

@@ -1,3 +1,4 @@
+export { collectGarbage, type CollectGarbageOptions, type GarbageReport } from "./gc.ts"
 export { grpcNarService, grpcPathInfoService } from "./grpc/path-info-client.ts"
 export { pathInfoServices, type PathInfoServiceOptions } from "./grpc/path-info-server.ts"
 export { serveStore, type ServeStoreOptions } from "./grpc/server.ts"
@@ -7,4 +8,11 @@ export type { LocalPathInfoService, StoredPathInfo } from "./local/path-infos.ts
 export type { Root, Roots } from "./local/roots.ts"
 export { openLocalStore, type LocalStore, type LocalStoreOptions } from "./local/store.ts"
 export { openStore } from "./open.ts"
-export { describeFinding, isNote, verifyPathInfos, type StoreFinding, type VerifyOptions } from "./verify.ts"
+export {
+  describeFinding,
+  isNote,
+  verifyPathInfos,
+  verifyStore,
+  type StoreFinding,
+  type VerifyOptions,
+} from "./verify.ts"

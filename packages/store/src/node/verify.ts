@@ -6,6 +6,7 @@ import {
   StorePathError,
   type StorePath,
 } from "@tvix-ts/nix-compat"
+import { describeCastoreFinding, type CastoreFinding, type VerifyCastoreOptions } from "@tvix-ts/castore/node"
 import { checkArchive } from "../copy/copy.ts"
 import { calculateNar } from "../nar/calculate.ts"
 import type { PathInfo } from "../path-info/path-info.ts"
@@ -17,6 +18,8 @@ export type StoreFinding =
   | { readonly code: "path-info-damaged"; readonly digest: string; readonly reason: string }
   /** The path is not the one that follows from the content address, or the other way round. */
   | { readonly code: "path-wrong"; readonly path: StorePath; readonly reason: string }
+  /** Something in the castore. */
+  | { readonly code: "castore-damaged"; readonly finding: CastoreFinding }
   /** Something of the tree is missing or damaged, or its Nix archive is not what the path info says. */
   | { readonly code: "tree-damaged"; readonly path: StorePath; readonly reason: string }
   /** A note: there is no path info of something that a path refers to. */
@@ -24,7 +27,8 @@ export type StoreFinding =
   /** A note: there is no path info of something that is to be kept. */
   | { readonly code: "root-missing"; readonly name: string; readonly path: StorePath }
 
-export interface VerifyOptions extends CallOptions {
+export interface VerifyOptions extends VerifyCastoreOptions {
+  /** Called before the tree of a path is read. */
   readonly onPath?: (path: StorePath) => void
 }
 
@@ -39,6 +43,8 @@ export function describeFinding(finding: StoreFinding): string {
       return `path info ${finding.digest} is damaged: ${finding.reason}`
     case "path-wrong":
       return `${formatStorePath(finding.path)} has the wrong path: ${finding.reason}`
+    case "castore-damaged":
+      return describeCastoreFinding(finding.finding)
     case "tree-damaged":
       return finding.reason
     case "reference-missing":
@@ -49,23 +55,34 @@ export function describeFinding(finding: StoreFinding): string {
 }
 
 /**
- * Checks every path info, and reads every tree. What is in the castore and part of no tree is not looked at here: the castore
- * verifies itself.
+ * Checks everything that is stored: first the castore itself, then every path info, and every tree by reading it as an archive.
+ * With `repair`, what is damaged is forgotten, so that whoever puts it again makes it whole.
  */
+export async function* verifyStore(
+  store: LocalStore,
+  options: VerifyOptions = {},
+): AsyncGenerator<StoreFinding, void, undefined> {
+  for await (const finding of store.castore.verify(options)) yield { code: "castore-damaged", finding }
+  yield* verifyPathInfos(store, options)
+}
+
+/** What {@link verifyStore} does about path infos and their trees. */
 export async function* verifyPathInfos(
   store: Pick<LocalStore, "pathInfos" | "roots" | "blobs" | "directories">,
   options: VerifyOptions = {},
 ): AsyncGenerator<StoreFinding, void, undefined> {
-  const { onPath, ...callOptions } = options
+  const { onPath, signal } = options
+  const callOptions: CallOptions = signal === undefined ? {} : { signal }
   const known = new Set<string>()
   for (const row of store.pathInfos.rows()) known.add(row.digest)
   // What was calculated before is no proof of what is there now.
   const nar = { calculate: (node: PathInfo["node"], options?: CallOptions) => calculateNar(node, store, options) }
   for (const { digest, pathInfo } of store.pathInfos.rows()) {
-    options.signal?.throwIfAborted()
+    signal?.throwIfAborted()
     if (pathInfo instanceof CastoreError) {
       const { problem } = pathInfo
       const reason = problem.code === "corrupt" ? problem.reason : pathInfo.message
+      if (options.repair === true) store.pathInfos.delete(digest)
       yield { code: "path-info-damaged", digest, reason }
       continue
     }

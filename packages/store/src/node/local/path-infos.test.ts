@@ -132,12 +132,17 @@ describe("the database of a local store", () => {
       const database = openStoreDatabase(path)
       const service = new LocalPathInfoService(database, path)
       for (const seed of ["a", "b"]) await service.put(examplePathInfo(seed))
-      const digests = ["a", "b", "c"].map((seed) => exampleStorePath(seed).digest)
-      assert.equal(service.delete(digests, Date.now() - 60_000), 0)
-      assert.equal(service.delete(digests.slice(0, 1), Date.now() + 60_000), 1)
+      const [a = "", b = ""] = ["a", "b"].map((seed) => exampleStorePath(seed).digest)
+      const soon = Date.now() + 60_000
+      assert.deepEqual(service.sweep(() => [], Date.now() - 60_000, false).removed, [])
+      assert.equal(service.sweep(() => [b], soon, true).removed.length, 1)
+      assert.deepEqual(
+        service.sweep(() => [b], soon, false).removed.map((row) => row.digest),
+        [a],
+      )
       assert.deepEqual(
         [...service.rows()].map((row) => row.digest),
-        [digests[1]],
+        [b],
       )
       database.close()
     })

@@ -25,6 +25,11 @@ export interface StoredPathInfo {
   readonly pathInfo: PathInfo | CastoreError
 }
 
+export interface SweptPathInfos {
+  readonly kept: readonly PathInfo[]
+  readonly removed: readonly StoredPathInfo[]
+}
+
 /**
  * Path infos in SQLite. All that are put within one turn of the event loop share a transaction, and so one wait for the disk.
  *
@@ -81,16 +86,40 @@ export class LocalPathInfoService implements PathInfoService {
     }
   }
 
-  /** Those of `digests` that were not put at `horizon`, in ms since the epoch, or later; how many there were. */
-  delete(digests: Iterable<string>, horizon: number): number {
+  /**
+   * Deletes what neither `keep` nor anything put at `horizon`, in ms since the epoch, or later leads to over references; all
+   * in one transaction, in which `keep` is called.
+   *
+   * @param keep digests of store paths
+   * @param dryRun to delete nothing
+   * @throws {CastoreError} `corrupt` if something is damaged that is to be kept, so that what it leads to is not known
+   */
+  sweep(keep: () => Iterable<string>, horizon: number, dryRun: boolean): SweptPathInfos {
     return this.#guard(() =>
       transaction(this.#database, () => {
-        const remove = this.#database.prepare("DELETE FROM path_infos WHERE digest = ? AND touched < ?")
-        let count = 0
-        for (const digest of digests) count += Number(remove.run(digest, horizon).changes)
-        return count
+        const rows = new Map<string, StoredPathInfo>()
+        for (const row of this.rows()) rows.set(row.digest, row)
+        const kept = new Map<string, PathInfo>()
+        const reached = [...keep()]
+        for (const { digest, touched } of rows.values()) if (touched >= horizon) reached.push(digest)
+        for (let digest = reached.pop(); digest !== undefined; digest = reached.pop()) {
+          const pathInfo = rows.get(digest)?.pathInfo
+          if (pathInfo === undefined || kept.has(digest)) continue
+          if (pathInfo instanceof CastoreError) throw pathInfo
+          kept.set(digest, pathInfo)
+          for (const reference of pathInfo.references) reached.push(reference.digest)
+        }
+        const removed = [...rows.values()].filter(({ digest }) => !kept.has(digest))
+        const remove = this.#database.prepare("DELETE FROM path_infos WHERE digest = ?")
+        if (!dryRun) for (const { digest } of removed) remove.run(digest)
+        return { kept: [...kept.values()], removed }
       }),
     )
+  }
+
+  /** Forgets the path info of `digest`, whatever it is. */
+  delete(digest: string): void {
+    this.#guard(() => this.#database.prepare("DELETE FROM path_infos WHERE digest = ?").run(digest))
   }
 
   /** Stores what is waiting. The database is closed by whoever opened it. */

@@ -15,6 +15,8 @@ export interface LocalStore extends Store {
   readonly castore: LocalCastore
   readonly pathInfos: LocalPathInfoService
   readonly roots: Roots
+  /** Forgets what trees are as archives: most of those that are known may be gone. */
+  forgetCalculations(): void
 }
 
 /**
@@ -45,6 +47,7 @@ export function openLocalStore(dir: string, options: LocalStoreOptions = {}): Lo
     pathInfos,
     roots: new Roots(database, path),
     nar: calculatingNarService({ blobs, directories }, localNarCache(database)),
+    forgetCalculations: () => void database.exec("DELETE FROM nar_calculations"),
     async close() {
       await pathInfos.close()
       await castore.close()
