@@ -47,7 +47,7 @@ export function openLocalStore(dir: string, options: LocalStoreOptions = {}): Lo
     pathInfos,
     roots: new Roots(database, path),
     nar: calculatingNarService({ blobs, directories }, localNarCache(database)),
-    forgetCalculations: () => void database.exec("DELETE FROM nar_calculations"),
+    forgetCalculations: () => database.exec("DELETE FROM nar_calculations"),
     async close() {
       await pathInfos.close()
       await castore.close()
