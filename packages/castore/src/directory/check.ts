@@ -8,8 +8,8 @@ import { invalid, type CastoreError } from "../problem.ts"
 import type { Directory } from "./service.ts"
 
 /** Bytes. Linux allows no more, and neither does Tvix. */
-export const NAME_LENGTH_MAX = 255
-export const TARGET_LENGTH_MAX = 4095
+const NAME_LENGTH_MAX = 255
+const TARGET_LENGTH_MAX = 4095
 
 /** In the order in which the encoding has them. */
 export const LISTS = { directory: "directories", file: "files", symlink: "symlinks" } as const
