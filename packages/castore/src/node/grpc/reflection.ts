@@ -93,13 +93,18 @@ function addMessage(message: DescMessage, add: (symbol: string) => void): void {
   for (const nested of message.nestedMessages) addMessage(nested, add)
 }
 
-/** The file, and everything that it imports: clients would ask for that next. */
+/** The file, then everything that it imports, which clients would ask for next: each before what it imports itself. */
 function files(file: DescFile | undefined, asked: string): Answer {
   if (file === undefined) return notFound(asked)
-  const all = new Set<DescFile>([file])
-  // Files that are added while iterating are visited as well.
-  for (const each of all) for (const dependency of each.dependencies) all.add(dependency)
-  const fileDescriptorProto = [...all].map(({ proto }) => toBinary(FileDescriptorProtoSchema, proto))
+  const importedFirst = new Set<DescFile>()
+  const visit = (each: DescFile): void => {
+    for (const dependency of each.dependencies) visit(dependency)
+    importedFirst.add(each)
+  }
+  visit(file)
+  const fileDescriptorProto = [...importedFirst]
+    .reverse()
+    .map(({ proto }) => toBinary(FileDescriptorProtoSchema, proto))
   return { case: "fileDescriptorResponse", value: { fileDescriptorProto } }
 }
 

@@ -246,8 +246,12 @@ async function admitted<T>({ gate }: ServiceHooks, run: () => Promise<T>): Promi
 }
 
 async function* messagesOf(call: Readable, signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
-  // By itself it would destroy the stream at the end, and with it the way back.
-  for await (const message of call.iterator({ destroyOnReturn: false })) yield message as Uint8Array
+  try {
+    // By itself it would destroy the stream at the end, and with it the way back.
+    for await (const message of call.iterator({ destroyOnReturn: false })) yield message as Uint8Array
+  } catch (error) {
+    throw signal.aborted ? signal.reason : error
+  }
   // A connection that breaks looks like an end at first.
   await new Promise(setImmediate)
   signal.throwIfAborted()
