@@ -2,6 +2,7 @@ import assert from "node:assert/strict"
 import { describe, test } from "node:test"
 import { check } from "./check.ts"
 import { fuzz } from "./main.ts"
+import { TARGET_NAMES } from "./targets.ts"
 
 const DEEP = 100_000
 /** Inputs that were bad for some evaluator once, or are likely to be. */
@@ -47,4 +48,6 @@ describe("bad input is a problem in a place, and never a JavaScript error", () =
   for (const [name, text] of Object.entries(BAD)) test(name, () => assert.equal(check(text), undefined))
 })
 
-test("1,000 mutated programs", async () => assert.deepEqual(await fuzz(2026, 1000), []))
+for (const target of TARGET_NAMES) {
+  test(`1,000 mutated ${target}`, async () => assert.deepEqual(await fuzz(target, 2026, 1000), []))
+}

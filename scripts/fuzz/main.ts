@@ -1,18 +1,17 @@
 /**
  * `npm run fuzz`: gives mutated programs to everything that reads programs (parser, linter, compiler, machine, builtins,
- * printers) and fails if one makes a JavaScript error, a problem that is in no place, or takes longer than it may.
+ * printers), mutated archives and records to everything that reads those (targets.ts), and fails if one makes a JavaScript
+ * error, a problem that is in no place, or takes longer than it may.
  *
- *     npm run fuzz -- [--seed N] [--inputs N] [--input N]
+ *     npm run fuzz -- [--target NAME] [--seed N] [--inputs N] [--input N]
  *
- * `--input` prints one input, by the number that a report gave it, and checks it here.
+ * Every target gets that many inputs, unless one is named. `--input` prints one input, by the number that a report gave it,
+ * and checks it here.
  */
-import { globSync, readFileSync } from "node:fs"
-import { join } from "node:path"
 import process from "node:process"
 import { parseArgs } from "node:util"
 import { Worker } from "node:worker_threads"
-import { ROOT } from "../toolchain.mjs"
-import { check } from "./check.ts"
+import { isTargetName, TARGET_NAMES, TARGETS, type TargetName } from "./targets.ts"
 import { inputOf, type Batch } from "./worker.ts"
 
 /** Milliseconds for one input, on a slow machine. */
@@ -23,21 +22,13 @@ export interface Finding {
   readonly wrong: string
 }
 
-/** Programs to start from: our own. */
-export function seedFiles(): string[] {
-  return globSync("{lang-tests,examples,bench}/**/*.nix", { cwd: ROOT })
-    .sort()
-    .map((file) => join(ROOT, file))
-    .filter((file) => readFileSync(file).length < 20_000)
-}
-
 /** Checks the inputs `[0, count)` of `seed`. */
-export async function fuzz(seed: number, count: number): Promise<Finding[]> {
+export async function fuzz(target: TargetName, seed: number, count: number): Promise<Finding[]> {
   const findings: Finding[] = []
   const progress = new Int32Array(new SharedArrayBuffer(4))
   for (let from = 0; from < count;) {
     Atomics.store(progress, 0, from)
-    const stopped = await runBatch({ seed, seedFiles: seedFiles(), from, to: count, progress }, findings)
+    const stopped = await runBatch({ target, seed, from, to: count, progress }, findings)
     if (stopped === undefined) break
     const index = Atomics.load(progress, 0)
     findings.push({ index, wrong: stopped })
@@ -78,29 +69,37 @@ async function runBatch(batch: Batch, findings: Finding[]): Promise<string | und
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
+      target: { type: "string" },
       seed: { type: "string", default: "1" },
       inputs: { type: "string", default: "20000" },
       input: { type: "string" },
     },
   })
+  const { target = "programs" } = values
+  if (!isTargetName(target)) {
+    console.error(`no such target: ${target}; there are ${TARGET_NAMES.join(", ")}`)
+    process.exit(2)
+  }
   const seed = Number(values.seed)
   if (values.input !== undefined) {
-    const text = inputOf(
-      seed,
-      Number(values.input),
-      seedFiles().map((file) => readFileSync(file, "latin1")),
-    )
+    const text = inputOf(target, seed, Number(values.input), TARGETS[target].seeds())
     console.log(text)
-    console.log(check(text) ?? "nothing is wrong")
+    console.log(TARGETS[target].check(text) ?? "nothing is wrong")
     return
   }
   const count = Number(values.inputs)
-  const started = performance.now()
-  const findings = await fuzz(seed, count)
-  for (const { index, wrong } of findings) console.log(`--seed ${seed} --input ${index}: ${wrong}`)
-  console.log(`seed ${seed}: ${count} inputs in ${((performance.now() - started) / 1000).toFixed(1)} s`)
-  console.log(`${count - findings.length} passed, ${findings.length} failed`)
-  if (findings.length > 0) process.exitCode = 1
+  const targets = values.target === undefined ? TARGET_NAMES : [target]
+  let failed = 0
+  for (const one of targets) {
+    const started = performance.now()
+    // oxlint-disable-next-line no-await-in-loop -- one after the other, so that times mean something
+    const findings = await fuzz(one, seed, count)
+    for (const { index, wrong } of findings) console.log(`--target ${one} --seed ${seed} --input ${index}: ${wrong}`)
+    console.log(`${one}, seed ${seed}: ${count} inputs in ${((performance.now() - started) / 1000).toFixed(1)} s`)
+    failed += findings.length
+  }
+  console.log(`${count * targets.length - failed} passed, ${failed} failed`)
+  if (failed > 0) process.exitCode = 1
 }
 
 if (process.argv[1] === import.meta.filename) await main()

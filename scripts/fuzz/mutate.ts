@@ -31,7 +31,7 @@ const TOKENS = [
   "\xed\xa0\x80",
 ]
 /** Pairs that nest, by default to a depth beyond what any stack of JavaScript's takes. */
-const NESTS: readonly (readonly [open: string, close: string, depthMax?: number])[] = [
+const NESTS: Dictionary["nests"] = [
   ["(", ")"],
   ["[", "]"],
   ["{ a = ", "; }"],
@@ -59,10 +59,17 @@ const NESTS: readonly (readonly [open: string, close: string, depthMax?: number]
   ["{ a = 1; }.", ".a"],
 ]
 
+/** What a kind of input is made of, beyond its seeds. */
+export interface Dictionary {
+  readonly tokens: readonly string[]
+  readonly nests: readonly (readonly [open: string, close: string, depthMax?: number])[]
+}
+export const NIX_DICTIONARY: Dictionary = { tokens: TOKENS, nests: NESTS }
+
 /** One input, made of `seeds`. A byte string. */
-export function mutated(random: Random, seeds: readonly string[]): string {
-  if (random.below(60) === 0) {
-    const [open, close, depthMax = 20_000] = random.pick(NESTS)
+export function mutated(random: Random, seeds: readonly string[], dictionary: Dictionary): string {
+  if (dictionary.nests.length > 0 && random.below(60) === 0) {
+    const [open, close, depthMax = 20_000] = random.pick(dictionary.nests)
     const depth = Math.min(depthMax, random.pick([50, 1000, 20_000]))
     return (
       open.repeat(depth) +
@@ -71,11 +78,11 @@ export function mutated(random: Random, seeds: readonly string[]): string {
     )
   }
   let text = random.pick(seeds)
-  for (let times = 1 + random.below(4); times > 0; times--) text = mutateOnce(random, text, seeds)
+  for (let times = 1 + random.below(4); times > 0; times--) text = mutateOnce(random, text, seeds, dictionary)
   return text
 }
 
-function mutateOnce(random: Random, text: string, seeds: readonly string[]): string {
+function mutateOnce(random: Random, text: string, seeds: readonly string[], { tokens }: Dictionary): string {
   const from = random.below(text.length + 1)
   const to = Math.min(text.length, from + random.below(random.pick([2, 10, 100])))
   const replaced = (piece: string, end = to): string => text.slice(0, from) + piece + text.slice(end)
@@ -89,9 +96,9 @@ function mutateOnce(random: Random, text: string, seeds: readonly string[]): str
     case 3:
       return replaced(String.fromCharCode(random.below(256)), from + 1)
     case 4:
-      return replaced(random.pick(TOKENS), from)
+      return replaced(random.pick(tokens), from)
     case 5:
-      return replaced(random.pick(TOKENS))
+      return replaced(random.pick(tokens))
     case 6:
       return replaced(text.slice(from, to).repeat(1 + random.below(4)))
     case 7: {

@@ -3,6 +3,8 @@ import { byteStringOf } from "@tvix-ts/bytes"
 /** What can be wrong with JSON that has to be of a certain form. */
 export type JsonProblem =
   | { readonly code: "syntax"; readonly reason: string }
+  /** Objects and arrays in each other. */
+  | { readonly code: "depth"; readonly depthMax: number }
   /** `at` is a path, as in `root.entries["a b"].size`. */
   | { readonly code: "value"; readonly at: string; readonly expected: string }
 
@@ -10,18 +12,49 @@ export class JsonError extends Error {
   override readonly name = "JsonError"
   readonly problem: JsonProblem
   constructor(problem: JsonProblem) {
-    super(problem.code === "syntax" ? problem.reason : `${problem.at || "the JSON"}: expected ${problem.expected}`)
+    super(describe(problem))
     this.problem = problem
   }
 }
 
+function describe(problem: JsonProblem): string {
+  switch (problem.code) {
+    case "syntax":
+      return problem.reason
+    case "depth":
+      return `more than ${problem.depthMax} objects and arrays in each other`
+    case "value":
+      return `${problem.at || "the JSON"}: expected ${problem.expected}`
+  }
+}
+
+/**
+ * V8's JSON.parse takes any depth, but where it then finds a mistake it may damage the heap: Node 26.10 crashes from a few
+ * thousand levels on, and not always at once. So nothing deep gets there.
+ */
+const DEPTH_MAX = 1000
+
 /** @throws {JsonError} */
 export function parseJson(text: string): Json {
+  if (isDeep(text)) throw new JsonError({ code: "depth", depthMax: DEPTH_MAX })
   try {
     return new Json(JSON.parse(text))
   } catch (error) {
     throw new JsonError({ code: "syntax", reason: (error as SyntaxError).message })
   }
+}
+
+function isDeep(text: string): boolean {
+  let depth = 0
+  let inString = false
+  for (let at = 0; at < text.length; at++) {
+    const char = text[at]
+    if (char === '"') inString = !inString
+    else if (inString) at += char === "\\" ? 1 : 0
+    else if (char === "]" || char === "}") depth--
+    else if ((char === "[" || char === "{") && ++depth > DEPTH_MAX) return true
+  }
+  return false
 }
 
 /** A value somewhere in a JSON text, that knows where. Every question that it cannot answer is a {@link JsonError}. */
