@@ -1,19 +1,24 @@
 /**
- * `npm run bench:grpc`: what do gRPC and the verification of every byte cost, on top of moving the bytes between two processes?
+ * What do gRPC and the verification of every byte cost, on top of moving the bytes between two processes?
  *
- *     node --conditions=source bench/grpc.ts [--mib N] [--runs N] [--address ADDRESS] [--json]
+ *     node --conditions=source bench/grpc.ts [--mib N] [--runs N] [--address ADDRESS] [--local] [--json]
  *
  * A second process serves a blob of N MiB (default 512) from its memory, and takes one without keeping it. The floor is
- * the same bytes over a plain socket, read into memory and nothing more. Best of N runs (default 5), in turns.
+ * the same bytes over a plain socket, read into memory and nothing more. Best of N runs (default 5), in turns. With
+ * `--local` the other process has a store in a temporary folder, which has the blob already when it is put again.
  */
 import { fork } from "node:child_process"
 import { once } from "node:events"
+import { mkdtempSync, rmSync } from "node:fs"
 import { connect, createServer, type AddressInfo, type Socket } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import process from "node:process"
 import { parseArgs } from "node:util"
 import { digestOf, digestKey, type B3Digest, type BlobService, type ChunkMeta } from "@tvix-ts/castore"
 import { castoreServices, GrpcChannel, grpcBlobService, serveGrpc } from "@tvix-ts/castore/node"
 import { startHash } from "@tvix-ts/hash"
+import { openLocalStore } from "@tvix-ts/store/node"
 
 const MiB = 2 ** 20
 /** As FastCDC cuts on average. */
@@ -25,6 +30,7 @@ const { values } = parseArgs({
     runs: { type: "string", default: "5" },
     address: { type: "string", default: "127.0.0.1:0" },
     json: { type: "boolean", default: false },
+    local: { type: "boolean", default: false },
     serve: { type: "boolean", default: false },
   },
 })
@@ -75,9 +81,23 @@ function syntheticBlobs(): { blobs: BlobService; digest: B3Digest } {
   }
 }
 
+/** A store in a folder that goes with the process, which has the blob. */
+async function localBlobs({ blobs, digest }: { blobs: BlobService; digest: B3Digest }): Promise<BlobService> {
+  const directory = mkdtempSync(join(tmpdir(), "bench-grpc-"))
+  process.on("disconnect", () => {
+    rmSync(directory, { recursive: true })
+    process.exit()
+  })
+  const store = openLocalStore(directory)
+  await store.blobs.put((await blobs.read(digest))!)
+  return store.blobs
+}
+
 /** The other process: gRPC, and a socket that sends as many bytes or takes them, as its first byte says. */
 async function serve(): Promise<void> {
-  const { blobs, digest } = syntheticBlobs()
+  const synthetic = syntheticBlobs()
+  const blobs = values.local ? await localBlobs(synthetic) : synthetic.blobs
+  const { digest } = synthetic
   const directories = { get: fail, getRecursive: fail, put: fail, putMultiple: fail, close: async () => undefined }
   const grpc = await serveGrpc(castoreServices({ blobs, directories }), { address: values.address })
   const bytes = pattern()
@@ -123,7 +143,7 @@ async function floorPut(port: number): Promise<number> {
 }
 
 async function measure(): Promise<void> {
-  const child = fork(import.meta.filename, ["--serve", "--mib", values.mib, "--address", values.address], {
+  const child = fork(import.meta.filename, [...process.argv.slice(2), "--serve"], {
     execArgv: ["--conditions=source", "--disable-warning=ExperimentalWarning"],
   })
   const [ready] = (await once(child, "message")) as [{ grpc: string; floor: number; digest: string }]
@@ -162,7 +182,8 @@ async function measure(): Promise<void> {
     else for (const [name, rate] of best) console.log(`${name.padEnd(14)} ${rate.toFixed(0).padStart(6)} MB/s`)
   } finally {
     await blobs.close()
-    child.kill()
+    if (values.local) child.disconnect()
+    else child.kill()
   }
 }
 

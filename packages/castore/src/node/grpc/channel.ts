@@ -236,7 +236,7 @@ export class ClientStream<O> {
 }
 
 /** @throws {CastoreError} `corrupt`: the peer does not speak our language */
-export function decode<D extends DescMessage>(schema: D, bytes: Uint8Array): MessageShape<D> {
+function decode<D extends DescMessage>(schema: D, bytes: Uint8Array): MessageShape<D> {
   try {
     return fromBinary(schema, bytes)
   } catch (error) {
