@@ -1,7 +1,7 @@
 /** How far a long command is: one line on standard error, drawn again and again. Nothing if that is not a terminal. */
 import { byteStringOf } from "@tvix-ts/bytes"
 import { writeError } from "../output.ts"
-import { formatBytes, formatCount, formatDuration } from "./amounts.ts"
+import { formatBytes, formatCount, formatDuration, formatNumber } from "./amounts.ts"
 
 const INTERVAL_MS = 100
 /** Commands that are done before this show nothing. */
@@ -36,12 +36,26 @@ export class Progress {
    * @param bytesTotal if it is known
    */
   update(what: string, amounts: Amounts, bytesTotal?: number): void {
-    if (!this.#shown) return
+    const now = this.#due()
+    if (now !== undefined) this.#draw(progressLine(what, amounts, this.#rate(now, amounts.bytes), bytesTotal))
+  }
+
+  /** The same for work that is not in bytes. */
+  steps(what: string, done: number, total: number | undefined): void {
+    if (this.#due() === undefined) return
+    this.#draw(`${what}  ${formatNumber(done)}${total === undefined ? "" : ` of ${formatNumber(total)}`}`)
+  }
+
+  /** What time it is, if it is time to draw. */
+  #due(): number | undefined {
+    if (!this.#shown) return undefined
     const now = performance.now()
-    if (now - this.#drawn < INTERVAL_MS || now - this.#started < PATIENCE_MS) return
-    this.#drawn = now
+    return now - this.#drawn < INTERVAL_MS || now - this.#started < PATIENCE_MS ? undefined : now
+  }
+
+  #draw(line: string): void {
+    this.#drawn = performance.now()
     this.#visible = true
-    const line = progressLine(what, amounts, this.#rate(now, amounts.bytes), bytesTotal)
     writeError(CLEAR + byteStringOf(line.slice(0, Math.max(20, (process.stderr.columns ?? 80) - 1))))
   }
 

@@ -4,6 +4,7 @@ import type { Command, Tool } from "../../commands/command.ts"
 import { readOptions } from "../../commands/usage.ts"
 import { UsageError, type Option } from "../../options.ts"
 import { writeError, writeOut } from "../../output.ts"
+import { isLocal } from "../local-store.ts"
 import { withStore } from "../session.ts"
 import { SHARED_OPTIONS, storeAddress, storeSettings, type StoreSettings } from "../settings.ts"
 
@@ -37,8 +38,7 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
       address: listenAddress(settings.listen),
       onInternalError: (error) => writeError(byteStringOf(`internal error: ${String(error)}\n`)),
     })
-    const renewing =
-      "castore" in store && setInterval(() => (store as { castore: { renew(): void } }).castore.renew(), RENEW_MS)
+    const renewing = isLocal(store) ? setInterval(() => store.castore.renew(), RENEW_MS) : undefined
     // As other commands take it, for --store. Whoever started us may wait for the line.
     writeOut(byteStringOf(`${storeUrl(server.address)}\n`))
     session.note(`serving ${storeAddress(settings)}; Ctrl-C ends it`)
@@ -47,7 +47,7 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
       if (signal.aborted) resolve()
       else signal.addEventListener("abort", () => resolve(), { once: true })
     })
-    if (renewing !== false) clearInterval(renewing)
+    clearInterval(renewing)
     await server.close(FAREWELL_MS)
     return 0
   })

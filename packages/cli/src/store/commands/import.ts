@@ -11,7 +11,7 @@ import { UsageError, type Option } from "../../options.ts"
 import { writeOut } from "../../output.ts"
 import { formatBytes, formatCount, formatDuration } from "../amounts.ts"
 import { pathInfoRecord } from "../path-info-record.ts"
-import { setRoot } from "../roots.ts"
+import { localStore } from "../local-store.ts"
 import { withStore, type Session } from "../session.ts"
 import { JSON_OPTION, SHARED_OPTIONS, storeSettings, type StoreSettings } from "../settings.ts"
 
@@ -66,7 +66,10 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
     for (const [i, source] of sources.entries()) {
       const pathInfo = await importSource(source, store, session)
       const path = formatStorePath(pathInfo.storePath)
-      if (root !== undefined) setRoot(store, sources.length === 1 ? root : `${root}-${i + 1}`, pathInfo.storePath)
+      if (root !== undefined) {
+        const rootName = sources.length === 1 ? root : `${root}-${i + 1}`
+        localStore(store, "keeping roots is what").roots.add(rootName, pathInfo.storePath)
+      }
       if (json) records[path] = pathInfoRecord(pathInfo)
       // At once: whoever reads it may rely on it.
       else writeOut(`${path}\n`)
@@ -130,11 +133,20 @@ async function importSource({ word, kind, name }: Source, store: Store, session:
   return pathInfo
 }
 
+/** Reading a pipe with node:fs would keep the process from ending, as long as nobody writes to it. */
 async function* archivePieces(file: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  const highWaterMark = 1 << 20
-  const options = { highWaterMark, signal }
-  const stream = file === "-" ? createReadStream("", { ...options, fd: 0 }) : createReadStream(file, options)
-  for await (const piece of stream) yield piece as Uint8Array
+  const stream = file === "-" ? process.stdin : createReadStream(file, { highWaterMark: 1 << 20 })
+  const stop = (): void => void stream.destroy()
+  signal.addEventListener("abort", stop, { once: true })
+  try {
+    for await (const piece of stream) yield piece as Uint8Array
+  } catch (error) {
+    signal.throwIfAborted()
+    throw error
+  } finally {
+    signal.removeEventListener("abort", stop)
+  }
+  signal.throwIfAborted()
 }
 
 export const command: Command = {

@@ -8,7 +8,7 @@ import { readOptions, unknownWord } from "../../commands/usage.ts"
 import { UsageError, type Option } from "../../options.ts"
 import { writeOut } from "../../output.ts"
 import { findPathInfo, parsePathWord, STORE_PATH_HELP } from "../lookup.ts"
-import { localStore } from "../roots.ts"
+import { localStore } from "../local-store.ts"
 import { withStore, type Session } from "../session.ts"
 import { JSON_OPTION, SHARED_OPTIONS, storeSettings, type StoreSettings } from "../settings.ts"
 
