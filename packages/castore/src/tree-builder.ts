@@ -1,7 +1,7 @@
 import type { BlobBatch, BlobService, BlobWriter } from "./blob/service.ts"
 import type { CallOptions } from "./call.ts"
 import type { B3Digest } from "./digest.ts"
-import { directorySize, nameProblem, orderProblem } from "./directory/check.ts"
+import { directorySize, nameProblem, orderProblem, targetProblem } from "./directory/check.ts"
 import { directoryDigest } from "./directory/codec.ts"
 import type { Directory, DirectoryPutter, DirectoryService } from "./directory/service.ts"
 import type { Node } from "./node.ts"
@@ -88,6 +88,8 @@ export class TreeBuilder implements TreeSink {
 
   symlink(target: string): void {
     this.begin()
+    const bad = targetProblem(target)
+    if (bad !== undefined) throw invalid(this.path(), bad)
     this.place({ type: "symlink", target })
   }
 

@@ -321,7 +321,8 @@ describe("what is no tree is refused, and nothing of it kept", () => {
     },
     { name: "contents of nothing", calls: [["contents", bytesOf("a")]], field: "tree" },
     { name: "no size", calls: [["file", -1, false]], field: "tree" },
-    { name: "an empty target", calls: dir({ l: [["symlink", ""]] }), field: "symlinks[0].target" },
+    { name: "an empty target", calls: dir({ l: [["symlink", ""]] }), field: "l" },
+    { name: "NUL in a target", calls: [["symlink", "a\0"]], field: "tree" },
   ] satisfies { name: string; calls: Call[]; field: string }[]) {
     test(name, async () => {
       const services = inMemory()

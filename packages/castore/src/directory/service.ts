@@ -20,8 +20,8 @@ export interface DirectoryService {
   get(digest: B3Digest, options?: CallOptions): Promise<Directory | undefined>
 
   /**
-   * The directory and all directories below it: parents before their children, each once; nothing at all if the first is
-   * not there.
+   * The directory and all directories below it, each once, after one of those that refer to it; nothing at all if the
+   * first is not there.
    *
    * @throws {CastoreError} `missing` in the iteration if one below is not there
    */
@@ -39,6 +39,8 @@ export interface DirectoryService {
 /** Takes the directories of one tree, children before their parents. */
 export interface DirectoryPutter {
   /**
+   * The next directory. A promise asks to wait for it before putting more.
+   *
    * @throws {CastoreError} `invalid` if the directory refers to one that was not put before it, or with another size
    */
   put(directory: Directory): void | Promise<void>
