@@ -12,7 +12,7 @@ import { ROOT } from "./toolchain.mjs"
  * the repository), else the `nix-oracle` script beside the repository, else the one on PATH.
  * `undefined` if there is none.
  */
-function findOracle(): readonly string[] | undefined {
+export function findOracle(): readonly string[] | undefined {
   const given = process.env["NIX_ORACLE"]?.trim().split(/\s+/)
   const beside = join(dirname(ROOT), "shared", "tools", "nix-oracle")
   if (given?.[0]) return withProgram([given[0].includes("/") ? resolve(ROOT, given[0]) : given[0], ...given.slice(1)])
