@@ -26,7 +26,7 @@ export function wasmScanner(): Scanner | undefined {
   if (typeof WebAssembly === "undefined") return undefined
   let exports: Readonly<Record<string, unknown>>
   try {
-    ;({ exports } = new WebAssembly.Instance(new WebAssembly.Module(decodeBase64(SCAN_WASM)!)))
+    ;({ exports } = new WebAssembly.Instance(new WebAssembly.Module(new Uint8Array(decodeBase64(SCAN_WASM)!))))
   } catch {
     // A page's content security policy may forbid it.
     return undefined
