@@ -17,7 +17,9 @@ export interface Amounts {
 }
 
 export class Progress {
-  readonly #shown: boolean
+  readonly #quiet: boolean
+  /** Whether there is a terminal; not found out by commands that are done at once, since it loads a good part of Node. */
+  #terminal: boolean | undefined
   readonly #started = performance.now()
   readonly #samples: { readonly at: number; readonly bytes: number }[] = []
   #drawn = 0
@@ -25,8 +27,7 @@ export class Progress {
 
   /** @param quiet shows nothing, terminal or not */
   constructor(quiet: boolean) {
-    // Looked at only when it matters: finding out loads a good part of Node.
-    this.#shown = !quiet && process.stderr.isTTY && (process.env["TERM"] ?? "dumb") !== "dumb"
+    this.#quiet = quiet
   }
 
   /**
@@ -48,9 +49,11 @@ export class Progress {
 
   /** What time it is, if it is time to draw. */
   #due(): number | undefined {
-    if (!this.#shown) return undefined
+    if (this.#quiet) return undefined
     const now = performance.now()
-    return now - this.#drawn < INTERVAL_MS || now - this.#started < PATIENCE_MS ? undefined : now
+    if (now - this.#drawn < INTERVAL_MS || now - this.#started < PATIENCE_MS) return undefined
+    this.#terminal ??= process.stderr.isTTY && (process.env["TERM"] ?? "dumb") !== "dumb"
+    return this.#terminal ? now : undefined
   }
 
   #draw(line: string): void {

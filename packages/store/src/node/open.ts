@@ -1,13 +1,12 @@
 import { fileURLToPath } from "node:url"
 import { CastoreError } from "@tvix-ts/castore"
 import { cacheStore, memoryStore, type Store } from "../store.ts"
-import { openGrpcStore } from "./grpc/store.ts"
 import { openLocalStore } from "./local/store.ts"
 
 interface Scheme {
   /** How an address looks, for people. */
   readonly form: string
-  open(address: string): Store
+  open(address: string): Store | Promise<Store>
 }
 
 /** One row for each kind of address; what stands before the colon leads to it. */
@@ -30,7 +29,7 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
       if (url.hostname === "") wrong(address, "it names no host")
       if (url.port === "") wrong(address, "it names no port")
       nothingElse(url, address, "hostname", "port")
-      return openGrpcStore(`${url.hostname}:${url.port}`)
+      return openServer(`${url.hostname}:${url.port}`)
     },
   },
   "grpc+unix": {
@@ -39,7 +38,7 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
       const url = parse(address)
       nothingElse(url, address, "pathname")
       if (url.pathname.length < 2) wrong(address, "it names no socket")
-      return openGrpcStore(`unix:${decodePath(url.pathname, address)}`)
+      return openServer(`unix:${decodePath(url.pathname, address)}`)
     },
   },
 }
@@ -77,6 +76,12 @@ export async function openStore(address: string): Promise<Store> {
     return wrong(address, `'${name}:' is unknown; known are ${known}`)
   }
   return scheme.open(text)
+}
+
+/** gRPC takes a tenth of a second to load: those who do not speak it do not wait for it. */
+async function openServer(address: string): Promise<Store> {
+  const { openGrpcStore } = await import("./grpc/store.ts")
+  return openGrpcStore(address)
 }
 
 /** The two addresses between the parentheses. */
