@@ -1,7 +1,7 @@
 /**
- * `npm run python-client`: a client that others wrote, Debian's python3-grpcio, talks to our server. The stubs are made
- * from protos/, the store is an empty one in a temporary folder, and client.py does the asking, first of the services
- * under Tvix's names, then under Snix's. Its last line is "N passed, N failed".
+ * `npm run python-client`: a client that others wrote, Debian's python3-grpcio, talks to our daemon, over a port
+ * and over a socket. The stubs are made from protos/, the stores are empty ones in a temporary folder, and client.py does
+ * the asking, of the services under Tvix's names and under Snix's. The last line is "N passed, N failed".
  *
  * Debian's packages are installed where they are missing, which takes root.
  */
@@ -11,8 +11,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import process from "node:process"
-import { openLocalStore, serveStore } from "@tvix-ts/store/node"
+import { text } from "node:stream/consumers"
 import { protoFiles } from "../protos.ts"
+import { ROOT } from "../toolchain.mjs"
 
 /** Debian's own, which is where its packages put their modules. */
 const PYTHON = "/usr/bin/python3"
@@ -50,25 +51,58 @@ function generateStubs(directory: string): void {
   execFileSync("protoc", [...options, ...paths], { cwd: directory, stdio: "inherit" })
 }
 
+/** Starts `tvix-store daemon` and waits until it says where it is. */
+async function startDaemon(store: string, listen: string) {
+  const daemon = spawn(
+    join(ROOT, "bin/tvix-store"),
+    ["--store", `local://${store}`, "daemon", "-l", listen, "--quiet"],
+    {
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  )
+  const [line] = (await once(daemon.stdout.setEncoding("utf8"), "data")) as [string]
+  return { daemon, address: line.trim().replace("grpc+http://", "").replace("grpc+unix://", "unix:") }
+}
+
+/** Runs the client and gives what its last line counts. */
+async function runClient(address: string): Promise<{ passed: number; failed: number }> {
+  const client = spawn(PYTHON, ["-B", join(import.meta.dirname, "client.py"), address], {
+    env: { ...process.env, PYTHONPATH: stubs },
+    stdio: ["ignore", "pipe", "inherit"],
+  })
+  const lines = (await text(client.stdout)).trimEnd().split("\n")
+  const tally = /^(\d+) passed, (\d+) failed$/.exec(lines.pop() ?? "")
+  for (const line of lines) console.log(line)
+  return tally === null ? { passed: 0, failed: 1 } : { passed: Number(tally[1]), failed: Number(tally[2]) }
+}
+
 ensurePackages()
 const directory = mkdtempSync(join(tmpdir(), "python-client-"))
 const stubs = join(directory, "stubs")
 mkdirSync(stubs)
 generateStubs(stubs)
-const store = openLocalStore(join(directory, "store"))
-const server = await serveStore(store, {
-  address: "127.0.0.1:0",
-  onInternalError: (error, method) => console.error(method, error),
-})
+let passed = 0
+let failed = 0
 try {
-  const client = spawn(PYTHON, ["-B", join(import.meta.dirname, "client.py"), server.address], {
-    env: { ...process.env, PYTHONPATH: stubs },
-    stdio: ["ignore", "inherit", "inherit"],
-  })
-  const [code] = (await once(client, "exit")) as [number | null]
-  process.exitCode = code ?? 1
+  for (const [name, listen] of [
+    ["port", "127.0.0.1:0"],
+    ["socket", `unix:${join(directory, "socket")}`],
+  ] as const) {
+    const { daemon, address } = await startDaemon(join(directory, `store-${name}`), listen)
+    const ended = once(daemon, "exit")
+    const tally = await runClient(address)
+    passed += tally.passed
+    failed += tally.failed
+    daemon.kill("SIGTERM")
+    const [code] = (await ended) as [number | null]
+    if (code === 0) passed++
+    else {
+      failed++
+      console.log(`${name}: the daemon ended with ${code}`)
+    }
+  }
 } finally {
-  await server.close(1_000)
-  await store.close()
   rmSync(directory, { recursive: true })
 }
+console.log(`${passed} passed, ${failed} failed`)
+process.exitCode = failed > 0 ? 1 : 0
