@@ -2,7 +2,7 @@
 import type { NarProblem } from "./problem.ts"
 
 /** Bytes in a name at most: what Linux and macOS take. */
-export const NAME_LENGTH_MAX = 255
+const NAME_LENGTH_MAX = 255
 /** Bytes in the target of a symbolic link at most: Linux's PATH_MAX without the NUL. */
 export const TARGET_LENGTH_MAX = 4095
 

@@ -297,12 +297,14 @@ describe("NarReader", () => {
   })
 
   test("refuses more than it may have", () => {
-    const archive = archiveOf(file("a".repeat(100)))
-    read(archive, recorder().sink, 50, archive.length)
-    const large = { code: "file-too-large", size: 100, sizeMax: 99 } as const
-    refuses(() => read(archive, recorder().sink, 50, 195), large, 88)
-    const links = archiveOf(symlink("a".repeat(100)))
-    refuses(() => read(links, recorder().sink, 50, 200), { code: "archive-too-large", sizeMax: 200 }, 200)
+    for (const pieces of [1, 50, 1000]) {
+      const archive = archiveOf(file("a".repeat(100)))
+      read(archive, recorder().sink, pieces, archive.length)
+      const large = { code: "file-too-large", size: 100, sizeMax: 99 } as const
+      refuses(() => read(archive, recorder().sink, pieces, 195), large, 88)
+      const links = archiveOf(symlink("a".repeat(100)))
+      refuses(() => read(links, recorder().sink, pieces, 200), { code: "archive-too-large", sizeMax: 200 }, 200)
+    }
   })
 
   test("takes nothing more after an error", () => {

@@ -104,9 +104,6 @@ export class NarReader {
   write(bytes: Uint8Array): void | Promise<void> {
     if (this.#busy) throw new Error("the reader failed, or has not yet finished with the piece before")
     this.#busy = true
-    if (this.#base + bytes.length > this.#sizeMax) {
-      this.#refuse({ code: "archive-too-large", sizeMax: this.#sizeMax }, this.#sizeMax - this.#base)
-    }
     this.#at = 0
     const waiting = this.#read(bytes)
     if (waiting !== undefined) return this.#goOn(bytes, waiting)
@@ -130,7 +127,7 @@ export class NarReader {
   /** Reads from {@link #at} to the end of `bytes`, or until the sink asks to wait. */
   #read(bytes: Uint8Array): void | Promise<void> {
     let at = this.#at
-    const { length } = bytes
+    const length = Math.min(bytes.length, this.#sizeMax - this.#base)
     while (at < length) {
       switch (this.#state) {
         case WORDS: {
@@ -174,6 +171,7 @@ export class NarReader {
           this.#refuse({ code: "trailing" }, at)
       }
     }
+    if (length < bytes.length) this.#refuse({ code: "archive-too-large", sizeMax: this.#sizeMax }, length)
     this.#at = at
     return undefined
   }
