@@ -19,6 +19,11 @@ export interface ReadOptions extends CallOptions {
   /** The half-open range of bytes that is wanted: [from, to), cut off at the end of the blob. All of it without. */
   readonly from?: number
   readonly to?: number
+  /**
+   * That each piece is done with before the next is asked for. Back ends may then read into the same memory again, which is
+   * worth it where that costs more than reading does; none has to.
+   */
+  readonly fleeting?: boolean
 }
 
 /** Bytes as they arrive; whoever takes a piece must be done with it before taking the next. */
@@ -35,7 +40,8 @@ export interface BlobService {
   stat(digest: B3Digest, options?: CallOptions): Promise<BlobMeta | undefined>
 
   /**
-   * The blob's bytes in order, in pieces that are never empty and that the caller may keep; `undefined` if it is not there.
+   * The blob's bytes in order, in pieces that are never empty and that the caller may keep, unless they are `fleeting`;
+   * `undefined` if it is not there.
    * Bytes that are not what the digest says are never yielded: the iteration fails with a `CastoreError`, `corrupt`.
    */
   read(digest: B3Digest, options?: ReadOptions): Promise<AsyncIterable<Uint8Array> | undefined>

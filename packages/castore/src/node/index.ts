@@ -8,6 +8,14 @@ export { serveGrpc, type GrpcServer, type ServeOptions, type ServerLimits } from
 export { grpcService, serverStreaming, unary, type GrpcService, type ServerCall } from "./grpc/service.ts"
 export { castoreServices } from "./grpc/services.ts"
 export { fromStatus, GrpcFailure, GrpcStatusCode, isNotFound, type GrpcStatus } from "./grpc/status.ts"
+export type { CollectOptions, CollectProgress, CollectReport } from "./local/collect.ts"
 export { transaction } from "./local/database.ts"
 export { storageError } from "./local/failure.ts"
 export { openLocalCastore, type LocalCastore, type LocalCastoreOptions } from "./local/open.ts"
+export type { LocalStats, LocalUsage } from "./local/usage.ts"
+export {
+  describeCastoreFinding,
+  type CastoreFinding,
+  type VerifyCastoreOptions,
+  type VerifyProgress,
+} from "./local/verify.ts"

@@ -43,7 +43,7 @@ export class LocalBlobs implements BlobService {
   }
 
   async read(digest: B3Digest, options: ReadOptions = {}): Promise<AsyncIterable<Uint8Array> | undefined> {
-    const { signal, from = 0, to = Infinity } = options
+    const { signal, from = 0, to = Infinity, fleeting = false } = options
     signal?.throwIfAborted()
     const row = this.store.index.chunk(digest)
     if (row !== undefined) {
@@ -56,13 +56,14 @@ export class LocalBlobs implements BlobService {
     }
     const blob = this.store.index.blob(digest)
     if (blob === undefined) return isEmpty(digest) ? new Pieces(() => undefined) : undefined
-    return this.readRange(readChunkList(blob.chunks, `blob ${formatDigest(digest)}`), from, to, signal)
+    return this.readRange(readChunkList(blob.chunks, `blob ${formatDigest(digest)}`), from, to, fleeting, signal)
   }
 
   private async *readRange(
     chunks: readonly ChunkMeta[],
     from: number,
     to: number,
+    fleeting: boolean,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<Uint8Array, void, undefined> {
     if (from >= to) return
@@ -76,7 +77,7 @@ export class LocalBlobs implements BlobService {
       end += chunk.size
     }
     let at = start
-    for await (const bytes of this.store.chunks.read(wanted, signal)) {
+    for await (const bytes of this.store.chunks.read(wanted, signal, fleeting)) {
       const first = Math.max(from - at, 0)
       const last = Math.min(to - at, bytes.length)
       at += bytes.length
@@ -182,6 +183,7 @@ class LocalBatch implements BlobBatch {
   }
 
   private check(): void {
+    if (this.signal?.aborted === true) this.abort().catch(() => undefined)
     this.signal?.throwIfAborted()
     if (this.ended) throw new TypeError("the batch has ended")
   }

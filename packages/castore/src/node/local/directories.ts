@@ -1,6 +1,6 @@
 import type { CallOptions } from "../../call.ts"
-import { digestKey, digestOf, formatDigest, type B3Digest } from "../../digest.ts"
-import { directorySize } from "../../directory/check.ts"
+import { digestOf, formatDigest, type B3Digest } from "../../digest.ts"
+import { ClosureCheck, traverse, type EncodedDirectory } from "../../directory/closure.ts"
 import { decodeDirectory, encodeDirectory } from "../../directory/codec.ts"
 import type { Directory, DirectoryPutter, DirectoryService } from "../../directory/service.ts"
 import { CastoreError } from "../../problem.ts"
@@ -20,29 +20,8 @@ export class LocalDirectories implements DirectoryService {
     return decodeStored(digest, row.data)
   }
 
-  async *getRecursive(digest: B3Digest, options?: CallOptions): AsyncGenerator<Directory, void, undefined> {
-    const root = await this.get(digest, options)
-    if (root === undefined) return
-    // Breadth first, so that a deep tree costs no stack.
-    const queue: B3Digest[] = []
-    const seen = new Set([digestKey(digest)])
-    const enqueue = ({ entries }: Directory): void => {
-      for (const [, node] of entries) {
-        if (node.type !== "directory" || seen.has(digestKey(node.digest))) continue
-        seen.add(digestKey(node.digest))
-        queue.push(node.digest)
-      }
-    }
-    enqueue(root)
-    yield root
-    // oxlint-disable-next-line unicorn/no-for-loop -- it grows meanwhile
-    for (let i = 0; i < queue.length; i++) {
-      const next = queue[i]!
-      const directory = await this.get(next, options)
-      if (directory === undefined) throw new CastoreError({ code: "missing", what: `directory ${formatDigest(next)}` })
-      enqueue(directory)
-      yield directory
-    }
+  getRecursive(digest: B3Digest, options?: CallOptions): AsyncIterable<Directory> {
+    return traverse((next) => this.get(next, options), digest, options?.signal)
   }
 
   async put(directory: Directory, options?: CallOptions): Promise<B3Digest> {
@@ -79,10 +58,7 @@ class LocalPutter implements DirectoryPutter {
   private readonly store: LocalStore
   private readonly signal: AbortSignal | undefined
   private readonly batch: number
-  /** Sizes of what was put, and what nothing refers to so far; by digest key. */
-  private readonly sizes = new Map<string, number>()
-  private readonly loose = new Set<string>()
-  private root: B3Digest | undefined
+  private readonly closure = new ClosureCheck()
   private ended = false
 
   constructor(store: LocalStore, signal: AbortSignal | undefined) {
@@ -93,62 +69,41 @@ class LocalPutter implements DirectoryPutter {
   }
 
   put(directory: Directory): void | Promise<void> {
+    this.check()
+    let encoded: EncodedDirectory
     try {
-      this.check()
-      const data = encodeDirectory(directory)
-      this.link(directory)
-      const digest = digestOf(data)
-      const key = digestKey(digest)
-      this.root = digest
-      if (this.sizes.has(key)) return undefined
-      this.sizes.set(key, directorySize(directory))
-      this.loose.add(key)
-      return this.store.feed.directory(this.batch, { digest, data })
+      encoded = this.closure.add(directory)
     } catch (error) {
       this.giveUp()
       throw error
     }
-  }
-
-  private link({ entries }: Directory): void {
-    for (const [i, [, node]] of entries.entries()) {
-      if (node.type !== "directory") continue
-      const key = digestKey(node.digest)
-      const size = this.sizes.get(key)
-      if (size === undefined) throw invalid(`entries[${i}].digest`, "a directory that was not put before")
-      if (size !== node.size) throw invalid(`entries[${i}].size`, `the directory's size is ${size}, not ${node.size}`)
-      this.loose.delete(key)
-    }
+    const { digest, bytes } = encoded
+    return this.store.feed.directory(this.batch, { digest, data: bytes })
   }
 
   async close(): Promise<B3Digest> {
     try {
       this.check()
-      const { root } = this
-      if (root === undefined) throw invalid("directories", "there were none")
-      const key = digestKey(root)
-      if (this.loose.size > 1 || !this.loose.has(key)) throw invalid("directories", "some are not below the last one")
-      this.ended = true
+      const root = this.closure.finish()
       await this.store.feed.commit(this.batch)
       return root
     } catch (error) {
       this.giveUp()
       throw error
+    } finally {
+      this.ended = true
     }
   }
 
+  /** Lets the thread that writes forget what it has. */
   private giveUp(): void {
-    if (this.ended) return
+    if (!this.ended) this.store.feed.abort(this.batch).catch(() => undefined)
     this.ended = true
-    this.store.feed.abort(this.batch).catch(() => undefined)
   }
 
   private check(): void {
+    if (this.signal?.aborted === true) this.giveUp()
     this.signal?.throwIfAborted()
     if (this.ended) throw new TypeError("the tree has ended")
   }
-}
-
-function invalid(field: string, reason: string): CastoreError {
-  return new CastoreError({ code: "invalid", field, reason })
 }

@@ -1,4 +1,5 @@
 import { extname } from "node:path"
+import process from "node:process"
 import { Worker } from "node:worker_threads"
 import { DIGEST_LENGTH, type B3Digest } from "../../digest.ts"
 import { CastoreError } from "../../problem.ts"
@@ -23,6 +24,8 @@ import {
 
 /** Segments that may be under way before whoever writes is asked to wait. */
 const IN_FLIGHT_MAX = 4
+/** A blob's digest is not kept waiting longer than this for more blobs to come. */
+const LINGER_MS = 10
 /** Bytes of directories that may wait for company. */
 const DIRECTORY_BYTES = 2 ** 20
 
@@ -58,6 +61,7 @@ export class Feed {
   private free: ArrayBuffer[] = []
   private waiting: PromiseWithResolvers<void> | undefined
   private hurry = false
+  private linger: NodeJS.Timeout | undefined
   private batches = 0
   private blobs = 0
   private ready: PromiseWithResolvers<void> | undefined
@@ -102,6 +106,10 @@ export class Feed {
     const last = records.length - RECORD
     if (last >= 0 && records[last] === PIECE && records[last + 2] === blob) records[last] = LAST
     else records.push(LAST, batch, blob, 0)
+    this.linger ??= setTimeout(() => {
+      this.linger = undefined
+      if (this.segment !== undefined) this.soon()
+    }, LINGER_MS)
     return promised(ends)
   }
 
@@ -189,9 +197,15 @@ export class Feed {
     if (segment === undefined) return
     this.segment = undefined
     this.hurry = false
-    const worker = this.thread()
     const { bytes, records, directories, touches } = segment
     this.inFlight.push(segment)
+    let worker: Worker
+    try {
+      worker = this.thread()
+    } catch (error) {
+      this.fail({ code: "unavailable", reason: `the writing thread: ${String(error)}` }, error)
+      return
+    }
     // While nothing is under way, the thread does not keep the process alive.
     if (this.inFlight.length === 1) worker.ref()
     const request: Request = { type: "segment", buffer: bytes.buffer, records, directories, touches }
@@ -204,7 +218,7 @@ export class Feed {
     this.ready.promise.catch(() => undefined)
     // The same kind of file as this one: sources in development, a package, a bundle.
     const file = new URL(`./writer-thread${extname(import.meta.url)}`, import.meta.url)
-    const worker = new Worker(file, { workerData: this.options, name: "castore" })
+    const worker = new Worker(file, { workerData: this.options, name: "castore", ...execArgv() })
     worker.on("message", (reply: Reply) => this.receive(reply))
     worker.on("error", (error) =>
       this.fail({ code: "unavailable", reason: `the writing thread: ${String(error)}` }, error),
@@ -278,6 +292,15 @@ export class Feed {
     this.release()
     this.closing?.resolve()
   }
+}
+
+/**
+ * Threads inherit the flags of their process, `--conditions=source` among them. But a program on the command line may come
+ * with `--input-type`, and no file can be started with that.
+ */
+function execArgv(): { readonly execArgv?: string[] } {
+  if (!process.execArgv.some((flag) => flag.startsWith("--input-type"))) return {}
+  return { execArgv: process.execArgv.filter((flag) => /^--(conditions|disable-warning)=/.test(flag)) }
 }
 
 /** A promise that may fail while nobody looks: whoever waits for the commit learns of it there. */

@@ -16,7 +16,7 @@ export class LocalStore {
   readonly packs: PackReader
   readonly chunks: ChunkReader
   readonly feed: Feed
-  private readonly graceMs: number
+  readonly options: WriterOptions
   /** Since when this process writes, and counts on what it sees; `undefined` before it does. */
   private since: number | undefined
 
@@ -26,7 +26,7 @@ export class LocalStore {
     this.index = new IndexReader(this.database)
     this.packs = new PackReader(this.layout)
     this.chunks = new ChunkReader(this.layout, this.index, this.packs)
-    this.graceMs = options.graceMs
+    this.options = options
     this.feed = new Feed(options, (since) => (this.since = since))
   }
 
@@ -35,12 +35,24 @@ export class LocalStore {
    * out to be gone.
    */
   async stillThere(table: Table, digest: B3Digest, touched: number): Promise<boolean> {
-    if (this.since === undefined || touched >= Math.max(this.since, Date.now() - this.graceMs / 2)) return true
+    if (this.since === undefined || touched >= Math.max(this.since, Date.now() - this.options.graceMs / 2)) return true
     return this.feed.touch(table, digest)
+  }
+
+  /** Runs something with a connection of its own: it may use transactions and temporary tables as it likes. */
+  async withDatabase<T>(body: (database: DatabaseSync) => Promise<T> | T): Promise<T> {
+    const database = openDatabase(this.layout)
+    try {
+      return await body(database)
+    } finally {
+      database.close()
+      this.index.release()
+    }
   }
 
   async close(): Promise<void> {
     await this.feed.close()
+    this.index.release()
     this.packs.close()
     if (this.database.isOpen) this.database.close()
   }

@@ -15,7 +15,8 @@ export interface Lock {
 export function tryLock(path: string): Lock | undefined {
   const database = new DatabaseSync(path, { timeout: 0 })
   try {
-    database.exec("BEGIN EXCLUSIVE")
+    // Nothing is ever written: a journal would only be a second file to clean up.
+    database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE")
   } catch (error) {
     database.close()
     if (isBusy(error)) return undefined

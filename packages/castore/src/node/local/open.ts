@@ -2,8 +2,13 @@ import { resolve } from "node:path"
 import type { BlobService } from "../../blob/service.ts"
 import type { DirectoryService } from "../../directory/service.ts"
 import { LocalBlobs } from "./blobs.ts"
+import { collect, horizonOf, type CollectOptions, type CollectReport } from "./collect.ts"
+import { openDatabase } from "./database.ts"
 import { LocalDirectories } from "./directories.ts"
+import { storageError } from "./failure.ts"
 import { LocalStore } from "./local-store.ts"
+import { statsOf, usageOf, type LocalStats, type LocalUsage } from "./usage.ts"
+import { Verification, type CastoreFinding, type VerifyCastoreOptions } from "./verify.ts"
 
 export interface LocalCastoreOptions {
   /** Bytes after which a pack is finished and another one begun. */
@@ -28,6 +33,28 @@ export interface LocalCastore {
    */
   renew(): void
 
+  /**
+   * A time before which nobody who writes now had begun, in ms since the epoch. Ask before listing what is to be kept, and
+   * pass it to {@link collect}: what was touched later may be about to be referred to.
+   *
+   * @param graceMs keeps also what was touched less than so many ms ago
+   */
+  horizon(graceMs?: number): Promise<number>
+
+  /**
+   * Removes what the roots do not reach and nobody who writes can count on.
+   *
+   * @throws {CastoreError} `unavailable` if another collection is running; `corrupt` if a directory below the roots is
+   *   damaged, so that it cannot be told what to keep
+   */
+  collect(options: CollectOptions): Promise<CollectReport>
+
+  /** Reads everything, and tells what is damaged or missing. */
+  verify(options?: VerifyCastoreOptions): AsyncIterable<CastoreFinding>
+
+  usage(): Promise<LocalUsage>
+  stats(): Promise<LocalStats>
+
   /** Waits for what is under way, and frees everything. The services are closed by it. */
   close(): Promise<void>
 }
@@ -48,6 +75,27 @@ export function openLocalCastore(dir: string, options: LocalCastoreOptions = {})
     directories: new LocalDirectories(store),
     startWriting: () => store.feed.start(),
     renew: () => store.feed.renew(graceMs),
+    horizon: (grace = 0) => store.withDatabase((database) => horizonOf(database, store.layout, grace)),
+    collect: (collectOptions) =>
+      store.withDatabase((database) => collect(database, store.layout, store.packs, packBytes, collectOptions)),
+    verify: (verifyOptions = {}) => verify(store, verifyOptions),
+    usage: () => store.withDatabase((database) => usageOf(database, store.layout)),
+    stats: () => store.withDatabase((database) => statsOf(database, store.layout)),
     close: () => store.close(),
+  }
+}
+
+async function* verify(
+  store: LocalStore,
+  options: VerifyCastoreOptions,
+): AsyncGenerator<CastoreFinding, void, undefined> {
+  const database = openDatabase(store.layout)
+  try {
+    yield* new Verification(database, store.layout, store.packs, store.chunks, options).run()
+  } catch (error) {
+    throw storageError(error, store.layout.database)
+  } finally {
+    database.close()
+    store.index.release()
   }
 }

@@ -36,7 +36,12 @@ export class PackReader {
     return true
   }
 
-  /** The same, while the caller does something else. */
+  /** As many bytes from `offset` as there are, but at most `into.length`: how many. Throws as {@link readSync} does. */
+  readSomeSync(id: number, offset: number, into: Uint8Array): number {
+    return readSync(this.open(id).fd, into, 0, into.length, offset)
+  }
+
+  /** What {@link readSync} does, while the caller does something else. */
   async read(id: number, offset: number, into: Uint8Array): Promise<boolean> {
     const pack = this.open(id)
     pack.users++

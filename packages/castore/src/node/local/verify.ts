@@ -1,0 +1,306 @@
+/** Reads everything that is stored and tells what is not as it must be. */
+import { statSync } from "node:fs"
+import type { DatabaseSync } from "node:sqlite"
+import { setImmediate as turn } from "node:timers/promises"
+import { startHash } from "@tvix-ts/hash"
+import type { ChunkMeta } from "../../blob/service.ts"
+import type { CallOptions } from "../../call.ts"
+import { digestOf, formatDigest, type B3Digest } from "../../digest.ts"
+import { directorySize } from "../../directory/check.ts"
+import type { Directory } from "../../directory/service.ts"
+import { CastoreError } from "../../problem.ts"
+import { readChunkList } from "./chunk-list.ts"
+import type { ChunkReader } from "./chunk-reader.ts"
+import { transaction } from "./database.ts"
+import { decodeStored } from "./directories.ts"
+import { packName, packPath, type Layout } from "./layout.ts"
+import type { PackReader } from "./pack-reader.ts"
+
+/** Something that is not as it must be. */
+export type CastoreFinding =
+  /** A file is missing or has lost its end. What was in it is listed chunk by chunk. */
+  | { readonly kind: "pack"; readonly name: string; readonly reason: string }
+  | { readonly kind: "chunk" | "blob" | "directory"; readonly digest: B3Digest; readonly reason: string }
+
+/** One line of text. */
+export function describeCastoreFinding(finding: CastoreFinding): string {
+  const name = finding.kind === "pack" ? finding.name : formatDigest(finding.digest)
+  return `${finding.kind} ${name}: ${finding.reason}`
+}
+
+export interface VerifyCastoreOptions extends CallOptions {
+  /** Forgets chunks, blobs and directories that are damaged, so that whoever puts them again makes them whole. */
+  readonly repair?: boolean
+  /** How far it is, in rows that were checked. */
+  readonly onProgress?: (progress: VerifyProgress) => void
+}
+
+export interface VerifyProgress {
+  readonly step: "chunks" | "blobs" | "directories"
+  readonly done: number
+  readonly total: number
+}
+
+/** Rows that are checked before somebody else gets a turn, unless their bytes are many. */
+const ROWS_PER_STEP = 256
+const STEP_BYTES = 2 ** 23
+
+interface Row {
+  readonly id: number
+  readonly digest: B3Digest
+  readonly pack: number
+  readonly offset: number
+  readonly length: number
+}
+
+export class Verification {
+  private readonly database: DatabaseSync
+  private readonly layout: Layout
+  private readonly packs: PackReader
+  private readonly reader: ChunkReader
+  private readonly options: VerifyCastoreOptions
+
+  /** @param database a connection for this alone */
+  constructor(
+    database: DatabaseSync,
+    layout: Layout,
+    packs: PackReader,
+    reader: ChunkReader,
+    options: VerifyCastoreOptions,
+  ) {
+    this.database = database
+    this.layout = layout
+    this.packs = packs
+    this.reader = reader
+    this.options = options
+  }
+
+  async *run(): AsyncGenerator<CastoreFinding, void, undefined> {
+    const { database } = this
+    database.exec(`
+      DROP TABLE IF EXISTS temp.rows;
+      DROP TABLE IF EXISTS temp.bad_chunks;
+      DROP TABLE IF EXISTS temp.sizes;
+      CREATE TABLE temp.rows (id INTEGER PRIMARY KEY, digest BLOB, pack INTEGER, offset INTEGER, length INTEGER);
+      CREATE TABLE temp.bad_chunks (digest BLOB PRIMARY KEY) WITHOUT ROWID;
+      CREATE TABLE temp.sizes (digest BLOB PRIMARY KEY, size INTEGER NOT NULL) WITHOUT ROWID;
+    `)
+    try {
+      yield* this.checkPacks()
+      yield* this.checkChunks()
+      yield* this.checkBlobs()
+      yield* this.checkDirectories()
+    } finally {
+      for (const table of ["rows", "bad_chunks", "sizes"]) database.exec(`DROP TABLE IF EXISTS temp.${table}`)
+    }
+  }
+
+  private *checkPacks(): Generator<CastoreFinding, void, undefined> {
+    const { database } = this
+    // Nobody can go on with such a pack. Its chunks are looked at, and forgotten, one by one.
+    const accept = database.prepare("UPDATE packs SET length = ?, finished = 1 WHERE id = ? AND writer IS NULL")
+    for (const row of database.prepare("SELECT id, length FROM packs").all()) {
+      const id = Number(row["id"])
+      const length = Number(row["length"])
+      const size = statSync(packPath(this.layout, id), { throwIfNoEntry: false })?.size
+      if ((size ?? 0) >= length) continue
+      if (this.options.repair === true) transaction(database, () => accept.run(size ?? 0, id))
+      const reason =
+        size === undefined ? `the file of ${length} bytes is gone` : `the file has ${size} bytes instead of ${length}`
+      yield { kind: "pack", name: packName(id), reason }
+    }
+  }
+
+  private async *checkChunks(): AsyncGenerator<CastoreFinding, void, undefined> {
+    const { database } = this
+    // A copy in the order of the disk. To read from the index itself would keep a snapshot for as long as this takes.
+    database.exec(
+      "INSERT INTO temp.rows (digest, pack, offset, length)" +
+        " SELECT digest, pack, offset, length FROM chunks ORDER BY pack, offset",
+    )
+    const total = this.count("temp.rows")
+    const next = database.prepare("SELECT * FROM temp.rows WHERE id > ? ORDER BY id LIMIT ?")
+    const current = database.prepare("SELECT pack, offset, length FROM chunks WHERE digest = ?")
+    const remember = database.prepare("INSERT OR IGNORE INTO temp.bad_chunks VALUES (?)")
+    const forget = database.prepare("DELETE FROM chunks WHERE digest = ? AND pack = ? AND offset = ?")
+    for (let last = 0; ;) {
+      const rows = next.all(last, ROWS_PER_STEP) as unknown as Row[]
+      if (rows.length === 0) return
+      let bytes = 0
+      for (const row of rows) {
+        last = row.id
+        bytes += row.length
+        if (bytes >= STEP_BYTES) {
+          bytes = 0
+          await this.turn()
+        }
+        if (this.chunkProblem(row) === undefined) continue
+        // It may have been collected or moved since; then what holds is the row of now.
+        const now = current.get(row.digest) as unknown as Row | undefined
+        const reason = now === undefined ? undefined : this.chunkProblem({ ...now, digest: row.digest })
+        if (now === undefined || reason === undefined) continue
+        remember.run(row.digest)
+        if (this.options.repair === true) {
+          transaction(database, () => forget.run(row.digest, now.pack, now.offset))
+        }
+        yield { kind: "chunk", digest: row.digest, reason }
+      }
+      this.options.onProgress?.({ step: "chunks", done: last, total })
+      await this.turn()
+    }
+  }
+
+  private chunkProblem({ digest, pack, offset, length }: Omit<Row, "id">): string | undefined {
+    const bytes = new Uint8Array(length)
+    try {
+      if (!this.packs.readSync(pack, offset, bytes)) return `${packName(pack)} ends before it does`
+    } catch (error) {
+      // Not everything that fails says something about the disk.
+      const code = error instanceof Error && "code" in error ? error.code : undefined
+      if (code === "ENOENT") return `${packName(pack)} is gone`
+      if (code === "EIO") return `${packName(pack)} cannot be read`
+      throw error
+    }
+    const actual = digestOf(bytes)
+    if (same(actual, digest)) return undefined
+    return `its bytes, at ${offset} of ${packName(pack)}, are those of ${formatDigest(actual)}`
+  }
+
+  private async *checkBlobs(): AsyncGenerator<CastoreFinding, void, undefined> {
+    const { database } = this
+    const total = this.count("blobs")
+    const next = database.prepare(
+      "SELECT rowid AS id, digest, size, chunks FROM blobs WHERE rowid > ? ORDER BY rowid LIMIT 1",
+    )
+    const still = database.prepare("SELECT 1 FROM blobs WHERE digest = ?")
+    const forget = database.prepare("DELETE FROM blobs WHERE digest = ?")
+    let done = 0
+    for (let last = 0; ;) {
+      const row = next.get(last)
+      if (row === undefined) return
+      last = Number(row["id"])
+      const digest = row["digest"] as B3Digest
+      const reason = await this.blobProblem(digest, Number(row["size"]), row["chunks"] as Uint8Array)
+      if (reason !== undefined && still.get(digest) !== undefined) {
+        if (this.options.repair === true) transaction(database, () => forget.run(digest))
+        yield { kind: "blob", digest, reason }
+      }
+      this.options.onProgress?.({ step: "blobs", done: ++done, total })
+      await this.turn()
+    }
+  }
+
+  private async blobProblem(digest: B3Digest, size: number, list: Uint8Array): Promise<string | undefined> {
+    const chunkSize = this.database.prepare("SELECT length FROM chunks WHERE digest = ?")
+    const isBad = this.database.prepare("SELECT 1 FROM temp.bad_chunks WHERE digest = ?")
+    let chunks: ChunkMeta[]
+    try {
+      chunks = readChunkList(list, "the blob")
+    } catch (error) {
+      return reasonOf(error)
+    }
+    let sum = 0
+    for (const chunk of chunks) {
+      const length = chunkSize.get(chunk.digest)?.["length"]
+      if (length === undefined) return `its chunk ${formatDigest(chunk.digest)} is not there`
+      if (length !== chunk.size) return `its chunk ${formatDigest(chunk.digest)} has another size`
+      if (isBad.get(chunk.digest) !== undefined) return `its chunk ${formatDigest(chunk.digest)} is damaged`
+      sum += chunk.size
+    }
+    if (sum !== size) return `its chunks have ${sum} bytes instead of ${size}`
+    const hasher = startHash("blake3")
+    try {
+      for await (const bytes of this.reader.read(chunks, this.options.signal)) hasher.update(bytes)
+    } catch (error) {
+      return reasonOf(error)
+    }
+    const actual = hasher.digest() as B3Digest
+    return same(actual, digest) ? undefined : `its bytes are those of ${formatDigest(actual)}`
+  }
+
+  private async *checkDirectories(): AsyncGenerator<CastoreFinding, void, undefined> {
+    const { database } = this
+    const total = 2 * this.count("directories")
+    const next = database.prepare(
+      "SELECT rowid AS id, digest, data FROM directories WHERE rowid > ? ORDER BY rowid LIMIT ?",
+    )
+    const remember = database.prepare("INSERT OR IGNORE INTO temp.sizes VALUES (?, ?)")
+    const forget = database.prepare("DELETE FROM directories WHERE digest = ?")
+    let done = 0
+    // First each for itself, then what they refer to.
+    for (const pass of ["itself", "entries"] as const) {
+      for (let last = 0; ;) {
+        const rows = next.all(last, ROWS_PER_STEP)
+        if (rows.length === 0) break
+        for (const row of rows) {
+          last = Number(row["id"])
+          done++
+          const digest = row["digest"] as B3Digest
+          let directory: Directory
+          try {
+            directory = decodeStored(digest, row["data"] as Uint8Array)
+          } catch (error) {
+            if (pass === "itself") {
+              if (this.options.repair === true) transaction(database, () => forget.run(digest))
+              yield { kind: "directory", digest, reason: reasonOf(error) }
+            }
+            continue
+          }
+          if (pass === "itself") remember.run(digest, directorySize(directory))
+          else for (const reason of this.entryProblems(directory)) yield { kind: "directory", digest, reason }
+        }
+        this.options.onProgress?.({ step: "directories", done: Math.min(done, total), total })
+        await this.turn()
+      }
+    }
+  }
+
+  private *entryProblems({ entries }: Directory): Generator<string, void, undefined> {
+    const { database } = this
+    const directory = database.prepare("SELECT size FROM temp.sizes WHERE digest = ?")
+    const late = database.prepare("SELECT data FROM directories WHERE digest = ?")
+    const chunk = database.prepare("SELECT length AS size FROM chunks WHERE digest = ?")
+    const blob = database.prepare("SELECT size FROM blobs WHERE digest = ?")
+    for (const [name, node] of entries) {
+      if (node.type === "symlink" || (node.type === "file" && node.size === 0)) continue
+      const row =
+        node.type === "directory" ? directory.get(node.digest) : (chunk.get(node.digest) ?? blob.get(node.digest))
+      let size = row === undefined ? undefined : Number(row["size"])
+      if (size === undefined && node.type === "directory") {
+        // It may have come since the first pass.
+        const data = late.get(node.digest)?.["data"]
+        if (data instanceof Uint8Array) size = sizeOf(node.digest, data)
+      }
+      const what = `its ${node.type} ${JSON.stringify(name)}, ${formatDigest(node.digest)},`
+      if (size === undefined) yield `${what} is not there`
+      else if (size !== node.size) yield `${what} has size ${size} instead of ${node.size}`
+    }
+  }
+
+  private count(table: string): number {
+    return Number(this.database.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.["n"])
+  }
+
+  private async turn(): Promise<void> {
+    await turn()
+    this.options.signal?.throwIfAborted()
+  }
+}
+
+function sizeOf(digest: B3Digest, data: Uint8Array): number | undefined {
+  try {
+    return directorySize(decodeStored(digest, data))
+  } catch {
+    return undefined
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof CastoreError)) throw error
+  return error.problem.code === "corrupt" ? error.problem.reason : error.message
+}
+
+function same(a: Uint8Array, b: Uint8Array): boolean {
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return a.length === b.length
+}
