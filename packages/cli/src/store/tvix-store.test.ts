@@ -296,9 +296,9 @@ const MISTAKES: readonly { readonly args: readonly string[]; readonly status: 1 
     error: /^tvix-store: unknown command 'imprt'\nDid you mean import\?\nTry 'tvix-store --help'\.\n$/,
   },
   {
-    args: ["import", "--nam", "x"],
+    args: ["import", "--names", "x"],
     status: 2,
-    error: /unknown option '--nam'\nDid you mean --name\?\nTry 'tvix-store import --help'/,
+    error: /unknown option '--names'\nDid you mean --name\?\nTry 'tvix-store import --help'/,
   },
   { args: ["import"], status: 2, error: /nothing to import/ },
   { args: ["import", "a", "b", "--name", "x"], status: 2, error: /--name is for one thing/ },
