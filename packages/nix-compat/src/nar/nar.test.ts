@@ -307,6 +307,18 @@ describe("NarReader", () => {
     }
   })
 
+  test("hands on no more than the file has, where that is all it may have", () => {
+    const archive = archiveOf(file("a".repeat(100)))
+    let seen = 0
+    const reader = new NarReader(
+      { ...recorder().sink, contents: ({ length }) => void (seen += length) },
+      { sizeMax: 196 },
+    )
+    void reader.write(archive.subarray(0, 96))
+    refuses(() => reader.write(archive.subarray(96)), { code: "archive-too-large", sizeMax: 196 }, 196)
+    assert.equal(seen, 100)
+  })
+
   test("takes nothing more after an error", () => {
     const reader = new NarReader(recorder().sink)
     assert.throws(() => reader.write(bytes("hello, this is not one")), NarError)

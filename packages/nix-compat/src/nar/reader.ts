@@ -151,7 +151,7 @@ export class NarReader {
           break
         case CONTENTS: {
           const to = Math.min(length, at + this.#missing)
-          const piece = at === 0 && to === length ? bytes : bytes.subarray(at, to)
+          const piece = at === 0 && to === bytes.length ? bytes : bytes.subarray(at, to)
           this.#missing -= to - at
           at = to
           if (this.#missing === 0) this.#endContents()
