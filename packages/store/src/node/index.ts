@@ -5,7 +5,7 @@ export type { LocalPathInfoService, StoredPathInfo } from "./local/path-infos.ts
 export type { Root, Roots } from "./local/roots.ts"
 export { openLocalStore, type LocalStore, type LocalStoreOptions } from "./local/store.ts"
 export { openStore } from "./open.ts"
-export { serveStore } from "./serve.ts"
+export { openGrpcStore, serveStore } from "./grpc.ts"
 export {
   describeFinding,
   isNote,

@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url"
 import { CastoreError } from "@tvix-ts/castore"
 import { cacheStore, memoryStore, type Store } from "../store.ts"
 import { openLocalStore } from "./local/store.ts"
+import { openGrpcStore } from "./grpc.ts"
 
 interface Scheme {
   /** How an address looks, for people. */
@@ -29,7 +30,7 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
       if (url.hostname === "") wrong(address, "it names no host")
       if (url.port === "") wrong(address, "it names no port")
       nothingElse(url, address, "hostname", "port")
-      return openServer(`${url.hostname}:${url.port}`)
+      return openGrpcStore(`${url.hostname}:${url.port}`)
     },
   },
   "grpc+unix": {
@@ -38,7 +39,7 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
       const url = parse(address)
       nothingElse(url, address, "pathname")
       if (url.pathname.length < 2) wrong(address, "it names no socket")
-      return openServer(`unix:${decodePath(url.pathname, address)}`)
+      return openGrpcStore(`unix:${decodePath(url.pathname, address)}`)
     },
   },
 }
@@ -76,12 +77,6 @@ export async function openStore(address: string): Promise<Store> {
     return wrong(address, `'${name}:' is unknown; known are ${known}`)
   }
   return scheme.open(text)
-}
-
-/** gRPC takes a tenth of a second to load: those who do not speak it do not wait for it. */
-async function openServer(address: string): Promise<Store> {
-  const { openGrpcStore } = await import("./grpc/store.ts")
-  return openGrpcStore(address)
 }
 
 /** The two addresses between the parentheses. */
