@@ -248,7 +248,7 @@ class Walk {
   }
 
   private async large(level: Level | undefined, name: string, node: FileNode): Promise<void> {
-    const contents = await this.blobs.read(node.digest, { signal: this.signal })
+    const contents = await this.blobs.read(node.digest, { signal: this.signal, fleeting: true })
     if (contents === undefined) throw this.missing(level, name, node)
     let left = node.size
     for await (const piece of contents) {
