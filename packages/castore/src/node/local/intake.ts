@@ -48,6 +48,8 @@ interface NewBlob {
 
 /** What a batch has that no commit has covered. */
 interface BatchState {
+  /** ms since the epoch. */
+  readonly begun: number
   readonly blobs: Map<number, BlobInProgress>
   directories: EncodedDirectory[]
   directoryBytes: number
@@ -187,7 +189,7 @@ export class Intake {
   private batch(number: number): BatchState {
     let batch = this.batches.get(number)
     if (batch === undefined) {
-      batch = { blobs: new Map(), directories: [], directoryBytes: 0, failure: undefined }
+      batch = { begun: Date.now(), blobs: new Map(), directories: [], directoryBytes: 0, failure: undefined }
       this.batches.set(number, batch)
     }
     return batch
@@ -381,8 +383,11 @@ export class Intake {
     return Math.max(Date.now(), this.writer.since)
   }
 
+  /** Batches that go on for long keep what they have met. */
   renew(graceMs: number): void {
-    moveSince(this.database, this.writer, Date.now() - graceMs)
+    let since = Date.now() - graceMs
+    for (const { begun } of this.batches.values()) since = Math.min(since, begun - graceMs / 2)
+    moveSince(this.database, this.writer, Math.floor(since))
   }
 
   async close(): Promise<void> {

@@ -58,7 +58,7 @@ export async function repack(
     for (const [done, { id, live }] of candidates.entries()) {
       onPack(done, candidates.length)
       if (live > 0) {
-        if (target !== undefined && target.length + live > packBytes) target = finish(database, target, 1)
+        if (target !== undefined && target.length + live > packBytes) target = finish(database, layout, target, 1)
         target ??= create(database, layout)
         const rows = await copy(database, packs, id, target)
         // Damaged: it stays as it is, for `verify` to tell.
@@ -70,7 +70,7 @@ export async function repack(
       packs.drop(id)
       rmSync(packPath(layout, id), { force: true })
     }
-    if (target !== undefined) target = finish(database, target, 0)
+    if (target !== undefined) target = finish(database, layout, target, 0)
     onPack(candidates.length, candidates.length)
   } finally {
     if (target !== undefined) {
@@ -179,9 +179,10 @@ function move(
 }
 
 /** @param finished 0 if writers may go on with it */
-function finish(database: DatabaseSync, target: Target, finished: 0 | 1): undefined {
+function finish(database: DatabaseSync, layout: Layout, target: Target, finished: 0 | 1): undefined {
   closeSync(target.fd)
-  if (target.known && finished === 0) {
+  if (!target.known) rmSync(packPath(layout, target.id), { force: true })
+  else if (finished === 0) {
     transaction(database, () => database.prepare("UPDATE packs SET finished = 0 WHERE id = ?").run(target.id))
   }
   return undefined
