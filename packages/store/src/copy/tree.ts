@@ -9,6 +9,7 @@ import {
   type ChunkMeta,
   type Directory,
   type Node,
+  type ReadOptions,
 } from "@tvix-ts/castore"
 import { ahead } from "../ahead.ts"
 import type { Store } from "../store.ts"
@@ -151,11 +152,12 @@ async function check(written: Promise<B3Digest>, digest: B3Digest): Promise<void
   if (!equal(await written, digest)) throw corrupt(digest, "its contents have another digest")
 }
 
+/** Pieces are done with when the next is asked for: writers copy. */
 async function* source(blob: Blob, from: Castore, to: Castore, options: CopyTreeOptions): AsyncGenerator<Uint8Array> {
   const signal = callOptions(options)
   const meta = options.reuseChunks === true ? await from.blobs.stat(blob.digest, signal) : undefined
   if (meta === undefined || meta.chunks.length < 2) {
-    yield* readRange(blob, 0, blob.size, from, signal)
+    yield* readRange(blob, 0, blob.size, from, { ...signal, fleeting: true })
     return
   }
   // Neighbours that are missing are read together.
@@ -163,13 +165,13 @@ async function* source(blob: Blob, from: Castore, to: Castore, options: CopyTree
   let unread = 0
   for await (const { size, near } of ahead(meta.chunks, AT_ONCE, (chunk) => chunkAt(chunk, to, signal))) {
     if (near !== undefined) {
-      yield* readRange(blob, unread, at, from, signal)
+      yield* readRange(blob, unread, at, from, { ...signal, fleeting: true })
       yield* near
       unread = at + size
     }
     at += size
   }
-  yield* readRange(blob, unread, blob.size, from, signal)
+  yield* readRange(blob, unread, blob.size, from, { ...signal, fleeting: true })
 }
 
 async function chunkAt(
@@ -185,11 +187,11 @@ async function* readRange(
   start: number,
   end: number,
   from: Castore,
-  signal: CallOptions,
+  options: ReadOptions,
 ): AsyncGenerator<Uint8Array> {
   // An empty blob is read all the same: it has to be there.
   if (start === end && size > 0) return
-  const contents = await from.blobs.read(digest, { ...signal, from: start, to: end })
+  const contents = await from.blobs.read(digest, { ...options, from: start, to: end })
   if (contents === undefined) throw new CastoreError({ code: "missing", what: `blob ${formatDigest(digest)}` })
   yield* contents
 }

@@ -115,6 +115,18 @@ export function testStore(backend: string, open: () => Promise<OpenStore>): void
       for (const [i, nar] of back.entries()) assert.ok(same(nar, nars[i]!))
     })
 
+    test("large files are rendered side by side, some of them not to the end", async () => {
+      const nars = await Promise.all([1, 2, 3].map((seed) => narOf(file(noise(3_000_000, seed)))))
+      const ingested = await Promise.all(nars.map((nar) => ingestNar([nar], store)))
+      const partly = async (node: Node): Promise<void> => {
+        for await (const piece of renderNar(node, store)) if (piece.length > 100_000) return
+      }
+      for (let round = 0; round < 3; round++) {
+        const back = ingested.flatMap(({ node }) => [partly(node), rendered(node)])
+        for (const [i, nar] of (await Promise.all(back)).entries()) if (nar) assert.ok(same(nar, nars[i >> 1]!))
+      }
+    })
+
     test("a tree that is deep", async () => {
       const depth = 5000
       const deep = async (sink: Pick<NarWriter, "directory" | "entry" | "endDirectory" | "symlink">): Promise<void> => {
