@@ -7,17 +7,17 @@ import { memoryDirectoryService } from "../../directory/memory.ts"
 import { testBlobService } from "../../testing/blob-service.ts"
 import { testDirectoryService } from "../../testing/directory-service.ts"
 import { grpcBlobService } from "./blob-client.ts"
-import { GrpcChannel, type ChannelOptions } from "./channel.ts"
+import { GrpcChannel } from "./channel.ts"
 import { grpcDirectoryService } from "./directory-client.ts"
 import { serveGrpc } from "./server.ts"
 import { castoreServices } from "./services.ts"
 
-async function open(address: string, options: ChannelOptions = {}) {
+async function open(address: string) {
   const server = await serveGrpc(
     castoreServices({ blobs: memoryBlobService(), directories: memoryDirectoryService() }),
     { address },
   )
-  return { channel: new GrpcChannel(server.address, options), close: () => server.close(5_000) }
+  return { channel: new GrpcChannel(server.address), close: () => server.close(5_000) }
 }
 
 async function openSocket() {
@@ -35,7 +35,6 @@ async function openSocket() {
 const WAYS = [
   ["a port", () => open("127.0.0.1:0")],
   ["a socket", openSocket],
-  ["Snix's names", () => open("[::1]:0", { names: "snix" })],
 ] as const
 
 const NOT_PROMISED = {

@@ -246,6 +246,15 @@ describe("calls that end early", () => {
     await service.close()
   })
 
+  test("a channel with a deadline for every call", async () => {
+    const { address } = await serve()
+    const service = grpcBlobService(new GrpcChannel(address, { deadlineMs: 20 }))
+    await assert.rejects(service.stat(DIGEST), unavailable(/DEADLINE_EXCEEDED/))
+    const atServer = await blobs.statSignal.promise
+    if (!atServer.aborted) await new Promise<void>((done) => atServer.addEventListener("abort", () => done()))
+    await service.close()
+  })
+
   test("a put that is given up", async () => {
     const { address } = await serve()
     const service = grpcBlobService(new GrpcChannel(address))

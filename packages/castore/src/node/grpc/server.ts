@@ -2,7 +2,7 @@ import { chmod, lstat, rename, rm } from "node:fs/promises"
 import type { Http2Server } from "node:http2"
 import { connect } from "node:net"
 import process from "node:process"
-import { Server, ServerCredentials, status } from "@grpc/grpc-js"
+import { logVerbosity, Server, ServerCredentials, setLogVerbosity, status } from "@grpc/grpc-js"
 import { CastoreError } from "../../problem.ts"
 import { MESSAGE_BYTES_MAX } from "./channel.ts"
 import { HealthState } from "./health.ts"
@@ -144,6 +144,8 @@ async function bind(server: Server, address: string): Promise<Bound> {
 }
 
 async function listen(server: Server, address: string): Promise<number> {
+  // Failures are told by throwing; grpc-js would also print them, unless somebody has set what it prints.
+  if (process.env["GRPC_VERBOSITY"] === undefined) setLogVerbosity(logVerbosity.NONE)
   const { promise, resolve, reject } = Promise.withResolvers<number>()
   server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => {
     if (error === null) resolve(port)

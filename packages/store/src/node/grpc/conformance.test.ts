@@ -24,11 +24,6 @@ for (const names of ["tvix", "snix"] as const) {
   })
 }
 
-testStore("gRPC over a port", async () => {
-  const server = await serveStore(memoryStore(), { address: "127.0.0.1:0" })
-  return { store: openGrpcStore(server.address), close: () => server.close(5_000) }
-})
-
 testStore("gRPC over a socket", async () => {
   const directory = await mkdtemp(join(tmpdir(), "store-"))
   const server = await serveStore(memoryStore(), { address: `unix:${join(directory, "s")}` })
