@@ -7,9 +7,9 @@ import type { Layout } from "./layout.ts"
 import type { PackReader } from "./pack-reader.ts"
 
 /** Bytes that are read at once, if chunks lie side by side. */
-const RUN_BYTES = 2 ** 20
+const RUN_BYTES = 2 ** 21
 /** Buffers of {@link RUN_BYTES} that are kept for the next reader. */
-const SPARE_MAX = 8
+const SPARE_MAX = 4
 
 /**
  * Small chunks that are read one after the other were mostly written so: what comes next is read with them. Pieces of this

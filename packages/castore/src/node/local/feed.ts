@@ -35,7 +35,7 @@ interface Waiter<T> {
 }
 
 interface Segment {
-  readonly bytes: Uint8Array<ArrayBuffer>
+  readonly bytes: Uint8Array<SharedArrayBuffer>
   used: number
   readonly records: number[]
   readonly directories: EncodedDirectory[]
@@ -58,7 +58,7 @@ export class Feed {
   private worker: Worker | undefined
   private segment: Segment | undefined
   private readonly inFlight: Segment[] = []
-  private free: ArrayBuffer[] = []
+  private free: Uint8Array<SharedArrayBuffer>[] = []
   private waiting: PromiseWithResolvers<void> | undefined
   private hurry = false
   private linger: NodeJS.Timeout | undefined
@@ -172,7 +172,7 @@ export class Feed {
   private open(): Segment {
     if (this.closed) throw new CastoreError({ code: "unavailable", reason: "the castore was closed" })
     return (this.segment ??= {
-      bytes: new Uint8Array(this.free.pop() ?? new ArrayBuffer(SEGMENT_BYTES)),
+      bytes: this.free.pop() ?? new Uint8Array(new SharedArrayBuffer(SEGMENT_BYTES)),
       used: 0,
       records: [],
       directories: [],
@@ -209,7 +209,7 @@ export class Feed {
     // While nothing is under way, the thread does not keep the process alive.
     if (this.inFlight.length === 1) worker.ref()
     const request: Request = { type: "segment", buffer: bytes.buffer, records, directories, touches }
-    worker.postMessage(request, [bytes.buffer])
+    worker.postMessage(request)
   }
 
   private thread(): Worker {
@@ -251,7 +251,7 @@ export class Feed {
   }
 
   private finish(segment: Segment, reply: SegmentReply): void {
-    if (this.free.length < IN_FLIGHT_MAX) this.free.push(reply.buffer)
+    if (this.free.length < IN_FLIGHT_MAX) this.free.push(segment.bytes)
     if (this.inFlight.length < IN_FLIGHT_MAX) this.release()
     if (this.inFlight.length === 0) this.worker?.unref()
     if (this.hurry && this.inFlight.length === 0) this.send()

@@ -117,7 +117,6 @@ export class Intake {
     const { records, buffer } = message
     const reply = {
       type: "segment",
-      buffer,
       digests: new Uint8Array(DIGEST_LENGTH * countOf(records, LAST)),
       endProblems: new Map<number, Failure>(),
       commitProblems: new Map<number, Failure>(),

@@ -1,6 +1,6 @@
 /**
- * What the thread that calls and the thread that writes tell each other. The bytes of blobs travel in segments, whose
- * memory is handed over with the message and comes back with the answer. A segment holds pieces of many blobs, one after
+ * What the thread that calls and the thread that writes tell each other. The bytes of blobs travel in segments of memory
+ * that both share, and that is the other's from the message to the answer. A segment holds pieces of many blobs, one after
  * the other without gaps; its records say what they are.
  */
 import type { B3Digest } from "../../digest.ts"
@@ -38,7 +38,7 @@ export interface Touch {
 
 export interface SegmentMessage {
   readonly type: "segment"
-  readonly buffer: ArrayBuffer
+  readonly buffer: SharedArrayBuffer
   readonly records: readonly number[]
   readonly directories: readonly EncodedDirectory[]
   readonly touches: readonly Touch[]
@@ -53,7 +53,6 @@ export type Request =
 /** What became of a segment. The arrays run parallel to its records of that kind. */
 export interface SegmentReply {
   readonly type: "segment"
-  readonly buffer: ArrayBuffer
   /** 32 bytes for every blob that ended. */
   readonly digests: Uint8Array
   /** Why a blob that ended was not stored, a commit failed or a touch could not be made: by their index. */

@@ -16,7 +16,7 @@ async function act(intake: Intake, request: Request): Promise<void> {
   switch (request.type) {
     case "segment": {
       const reply = await intake.segment(request)
-      answer(reply, [reply.buffer, reply.digests.buffer as ArrayBuffer])
+      answer(reply, [reply.digests.buffer as ArrayBuffer])
       return
     }
     case "renew":
