@@ -7,7 +7,7 @@
  */
 import assert from "node:assert/strict"
 import { spawnSync } from "node:child_process"
-import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { delimiter, dirname, join } from "node:path"
 import process from "node:process"
 import { describe, test } from "node:test"
@@ -61,6 +61,9 @@ const ci = readFileSync(join(ROOT, ".ci/run"), "utf8")
 
 for (const page of globSync(PAGES, { cwd: ROOT }).sort()) {
   const markdown = readFileSync(join(ROOT, page), "utf8")
+  // A store of the page's own, so that what it shows is what everybody sees, and nobody's store is touched.
+  const store = join(ROOT, ".cache", "docs", `${page.replaceAll("/", "-")}.store`)
+  rmSync(store, { recursive: true, force: true })
   describe(page, () => {
     for (const { text, line, output } of commandsOf(markdown)) {
       const inCi = new RegExp(`^section '[^']*' ${text.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&")}$`, "m").test(ci)
@@ -70,7 +73,11 @@ for (const page of globSync(PAGES, { cwd: ROOT }).sort()) {
         const run = spawnSync("bash", ["-euo", "pipefail", "-c", shown], {
           cwd: ROOT,
           // Package pages call the commands as those do who have installed them.
-          env: { ...process.env, PATH: `${join(ROOT, "bin")}${delimiter}${process.env["PATH"]}` },
+          env: {
+            ...process.env,
+            PATH: `${join(ROOT, "bin")}${delimiter}${process.env["PATH"]}`,
+            TVIX_STORE: `local://${store}`,
+          },
           encoding: "utf8",
           input: "",
           timeout: 120_000,

@@ -39,13 +39,17 @@ export function pathInfoText(pathInfo: PathInfo): string {
   const { storePath, node, narSize, references, signatures, deriver, contentAddress } = pathInfo
   const lines: (readonly [label: string, text: string])[] = [
     ["tree", nodeText(node)],
-    ["archive", `${formatBytes(narSize)} (${formatNumber(narSize)} bytes), ${narHashText(pathInfo)}`],
+    ["archive", `${narSizeText(narSize)}, ${narHashText(pathInfo)}`],
   ]
   if (contentAddress !== undefined) lines.push(["content", formatContentAddress(contentAddress)])
   if (deriver !== undefined) lines.push(["built by", formatStorePath(deriver)])
   for (const [i, path] of references.entries()) lines.push([i === 0 ? "refers to" : "", formatStorePath(path)])
   for (const [i, signature] of signatures.entries()) lines.push([i === 0 ? "signed" : "", formatSignature(signature)])
   return [formatStorePath(storePath), ...lines.map(([label, text]) => `  ${label.padEnd(9)}  ${text}`)].join("\n")
+}
+
+function narSizeText(narSize: number): string {
+  return narSize < 1000 ? formatBytes(narSize) : `${formatBytes(narSize)} (${formatNumber(narSize)} bytes)`
 }
 
 function nodeText(node: Node): string {
