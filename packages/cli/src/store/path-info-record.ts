@@ -18,7 +18,7 @@ export function pathInfoRecord(pathInfo: PathInfo): object {
   return { ...pathInfoJson(described), node: nodeRecord(node) }
 }
 
-export function nodeRecord(node: Node): object {
+function nodeRecord(node: Node): object {
   switch (node.type) {
     case "directory":
       return { type: "directory", digest: formatDigest(node.digest), entries: node.size }

@@ -59,7 +59,7 @@ export class Progress {
   #draw(line: string): void {
     this.#drawn = performance.now()
     this.#visible = true
-    writeError(CLEAR + byteStringOf(line.slice(0, Math.max(20, (process.stderr.columns ?? 80) - 1))))
+    writeError(CLEAR + byteStringOf(line.slice(0, Math.max(20, (process.stderr.columns || 80) - 1))))
   }
 
   /** Takes the line away: before anything else is written, and at the end. */
