@@ -31,6 +31,8 @@ type Next = "node" | "entry" | "contents" | "nothing"
 export class NarWriter implements NarSink {
   readonly #output: (bytes: Uint8Array) => void | Promise<void>
   #buffer = new Uint8Array(BUFFER_LENGTH)
+  /** Another one, that the output is done with. */
+  #spare: Uint8Array<ArrayBuffer> | undefined
   #used = 0
   /** Bytes that went to the output. */
   #given = 0
@@ -190,11 +192,18 @@ export class NarWriter implements NarSink {
 
   #flush(): void {
     if (this.#used === 0) return
-    const bytes = this.#buffer.subarray(0, this.#used)
+    const buffer = this.#buffer
+    const bytes = buffer.subarray(0, this.#used)
     this.#used = 0
     this.#give(bytes)
+    if (this.#waiting === undefined) return
     // The output has not finished with this one yet.
-    if (this.#waiting !== undefined) this.#buffer = new Uint8Array(BUFFER_LENGTH)
+    this.#buffer = this.#spare ?? new Uint8Array(BUFFER_LENGTH)
+    this.#spare = undefined
+    this.#waiting.then(
+      () => void (this.#spare = buffer),
+      () => {},
+    )
   }
   #give(bytes: Uint8Array): void {
     this.#given += bytes.length
