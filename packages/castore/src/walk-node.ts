@@ -79,7 +79,8 @@ class Walk {
   private readonly ahead: number
 
   private level: Level | undefined
-  private readonly steps: Step[] = []
+  /** Those from `head` on are to be done. */
+  private readonly steps: (Step | undefined)[] = []
   private head = 0
   private smallCount = 0
   private smallBytes = 0
@@ -106,9 +107,11 @@ class Walk {
     for (;;) {
       this.plan()
       if (this.head < this.steps.length) {
-        const step = this.steps[this.head++]!
-        if (this.head === this.steps.length) {
-          this.steps.length = 0
+        const step = this.steps[this.head]!
+        // It has the contents of a file, which are not to be kept.
+        this.steps[this.head++] = undefined
+        if (this.head === this.steps.length || this.head === STEPS_MAX) {
+          this.steps.splice(0, this.head)
           this.head = 0
         }
         const waiting = this.perform(step)
