@@ -36,12 +36,6 @@ export class LocalBlobs implements BlobService {
     return { size: blob.size, chunks: readChunkList(blob.chunks, `blob ${formatDigest(digest)}`) }
   }
 
-  /** A blob of one chunk, without waiting; `undefined` if it has more, or is not there. */
-  readSmallSync(digest: B3Digest): Uint8Array | undefined {
-    const row = this.store.index.chunk(digest)
-    return row === undefined ? undefined : this.store.chunks.readSync(digest, row)
-  }
-
   async read(digest: B3Digest, options: ReadOptions = {}): Promise<AsyncIterable<Uint8Array> | undefined> {
     const { signal, from = 0, to = Infinity, fleeting = false } = options
     signal?.throwIfAborted()

@@ -246,6 +246,25 @@ test("what a signal ends is not stored", async (t) => {
   assert.equal(await castore.blobs.stat(digestOf(SMALL)), undefined)
 })
 
+test("closing ends what was not committed", async (t) => {
+  for (const started of [false, true]) {
+    const dir = folder(t)
+    const castore = castoreIn(t, dir)
+    if (started) await castore.startWriting()
+    const batch = castore.blobs.batch()
+    const writer = batch.blob()
+    await writer.write(SMALL)
+    const digest = writer.end()
+    await castore.close()
+    if (started) assert.deepEqual(Buffer.from(await digest), Buffer.from(digestOf(SMALL)))
+    else await assert.rejects(digest, isProblem("unavailable", /was closed/))
+    await assert.rejects(batch.commit(), isProblem("unavailable", /was closed/))
+    assert.throws(() => batch.blob().end(), isProblem("unavailable", /was closed/))
+    const after = castoreIn(t, dir)
+    assert.equal(await after.blobs.stat(digestOf(SMALL)), undefined)
+  }
+})
+
 for (const { name, make, expected } of [
   {
     name: "no database",

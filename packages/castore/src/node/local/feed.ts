@@ -2,7 +2,7 @@ import { extname } from "node:path"
 import process from "node:process"
 import { Worker } from "node:worker_threads"
 import { DIGEST_LENGTH, type B3Digest } from "../../digest.ts"
-import { CastoreError } from "../../problem.ts"
+import { CastoreError, type CastoreProblem } from "../../problem.ts"
 import {
   ABORT,
   COMMIT,
@@ -28,6 +28,8 @@ const IN_FLIGHT_MAX = 4
 const LINGER_MS = 10
 /** Bytes of directories that may wait for company. */
 const DIRECTORY_BYTES = 2 ** 20
+
+const CLOSED: CastoreProblem = { code: "unavailable", reason: "the castore was closed" }
 
 interface Waiter<T> {
   readonly resolve: (value: T) => void
@@ -66,7 +68,6 @@ export class Feed {
   private blobs = 0
   private ready: PromiseWithResolvers<void> | undefined
   private closing: PromiseWithResolvers<void> | undefined
-  private closed = false
 
   /** @param moved is told since when what was touched is safe, in ms since the epoch */
   constructor(options: WriterOptions, moved: (since: number) => void) {
@@ -158,10 +159,11 @@ export class Feed {
   /** Waits for what is under way. What is not committed by then is forgotten. */
   async close(): Promise<void> {
     if (this.closing !== undefined) return this.closing.promise
-    this.closed = true
     this.closing = Promise.withResolvers<void>()
-    if (this.worker === undefined) this.closing.resolve()
-    else {
+    clearTimeout(this.linger)
+    if (this.worker === undefined) {
+      this.fail(CLOSED)
+    } else {
       this.send()
       this.worker.ref()
       this.worker.postMessage({ type: "close" } satisfies Request)
@@ -170,7 +172,7 @@ export class Feed {
   }
 
   private open(): Segment {
-    if (this.closed) throw new CastoreError({ code: "unavailable", reason: "the castore was closed" })
+    if (this.closing !== undefined) throw new CastoreError(CLOSED)
     return (this.segment ??= {
       bytes: this.free.pop() ?? new Uint8Array(new SharedArrayBuffer(SEGMENT_BYTES)),
       used: 0,
@@ -278,7 +280,7 @@ export class Feed {
   }
 
   /** The thread is gone. The next to write starts another. */
-  private fail(problem: CastoreError["problem"], cause?: unknown): void {
+  private fail(problem: CastoreProblem, cause?: unknown): void {
     const error = new CastoreError(problem, { cause })
     const segments = this.inFlight.splice(0)
     if (this.segment !== undefined) segments.push(this.segment)

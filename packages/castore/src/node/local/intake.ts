@@ -367,10 +367,14 @@ export class Intake {
       batch.directories = []
     }
     const { pack } = this
+    let usable = pack?.failed === false
     try {
       this.forget()
     } catch {
-      // The pack stays ours, but nothing more goes into it. Whoever adopts it cuts it.
+      usable = false
+    }
+    if (!usable) {
+      // It stays ours, but nothing more goes into it. Whoever adopts it cuts it.
       this.pack = undefined
       pack?.abandon()
     }

@@ -108,8 +108,18 @@ export class PackAppender {
     await this.running
     if (this.failure !== undefined) throw this.failure
     if (this.durable === this.written) return
-    fdatasyncSync(this.fd)
+    try {
+      fdatasyncSync(this.fd)
+    } catch (error) {
+      this.failure = error as Error
+      throw error
+    }
     this.durable = this.askedFor = this.written
+  }
+
+  /** Whether bytes were lost on their way to the disk. Then nobody can tell which. */
+  get failed(): boolean {
+    return this.failure !== undefined
   }
 
   /** Cuts the file down to `length`, the part that is indexed. */
