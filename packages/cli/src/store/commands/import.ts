@@ -1,5 +1,4 @@
 /** `tvix-store import` */
-import { createReadStream } from "node:fs"
 import { resolve } from "node:path"
 import { byteStringOf } from "@tvix-ts/bytes"
 import { readTree } from "@tvix-ts/castore/node"
@@ -11,6 +10,7 @@ import { UsageError, type Option } from "../../options.ts"
 import { writeOut } from "../../output.ts"
 import { formatBytes, formatCount, formatDuration } from "../amounts.ts"
 import { pathInfoRecord } from "../path-info-record.ts"
+import { inputPieces } from "../input.ts"
 import { localStore } from "../local-store.ts"
 import { withStore, type Session } from "../session.ts"
 import { JSON_OPTION, SHARED_OPTIONS, storeSettings, type StoreSettings } from "../settings.ts"
@@ -112,7 +112,7 @@ async function importSource({ word, kind, name }: Source, store: Store, session:
         return readTree(byteStringOf(word), sink, { signal, onProgress })
       }
       const reader = new NarReader(sink)
-      for await (const piece of archivePieces(word, signal)) {
+      for await (const piece of inputPieces(word, signal)) {
         const pending = reader.write(piece)
         if (pending !== undefined) await pending
         amounts.bytes += piece.length
@@ -131,22 +131,6 @@ async function importSource({ word, kind, name }: Source, store: Store, session:
     session.note(`${word}: ${what}${formatBytes(bytes)} in ${formatDuration(ms)}, ${rate}/s`)
   }
   return pathInfo
-}
-
-/** Reading a pipe with node:fs would keep the process from ending, as long as nobody writes to it. */
-async function* archivePieces(file: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  const stream = file === "-" ? process.stdin : createReadStream(file, { highWaterMark: 1 << 20 })
-  const stop = (): void => void stream.destroy()
-  signal.addEventListener("abort", stop, { once: true })
-  try {
-    for await (const piece of stream) yield piece as Uint8Array
-  } catch (error) {
-    signal.throwIfAborted()
-    throw error
-  } finally {
-    signal.removeEventListener("abort", stop)
-  }
-  signal.throwIfAborted()
 }
 
 export const command: Command = {
