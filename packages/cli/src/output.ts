@@ -2,6 +2,7 @@
 
 // The global, not "node:process": importing that makes Node set up all three standard streams, 5 ms that a short run has no
 // use for.
+import { isatty } from "node:tty"
 import { writeSync } from "node:fs"
 
 const STDOUT = 1
@@ -57,5 +58,5 @@ function writeAll(file: number, bytes: Uint8Array): void {
 /** Whether to colour what goes to standard error. */
 export function colorsWanted(env: Readonly<Record<string, string | undefined>> = process.env): boolean {
   if ((env["NO_COLOR"] ?? "") !== "" || env["NOCOLOR"] !== undefined) return false
-  return process.stderr.isTTY && (env["TERM"] ?? "dumb") !== "dumb"
+  return isatty(2) && (env["TERM"] ?? "dumb") !== "dumb"
 }

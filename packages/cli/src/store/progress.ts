@@ -1,4 +1,5 @@
 /** How far a long command is: one line on standard error, drawn again and again. Nothing if that is not a terminal. */
+import { isatty } from "node:tty"
 import { byteStringOf } from "@tvix-ts/bytes"
 import { writeError } from "../output.ts"
 import { formatBytes, formatCount, formatDuration, formatNumber } from "./amounts.ts"
@@ -52,7 +53,7 @@ export class Progress {
     if (this.#quiet) return undefined
     const now = performance.now()
     if (now - this.#drawn < INTERVAL_MS || now - this.#started < PATIENCE_MS) return undefined
-    this.#terminal ??= process.stderr.isTTY && (process.env["TERM"] ?? "dumb") !== "dumb"
+    this.#terminal ??= isatty(2) && (process.env["TERM"] ?? "dumb") !== "dumb"
     return this.#terminal ? now : undefined
   }
 

@@ -1,4 +1,5 @@
 /** One run of a command on a store: opening it, telling of problems, and ending in order when somebody presses Ctrl-C. */
+import { isatty } from "node:tty"
 import { byteStringOf } from "@tvix-ts/bytes"
 import type { Store } from "@tvix-ts/store"
 import { getSystemErrorMessage } from "node:util"
@@ -57,7 +58,7 @@ export async function withSession(
       return store
     },
     note(line) {
-      if (settings.quiet || !process.stderr.isTTY) return
+      if (settings.quiet || !isatty(2)) return
       progress.clear()
       writeError(byteStringOf(`${line}\n`))
     },

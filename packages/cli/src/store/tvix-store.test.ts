@@ -346,6 +346,30 @@ describe("mistakes", () => {
   }
 })
 
+describe("on a terminal", () => {
+  const onTerminal = (command: string, env: object = {}): Ran => {
+    const { status, stdout, stderr } = spawnSync("script", ["-qec", `${LAUNCHER} ${command}`, "/dev/null"], {
+      cwd: folder,
+      env: { ...environment(), TERM: "xterm", ...env },
+      encoding: "latin1",
+    })
+    return { status, out: stdout.replaceAll("\r\n", "\n"), error: stderr }
+  }
+
+  test("problems are coloured, unless NO_COLOR says otherwise", () => {
+    const sentence = "'0000000-x' is not a store path"
+    assert.match(onTerminal(`info ${ABSENT}`).out, /^\x1b\[1;31merror:\x1b\[m '0{32}-absent' is not in the store\n$/)
+    assert.match(onTerminal(`info ${ABSENT}`, { NO_COLOR: "1" }).out, /^error: /)
+    assert.ok(onTerminal("info 0000000-x").out.includes(sentence))
+  })
+
+  test("an archive is not written to it", () => {
+    const { status, out: shown } = onTerminal(`nar ${GARDEN}`)
+    assert.equal(status, 2)
+    assert.match(shown, /nothing to look at: name a file with -o/)
+  })
+})
+
 describe("ending early", () => {
   /** Too large to be imported at once; mostly holes. */
   function large(): string {

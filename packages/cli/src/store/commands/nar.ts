@@ -1,6 +1,7 @@
 /** `tvix-store nar` */
 import { renameSync, rmSync } from "node:fs"
 import { openSync, closeSync, writeSync } from "node:fs"
+import { isatty } from "node:tty"
 import { writeNar } from "@tvix-ts/store"
 import type { Command, Tool } from "../../commands/command.ts"
 import { readOptions } from "../../commands/usage.ts"
@@ -33,7 +34,7 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
     const [word, ...more] = operands
     if (word === undefined || more.length > 0) throw new UsageError("name one store path")
     const { output } = settings
-    if (output === undefined && process.stdout.isTTY) {
+    if (output === undefined && isatty(1)) {
       throw new UsageError("an archive is nothing to look at: name a file with -o, or a program after |")
     }
     const parsed = parseStoreWord(word)
