@@ -1,9 +1,9 @@
 /** Writing to the outside: byte strings, at once, and without complaint when nobody reads any more. */
 
 // The global, not "node:process": importing that makes Node set up all three standard streams, 5 ms that a short run has no
-// use for.
-import { isatty } from "node:tty"
+// use for. `process.stdout` itself is worse: it makes a pipe non-blocking, so that whoever fills it has to wait and try.
 import { writeSync } from "node:fs"
+import { isatty } from "node:tty"
 
 const STDOUT = 1
 const STDERR = 2
