@@ -67,7 +67,7 @@ interface OpenDirectory {
 export async function readTree(path: string, sink: TreeSink, options: ReadTreeOptions = {}): Promise<void> {
   const { signal, onProgress, filter } = options
   signal?.throwIfAborted()
-  const reader = new Reader(sink, signal)
+  const reader = new Reader(sink, options)
   const { progress, slice } = reader
   const open: OpenDirectory[] = []
   let nodePath = path
@@ -95,11 +95,7 @@ export async function readTree(path: string, sink: TreeSink, options: ReadTreeOp
     }
     if (--untilLook <= 0) {
       untilLook = ENTRIES_BETWEEN_LOOKS
-      if (slice.over) {
-        await slice.rest()
-        signal?.throwIfAborted()
-        onProgress?.(progress)
-      }
+      if (slice.over) await reader.rest()
     }
     // On to the next entry that is wanted, closing directories that have none.
     for (let wanted = false; !wanted;) {
@@ -141,13 +137,20 @@ class Reader {
   readonly slice = new TimeSlice()
   readonly ahead = new ReadAhead()
   readonly #sink: TreeSink
-  readonly #signal: AbortSignal | undefined
+  readonly #options: ReadTreeOptions
   // Not of Node's pool, which would be kept as a whole.
   readonly #buffer = new Uint8Array(BUFFER_LENGTH)
 
-  constructor(sink: TreeSink, signal: AbortSignal | undefined) {
+  constructor(sink: TreeSink, options: ReadTreeOptions) {
     this.#sink = sink
-    this.#signal = signal
+    this.#options = options
+  }
+
+  /** Lets others have a turn, among them who asks for an end and who shows how far it is. */
+  async rest(): Promise<void> {
+    await this.slice.rest()
+    this.#options.signal?.throwIfAborted()
+    this.#options.onProgress?.(this.progress)
   }
 
   /** The promise is for files of more than a buffer, and sinks that ask to wait. */
@@ -186,8 +189,8 @@ class Reader {
         this.progress.bytes += read
         const pending = this.#sink.contents(this.#buffer.subarray(0, read))
         if (pending !== undefined) await pending
-        if (this.slice.over) await this.slice.rest()
-        this.#signal?.throwIfAborted()
+        if (this.slice.over) await this.rest()
+        this.#options.signal?.throwIfAborted()
       }
       if (reading(path, () => readSync(file, this.#buffer, 0, 1, null)) > 0) {
         throw new DiskError({ code: "changed", path, how: "grew" })

@@ -1,5 +1,5 @@
 /** `tvix-store import` */
-import { resolve } from "node:path"
+import { basename, resolve } from "node:path"
 import { byteStringOf } from "@tvix-ts/bytes"
 import { readTree } from "@tvix-ts/castore/node"
 import { formatStorePath, NarReader } from "@tvix-ts/nix-compat"
@@ -81,7 +81,7 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
 
 function sourcesOf(operands: readonly string[], { archives, name }: ImportSettings): readonly Source[] {
   const sources = [
-    ...operands.map((word) => ({ word, kind: "tree" as const, name: name ?? baseName(resolve(word)) })),
+    ...operands.map((word) => ({ word, kind: "tree" as const, name: name ?? basename(resolve(word)) })),
     ...archives.map((word) => ({ word, kind: "archive" as const, name: name ?? archiveName(word) })),
   ]
   if (sources.length === 0) throw new UsageError("nothing to import: name files or folders, or an archive with --nar")
@@ -89,13 +89,9 @@ function sourcesOf(operands: readonly string[], { archives, name }: ImportSettin
   return sources.map((source) => ({ ...source, name: byteStringOf(source.name) }))
 }
 
-function baseName(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1)
-}
-
 function archiveName(file: string): string {
   if (file === "-") throw new UsageError("--nar - needs --name")
-  return baseName(file).replace(/\.nar$/, "")
+  return basename(file).replace(/\.nar$/, "")
 }
 
 async function importSource({ word, kind, name }: Source, store: Store, session: Session): Promise<PathInfo> {
