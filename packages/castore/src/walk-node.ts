@@ -77,6 +77,8 @@ class Walk {
   private readonly sink: TreeSink
   private readonly signal: AbortSignal
   private readonly ahead: number
+  /** Whether small files need not be asked for in advance. */
+  private readonly atHand: boolean
 
   private level: Level | undefined
   /** Those from `head` on are to be done. */
@@ -100,6 +102,7 @@ class Walk {
     this.sink = sink
     this.signal = signal
     this.ahead = ahead
+    this.atHand = services.blobs.readNow !== undefined
   }
 
   async run(root: Node): Promise<void> {
@@ -144,7 +147,7 @@ class Walk {
         continue
       }
       const [name, node] = level.entries[level.next]!
-      if (node.type === "file" && node.size > 0 && node.size <= SMALL && !this.roomFor(node)) return
+      if (node.type === "file" && node.size > 0 && node.size <= SMALL && !this.atHand && !this.roomFor(node)) return
       level.next++
       this.planNode(name, node)
     }
@@ -154,7 +157,7 @@ class Walk {
     if (node.type === "directory") {
       this.ask(node)
       this.lacking = { name, node }
-    } else if (node.type === "file" && node.size > 0 && node.size <= SMALL) {
+    } else if (node.type === "file" && node.size > 0 && node.size <= SMALL && !this.atHand) {
       this.smallCount++
       this.smallBytes += node.size
       const bytes = new Eventually(this.readSmall(node))
@@ -214,9 +217,16 @@ class Walk {
     else if (node.type === "directory") sink.directory()
     else {
       sink.file(node.size, node.executable)
-      if (node.size > 0) return this.large(step.level, step.name, node)
+      if (node.size > 0) return this.contents(step.level, step.name, node)
     }
     return undefined
+  }
+
+  private contents(level: Level | undefined, name: string, node: FileNode): void | Promise<void> {
+    const bytes = this.atHand && node.size <= SMALL ? this.blobs.readNow!(node.digest) : undefined
+    if (bytes === undefined) return this.large(level, name, node)
+    if (bytes.length !== node.size) throw this.wrongSize(level, name, node)
+    return this.sink.contents(bytes)
   }
 
   private small(step: SmallStep): void | Promise<void> {

@@ -40,6 +40,10 @@ class MemoryBlobs implements BlobService {
     return this.pieces(meta.chunks, from, to, options?.signal)
   }
 
+  readNow(digest: B3Digest): Uint8Array | undefined {
+    return this.stored.chunks.get(digestKey(digest))
+  }
+
   put(contents: Contents, options?: CallOptions): Promise<B3Digest> {
     return putInto(this.batch(options), contents, options?.signal)
   }

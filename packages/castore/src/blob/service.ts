@@ -46,6 +46,15 @@ export interface BlobService {
    */
   read(digest: B3Digest, options?: ReadOptions): Promise<AsyncIterable<Uint8Array> | undefined>
 
+  /**
+   * All of a blob, if the back end has it at hand and in one piece, without any waiting; `undefined` if not, which says
+   * nothing about whether it is there. Nobody may change the bytes, which may belong to others as well. Worth having where
+   * waiting would cost more than reading: small files that are on this machine.
+   *
+   * @throws {CastoreError} `corrupt`
+   */
+  readNow?(digest: B3Digest): Uint8Array | undefined
+
   /** Stores what `contents` yields. It is durable and visible to everybody when the promise resolves, or not at all. */
   put(contents: Contents, options?: CallOptions): Promise<B3Digest>
 

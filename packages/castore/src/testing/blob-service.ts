@@ -62,6 +62,15 @@ export function testBlobService(
       assert.equal(await service.read(digestOf(bytes)), undefined)
     }
 
+    it("what is at hand is given at once, or not, but never as something else", async () => {
+      const digests: B3Digest[] = []
+      for (const { bytes } of BLOBS) digests.push(await service.put([bytes]))
+      const given = digests.map((digest) => service.readNow?.(digest))
+      // What was given stays as it is, whatever is read afterwards.
+      for (const [i, bytes] of given.entries()) if (bytes !== undefined) assertSame(bytes, BLOBS[i]!.bytes)
+      assert.equal(service.readNow?.(digestOf(utf8("never put"))), undefined)
+    })
+
     it("a blob that is not there", () => assertLacks(utf8("never put")))
 
     for (const { name, bytes } of BLOBS) {

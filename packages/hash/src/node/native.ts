@@ -32,7 +32,7 @@ function loadBlake(): Blake3 {
 const NOT_ASCII = /[^\0-\x7f]/
 
 /** Bytes. Below this a call into the addon costs more than it saves. */
-const ADDON_FROM = 4096
+const ADDON_FROM = 2048
 
 export const engine: HashEngine = {
   hash(algorithm, bytes) {

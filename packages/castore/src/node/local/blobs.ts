@@ -36,6 +36,11 @@ export class LocalBlobs implements BlobService {
     return { size: blob.size, chunks: readChunkList(blob.chunks, `blob ${formatDigest(digest)}`) }
   }
 
+  readNow(digest: B3Digest): Uint8Array | undefined {
+    const row = this.store.index.chunk(digest)
+    return row === undefined ? undefined : this.store.chunks.readNow(digest, row)
+  }
+
   async read(digest: B3Digest, options: ReadOptions = {}): Promise<AsyncIterable<Uint8Array> | undefined> {
     const { signal, from = 0, to = Infinity, fleeting = false } = options
     signal?.throwIfAborted()

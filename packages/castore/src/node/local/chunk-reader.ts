@@ -5,27 +5,19 @@ import { storageError } from "./failure.ts"
 import type { ChunkRow, IndexReader } from "./index-reader.ts"
 import type { Layout } from "./layout.ts"
 import type { PackReader } from "./pack-reader.ts"
+import { Verifier } from "./verifier.ts"
 
 /** Bytes that are read at once, if chunks lie side by side. */
-const RUN_BYTES = 2 ** 21
+const RUN_BYTES = 2 ** 20
+/** Runs that are being read while one is with the caller: the threads that read must not wait for the one that hashes. */
+const RUNS_AHEAD = 3
+/** Bytes of a blob for which it is worth starting a thread that hashes. */
+const VERIFIER_FROM = 2 ** 24
 /** Buffers of {@link RUN_BYTES} that are kept for the next reader. */
-const SPARE_MAX = 4
+const SPARE_MAX = 2 * (RUNS_AHEAD + 1)
 
-/**
- * Small chunks that are read one after the other were mostly written so: what comes next is read with them. Pieces of this
- * memory are handed out, so whoever keeps one keeps all of it.
- */
-const WINDOW_BYTES = 2 ** 17
-const WINDOW_CHUNK_MAX = 2 ** 14
-
-/** Bytes of a pack that were read together. */
-interface Window {
-  readonly pack: number
-  readonly offset: number
-  /** Where the part begins that nobody has: callers own what they get. */
-  handedOut: number
-  readonly bytes: Uint8Array
-}
+/** Bytes that are read ahead when chunks are asked for in the order in which they lie. */
+const WINDOW_BYTES = 2 ** 18
 
 /** Chunks that lie side by side in a pack. */
 interface Run {
@@ -35,15 +27,28 @@ interface Run {
   length: number
 }
 
+/** A run on its way. */
+interface ReadRun {
+  readonly run: Run
+  /** Memory that is used again. */
+  readonly buffer: SharedArrayBuffer | undefined
+  /** `undefined` if it could not be read at once. */
+  readonly bytes: Promise<Uint8Array | undefined>
+  /** Whether the thread that hashes has found every chunk to be what it should. */
+  readonly verified: Promise<boolean> | false
+}
+
 /** Reads chunks and checks them: nothing leaves here that is not what its digest says. */
 export class ChunkReader {
   private readonly layout: Layout
   private readonly index: IndexReader
   private readonly packs: PackReader
   /** Memory of {@link RUN_BYTES} that nobody uses: to get new, and to give it back, takes longer than to read into it. */
-  private readonly spare: ArrayBuffer[] = []
-  private window: Window | undefined
-  /** The small chunk read last. */
+  private readonly spare: SharedArrayBuffer[] = []
+  private readonly verifier = new Verifier()
+  /** Part of a pack: `length` bytes from `offset`. Trees are mostly read in the order in which they were written. */
+  private readonly window = { pack: 0, offset: 0, length: 0, bytes: unsafe(0) }
+  /** Where the chunk ended that {@link readNow} gave last. */
   private last = { pack: 0, end: 0 }
 
   constructor(layout: Layout, index: IndexReader, packs: PackReader) {
@@ -54,8 +59,6 @@ export class ChunkReader {
 
   /** One chunk, at once. `row` is what the index says, if that is known. */
   readSync(digest: B3Digest, row: ChunkRow): Uint8Array {
-    const ahead = row.length <= WINDOW_CHUNK_MAX ? this.readAhead(row) : undefined
-    if (ahead !== undefined && isIntact(digest, ahead)) return ahead
     for (let tries = 0; ; tries++) {
       const bytes = new Uint8Array(row.length)
       try {
@@ -65,6 +68,36 @@ export class ChunkReader {
       } catch (error) {
         row = this.moved(digest, row, error, tries)
       }
+    }
+  }
+
+  /** The same, in memory that belongs to other callers, too: it may be kept, but not changed. */
+  readNow(digest: B3Digest, row: ChunkRow): Uint8Array {
+    const { pack, offset, length } = row
+    const { window } = this
+    const end = offset + length
+    if (window.pack !== pack || offset < window.offset || end > window.offset + window.length) {
+      // Who goes on where the chunk before ended probably goes on so.
+      this.fill(row, pack === this.last.pack && offset === this.last.end ? WINDOW_BYTES : length)
+    }
+    this.last = { pack, end }
+    const bytes = window.bytes.subarray(offset - window.offset, end - window.offset)
+    // The slow way looks again, and says what is wrong.
+    return window.length >= length && isIntact(digest, bytes) ? bytes : this.readSync(digest, row)
+  }
+
+  /** Moves the window to a chunk. It is empty if that cannot be read. */
+  private fill({ pack, offset, length }: ChunkRow, wanted: number): void {
+    const { window } = this
+    const size = Math.max(wanted, length)
+    // Always new memory: callers keep what they got from the last.
+    window.bytes = unsafe(size)
+    window.pack = pack
+    window.offset = offset
+    try {
+      window.length = this.packs.readSomeSync(pack, offset, window.bytes)
+    } catch {
+      window.length = 0
     }
   }
 
@@ -79,68 +112,45 @@ export class ChunkReader {
     fleeting: boolean = false,
   ): AsyncGenerator<Uint8Array, void, undefined> {
     let at = 0
-    /** One run is with the caller, another being read. */
-    const memory: (ArrayBuffer | undefined)[] = [undefined, undefined]
-    let turn = 0
-    let reading: Promise<unknown> = Promise.resolve()
-    const next = (): { readonly run: Run; readonly bytes: Promise<Uint8Array | undefined> } | undefined => {
-      if (at === chunks.length) return undefined
-      const run = this.runFrom(chunks, at)
-      at += run.chunks.length
-      turn ^= 1
-      const buffer = fleeting ? (memory[turn] ??= this.spare.pop() ?? new ArrayBuffer(RUN_BYTES)) : undefined
-      const bytes = this.readRun(run, buffer)
-      reading = bytes
-      return { run, bytes }
+    const memory: SharedArrayBuffer[] = []
+    /** The run that is with the caller first, then those that are being read. */
+    const runs: ReadRun[] = []
+    const elsewhere = fleeting && (this.verifier.running || sizeOf(chunks) >= VERIFIER_FROM)
+    const readAhead = (): void => {
+      while (runs.length <= RUNS_AHEAD && at < chunks.length) {
+        const run = this.runFrom(chunks, at)
+        at += run.chunks.length
+        const buffer = fleeting ? (memory.pop() ?? this.spare.pop() ?? new SharedArrayBuffer(RUN_BYTES)) : undefined
+        const bytes = this.readRun(run, buffer)
+        const verified =
+          elsewhere && bytes.then((read) => read?.buffer === buffer && this.verifier.check(buffer!, run.chunks))
+        runs.push({ run, buffer, bytes, verified })
+      }
     }
     try {
-      let current = next()
-      while (current !== undefined) {
-        const following = next()
+      for (readAhead(); runs.length > 0; readAhead()) {
+        const current = runs[0]!
         signal?.throwIfAborted()
-        const { run } = current
         const bytes = await current.bytes
+        const verified = await current.verified
         let from = 0
-        for (const { digest, size } of run.chunks) {
+        for (const { digest, size } of current.run.chunks) {
           const piece = bytes?.subarray(from, from + size)
           from += size
-          if (piece !== undefined && isIntact(digest, piece)) yield piece
+          if (piece !== undefined && (verified || isIntact(digest, piece))) yield piece
           // The slow way, which looks again and says what is wrong.
           else yield this.readSync(digest, this.row(digest, size))
           signal?.throwIfAborted()
         }
-        current = following
+        runs.shift()
+        if (current.buffer !== undefined) memory.push(current.buffer)
       }
     } finally {
-      if (fleeting) {
-        // Whoever stops early leaves a read behind, which still writes.
-        await reading
-        for (const buffer of memory) if (buffer !== undefined && this.spare.length < SPARE_MAX) this.spare.push(buffer)
-      }
+      // Whoever stops early leaves reads behind, which still write.
+      await Promise.all(runs.map(({ bytes, verified }) => Promise.all([bytes, verified])))
+      for (const { buffer } of runs) if (buffer !== undefined) memory.push(buffer)
+      while (this.spare.length < SPARE_MAX && memory.length > 0) this.spare.push(memory.pop()!)
     }
-  }
-
-  /** The chunk out of the window, which goes where it is if the one before it was just read; or else `undefined`. */
-  private readAhead({ pack, offset, length }: ChunkRow): Uint8Array | undefined {
-    const { pack: lastPack, end: lastEnd } = this.last
-    this.last = { pack, end: offset + length }
-    let { window } = this
-    if (window?.pack !== pack || offset < window.handedOut || offset + length > window.offset + window.bytes.length) {
-      if (pack !== lastPack || offset !== lastEnd) return undefined
-      try {
-        const bytes = unsafe(WINDOW_BYTES)
-        const count = this.packs.readSomeSync(pack, offset, bytes)
-        window = { pack, offset, handedOut: offset, bytes: bytes.subarray(0, count) }
-      } catch {
-        // The slow way tells why.
-        return undefined
-      }
-      this.window = window
-      if (length > window.bytes.length) return undefined
-    }
-    const from = offset - window.offset
-    window.handedOut = offset + length
-    return window.bytes.subarray(from, from + length)
   }
 
   private runFrom(chunks: readonly ChunkMeta[], first: number): Run {
@@ -159,7 +169,7 @@ export class ChunkReader {
   }
 
   /** @param memory where to; new memory without, or if it does not suffice */
-  private async readRun({ pack, offset, length }: Run, memory?: ArrayBuffer): Promise<Uint8Array | undefined> {
+  private async readRun({ pack, offset, length }: Run, memory?: SharedArrayBuffer): Promise<Uint8Array | undefined> {
     const bytes =
       memory !== undefined && length <= memory.byteLength ? new Uint8Array(memory, 0, length) : unsafe(length)
     try {
@@ -167,6 +177,10 @@ export class ChunkReader {
     } catch {
       return undefined
     }
+  }
+
+  async close(): Promise<void> {
+    await this.verifier.close()
   }
 
   private row(digest: B3Digest, size: number): ChunkRow {
@@ -189,6 +203,10 @@ export class ChunkReader {
     }
     throw storageError(error, this.layout.packs)
   }
+}
+
+function sizeOf(chunks: readonly ChunkMeta[]): number {
+  return chunks.reduce((total, { size }) => total + size, 0)
 }
 
 /** Not zeroed: it is filled entirely, or not used. */

@@ -1,6 +1,4 @@
-import { extname } from "node:path"
-import process from "node:process"
-import { Worker } from "node:worker_threads"
+import type { Worker } from "node:worker_threads"
 import { DIGEST_LENGTH, type B3Digest } from "../../digest.ts"
 import { CastoreError, type CastoreProblem } from "../../problem.ts"
 import {
@@ -21,6 +19,7 @@ import {
   type Touch,
   type WriterOptions,
 } from "./protocol.ts"
+import { startThread } from "./thread.ts"
 
 /** Segments that may be under way before whoever writes is asked to wait. */
 const IN_FLIGHT_MAX = 4
@@ -218,9 +217,9 @@ export class Feed {
     if (this.worker !== undefined) return this.worker
     this.ready = Promise.withResolvers<void>()
     this.ready.promise.catch(() => undefined)
-    // The same kind of file as this one: sources in development, a package, a bundle.
-    const file = new URL(`./writer-thread${extname(import.meta.url)}`, import.meta.url)
-    const worker = new Worker(file, { workerData: this.options, name: "castore", ...execArgv() })
+    const worker = startThread("writer-thread", this.options)
+    // Until it says that it is ready.
+    worker.ref()
     worker.on("message", (reply: Reply) => this.receive(reply))
     worker.on("error", (error) =>
       this.fail({ code: "unavailable", reason: `the writing thread: ${String(error)}` }, error),
@@ -294,15 +293,6 @@ export class Feed {
     this.release()
     this.closing?.resolve()
   }
-}
-
-/**
- * Threads inherit the flags of their process, `--conditions=source` among them. But a program on the command line may come
- * with `--input-type`, and no file can be started with that.
- */
-function execArgv(): { readonly execArgv?: string[] } {
-  if (!process.execArgv.some((flag) => flag.startsWith("--input-type"))) return {}
-  return { execArgv: process.execArgv.filter((flag) => /^--(conditions|disable-warning)=/.test(flag)) }
 }
 
 /** A promise that may fail while nobody looks: whoever waits for the commit learns of it there. */

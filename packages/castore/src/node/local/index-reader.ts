@@ -40,12 +40,15 @@ export class IndexReader {
   constructor(database: DatabaseSync) {
     this.database = database
     this.chunkByDigest = database.prepare("SELECT pack, offset, length, touched FROM chunks WHERE digest = ?")
+    // It takes half the time of an object, and most look-ups are this one.
+    this.chunkByDigest.setReturnArrays(true)
     this.blobByDigest = database.prepare("SELECT size, chunks, touched FROM blobs WHERE digest = ?")
     this.directoryByDigest = database.prepare("SELECT data, touched FROM directories WHERE digest = ?")
   }
 
   chunk(digest: B3Digest): ChunkRow | undefined {
-    return this.look(this.chunkByDigest, digest) as ChunkRow | undefined
+    const row = this.look(this.chunkByDigest, digest) as [number, number, number, number] | undefined
+    return row && { pack: row[0], offset: row[1], length: row[2], touched: row[3] }
   }
 
   blob(digest: B3Digest): BlobRow | undefined {
