@@ -34,6 +34,8 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
   return withStore(tool, "daemon", settings, async (store, session) => {
     if (settings.listen === undefined || operands.length > 0) throw new UsageError("say where to listen with -l, alone")
     const { serveStore } = await import("@tvix-ts/store/node")
+    // From here on nothing is collected that a client was told is there.
+    if (isLocal(store)) await store.castore.startWriting()
     const server = await serveStore(store, {
       address: listenAddress(settings.listen),
       onInternalError: (error) => writeError(byteStringOf(`internal error: ${String(error)}\n`)),
