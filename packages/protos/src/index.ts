@@ -73,3 +73,16 @@ export {
   type GetPathInfoRequest,
   type ListPathInfoRequest,
 } from "./gen/tvix/store/v1/path_info_service_pb.ts"
+export {
+  BulkBlobService,
+  BulkPutRequestSchema,
+  BulkPutResponseSchema,
+  BulkReadRequestSchema,
+  BulkReadResponse_BlobSchema,
+  BulkReadResponseSchema,
+  type BulkPutRequest,
+  type BulkPutResponse,
+  type BulkReadRequest,
+  type BulkReadResponse,
+  type BulkReadResponse_Blob,
+} from "./gen/tvix_ts/castore/v1/bulk_service_pb.ts"

@@ -64,6 +64,11 @@ export class BlobChunkBuffer {
     return this.#length === this.#capacity
   }
 
+  /** What was collected, in memory that the buffer goes on to use. */
+  get contents(): Uint8Array {
+    return this.#message?.subarray(HEADER_BYTES_MAX, HEADER_BYTES_MAX + this.#length) ?? new Uint8Array()
+  }
+
   /** The message of what was collected; the buffer is empty then. */
   take(): Uint8Array {
     const length = this.#length

@@ -1,42 +1,20 @@
 import { create } from "@bufbuild/protobuf"
-import {
-  ReadBlobRequestSchema,
-  StatBlobRequestSchema,
-  TvixBlobService,
-  type PutBlobResponse,
-  type StatBlobResponse,
-} from "@tvix-ts/protos"
+import { ReadBlobRequestSchema, StatBlobRequestSchema, TvixBlobService, type StatBlobResponse } from "@tvix-ts/protos"
 import { concat, equal } from "@tvix-ts/bytes"
-import { startHash, type Hasher } from "@tvix-ts/hash"
-import type {
-  BlobBatch,
-  BlobMeta,
-  BlobService,
-  BlobWriter,
-  ChunkMeta,
-  Contents,
-  ReadOptions,
-} from "../../blob/service.ts"
+import type { BlobBatch, BlobMeta, BlobService, ChunkMeta, Contents, ReadOptions } from "../../blob/service.ts"
 import type { CallOptions } from "../../call.ts"
 import { DIGEST_LENGTH, digestOf, formatDigest, type B3Digest } from "../../digest.ts"
 import { rangeOf } from "../../blob/range.ts"
 import { CastoreError } from "../../problem.ts"
-import { Backlog } from "./backlog.ts"
-import { BlobChunkBuffer, decodeBlobChunk } from "./blob-chunk.ts"
-import { answer, BLOB_MESSAGE_BYTES, type ClientStream, type GrpcChannel } from "./channel.ts"
+import { decodeBlobChunk } from "./blob-chunk.ts"
+import { GrpcBlobBatch, Upload } from "./blob-upload.ts"
+import { BULK_BLOB_BYTES_MAX } from "./bulk.ts"
+import { BulkReader, type BulkFound, type BulkSupport } from "./bulk-client.ts"
+import type { GrpcChannel } from "./channel.ts"
 import { fromStatus, isNotFound } from "./status.ts"
 import { HELD_BYTES_MAX, verifyByChunks, verifyWhole } from "./verify.ts"
 
-const { stat, read, put } = TvixBlobService.method
-
-/** Blobs of a batch that are on their way at the same time. Each is a call, and waits for the peer's disk. */
-const BLOBS_IN_FLIGHT = 16
-
-/** Bytes of blobs in a batch that wait for their turn, after which writers wait as well. */
-const QUEUED_BYTES_MAX = 8 * 2 ** 20
-
-/** What a waiting blob counts for besides its bytes, so that there are not any number of empty ones. */
-const QUEUED_BLOB_BYTES = 512
+const { stat, read } = TvixBlobService.method
 
 /** Chunks of a range that are asked for ahead of their turn. */
 const CHUNKS_AHEAD = 2
@@ -57,14 +35,22 @@ export function grpcBlobService(channel: GrpcChannel): BlobService {
 class GrpcBlobService implements BlobService {
   readonly #channel: GrpcChannel
   readonly #release: () => void
+  readonly #support: BulkSupport = { offered: true }
+  readonly #metas: BulkReader
+  readonly #small: BulkReader
 
   constructor(channel: GrpcChannel) {
     this.#channel = channel
     this.#release = channel.use()
+    this.#metas = new BulkReader(channel, this.#support, 0)
+    this.#small = new BulkReader(channel, this.#support, BULK_BLOB_BYTES_MAX)
   }
 
   async stat(digest: B3Digest, options: CallOptions = {}): Promise<BlobMeta | undefined> {
-    const meta = await this.#chunks(digest, options)
+    options.signal?.throwIfAborted()
+    const found = await this.#metas.ask(digest, options)
+    if (found === undefined) return undefined
+    const meta = found === "unanswered" ? await this.#chunks(digest, options) : metaOf(digest, found)
     if (meta !== "unknown") return meta
     // A peer that does not cut blobs does not say how long they are either.
     let size = 0
@@ -74,7 +60,11 @@ class GrpcBlobService implements BlobService {
 
   async read(digest: B3Digest, options: ReadOptions = {}): Promise<AsyncIterable<Uint8Array> | undefined> {
     const { from, to } = rangeOf(options, Infinity)
-    const meta = await this.#chunks(digest, options)
+    options.signal?.throwIfAborted()
+    const found = await (from === 0 && to === Infinity ? this.#small : this.#metas).ask(digest, options)
+    if (found === undefined) return undefined
+    if (found !== "unanswered" && found.case === "contents") return cut([found.value], from, to)
+    const meta = found === "unanswered" ? await this.#chunks(digest, options) : metaOf(digest, found)
     if (meta === undefined) return undefined
     // A chunk is held back until it is verified.
     if (meta === "unknown" || meta.chunks.some(({ size }) => size > HELD_BYTES_MAX)) {
@@ -100,7 +90,7 @@ class GrpcBlobService implements BlobService {
   }
 
   batch(options: CallOptions = {}): BlobBatch {
-    return new GrpcBlobBatch(this.#channel, options)
+    return new GrpcBlobBatch(this.#channel, this.#support, options)
   }
 
   async close(): Promise<void> {
@@ -117,23 +107,7 @@ class GrpcBlobService implements BlobService {
       if (isNotFound(error)) return undefined
       throw signal?.aborted === true ? signal.reason : fromStatus(error)
     }
-    if (equal(digest, EMPTY)) return { size: 0, chunks: [] }
-    if (response.chunks.length === 0) return "unknown"
-    let size = 0
-    const chunks = response.chunks.map((chunk): ChunkMeta => {
-      size += Number(chunk.size)
-      const problem =
-        chunk.digest.length !== DIGEST_LENGTH
-          ? `a chunk's digest has ${chunk.digest.length} bytes`
-          : chunk.size === 0n
-            ? "it has an empty chunk"
-            : size > Number.MAX_SAFE_INTEGER
-              ? "it has more than 2^53 bytes"
-              : undefined
-      if (problem !== undefined) throw corrupt(digest, problem)
-      return { digest: chunk.digest as B3Digest, size: Number(chunk.size) }
-    })
-    return { size, chunks }
+    return chunksOf(digest, response)
   }
 
   async *#contents(digest: B3Digest, { signal }: CallOptions): AsyncGenerator<Uint8Array, void, undefined> {
@@ -196,149 +170,31 @@ class GrpcBlobService implements BlobService {
   }
 }
 
-/** One blob being sent: the call is made when there is more of it than a message takes, or when it ends. */
-class Upload {
-  readonly #channel: GrpcChannel
-  readonly #options: CallOptions
-  readonly #hasher: Hasher = startHash("blake3")
-  readonly #buffer = new BlobChunkBuffer(BLOB_MESSAGE_BYTES)
-  #stream: ClientStream<PutBlobResponse> | undefined
-
-  constructor(channel: GrpcChannel, options: CallOptions) {
-    options.signal?.throwIfAborted()
-    this.#channel = channel
-    this.#options = options
-  }
-
-  /** Bytes that wait for a call to be made. */
-  get buffered(): number {
-    return this.#buffer.length
-  }
-
-  /** Whether the next bytes need a call. */
-  exceededBy(bytes: Uint8Array): boolean {
-    return this.#stream === undefined && this.#buffer.length + bytes.length > BLOB_MESSAGE_BYTES
-  }
-
-  write(bytes: Uint8Array): Promise<void> | undefined {
-    this.#hasher.update(bytes)
-    let wait: Promise<void> | undefined
-    for (let rest = bytes; rest.length > 0;) {
-      if (this.#buffer.full) wait = this.#flush()
-      rest = rest.subarray(this.#buffer.add(rest))
-    }
-    return wait === undefined ? undefined : answer(wait, this.#options.signal)
-  }
-
-  async finish(): Promise<B3Digest> {
-    const digest = this.#hasher.digest() as B3Digest
-    if (this.#buffer.length > 0) await this.#flush()
-    this.#stream ??= this.#start()
-    const response = await answer(this.#stream.end(), this.#options.signal)
-    if (!equal(response.digest, digest)) {
-      throw corrupt(digest, "the peer stored it under another digest")
-    }
-    return digest
-  }
-
-  cancel(): void {
-    this.#stream?.cancel()
-  }
-
-  #flush(): Promise<void> | undefined {
-    this.#stream ??= this.#start()
-    return this.#stream.write(this.#buffer.take())
-  }
-
-  #start(): ClientStream<PutBlobResponse> {
-    return this.#channel.clientStream(put, this.#options)
-  }
+/** What a peer says of a blob, who may know of no chunks. */
+function chunksOf(digest: B3Digest, response: StatBlobResponse): BlobMeta | "unknown" {
+  if (equal(digest, EMPTY)) return { size: 0, chunks: [] }
+  if (response.chunks.length === 0) return "unknown"
+  let size = 0
+  const chunks = response.chunks.map((chunk): ChunkMeta => {
+    size += Number(chunk.size)
+    const problem =
+      chunk.digest.length !== DIGEST_LENGTH
+        ? `a chunk's digest has ${chunk.digest.length} bytes`
+        : chunk.size === 0n
+          ? "it has an empty chunk"
+          : size > Number.MAX_SAFE_INTEGER
+            ? "it has more than 2^53 bytes"
+            : undefined
+    if (problem !== undefined) throw corrupt(digest, problem)
+    return { digest: chunk.digest as B3Digest, size: Number(chunk.size) }
+  })
+  return { size, chunks }
 }
 
-class GrpcBlobBatch implements BlobBatch {
-  readonly #channel: GrpcChannel
-  readonly #options: CallOptions
-  readonly #stop = new AbortController()
-  /** Blobs that have ended; each rejects for {@link commit} and for whoever awaits its digest. */
-  #ended: Promise<B3Digest>[] = []
-  #inFlight = 0
-  readonly #turns: (() => void)[] = []
-  readonly #queued = new Backlog(QUEUED_BYTES_MAX)
-
-  constructor(channel: GrpcChannel, options: CallOptions) {
-    const { signal } = this.#stop
-    this.#channel = channel
-    this.#options = { signal: options.signal === undefined ? signal : AbortSignal.any([signal, options.signal]) }
-  }
-
-  blob(): BlobWriter {
-    const upload = new Upload(this.#channel, this.#options)
-    let admitted: Promise<void> | undefined
-    let ended = false
-    // A blob that fits into one message is sent when it has ended; others are while they are written.
-    const admit = (): Promise<void> => (admitted ??= this.#admit())
-    const writeLater = async (bytes: Uint8Array): Promise<void> => {
-      await admit()
-      await upload.write(bytes)
-    }
-    const send = async (queuedBytes: number): Promise<B3Digest> => {
-      await admit()
-      this.#queued.remove(queuedBytes)
-      try {
-        return await upload.finish()
-      } catch (error) {
-        upload.cancel()
-        throw error
-      } finally {
-        this.#leave()
-      }
-    }
-    return {
-      write: (bytes) => {
-        if (ended) throw new TypeError("this blob has ended")
-        if (upload.exceededBy(bytes)) return writeLater(bytes.slice())
-        return upload.write(bytes) ?? (this.#queued.tooMuch ? this.#queued.drained() : undefined)
-      },
-      end: () => {
-        if (ended) throw new TypeError("this blob has ended")
-        ended = true
-        const queuedBytes = upload.buffered + QUEUED_BLOB_BYTES
-        this.#queued.add(queuedBytes)
-        const digest = send(queuedBytes)
-        // Whether or not anybody awaits it, commit() tells.
-        digest.catch(() => undefined)
-        this.#ended.push(digest)
-        return digest
-      },
-    }
-  }
-
-  async commit(): Promise<void> {
-    const ended = this.#ended
-    this.#ended = []
-    const results = await Promise.allSettled(ended)
-    this.#options.signal?.throwIfAborted()
-    const failed = results.find((result) => result.status === "rejected")
-    if (failed !== undefined) throw failed.reason
-  }
-
-  async abort(): Promise<void> {
-    this.#stop.abort()
-    await Promise.allSettled(this.#ended)
-  }
-
-  /** Waits until one more blob may be on its way. */
-  async #admit(): Promise<void> {
-    if (this.#inFlight < BLOBS_IN_FLIGHT) this.#inFlight++
-    // Whoever leaves hands its place on. After an abort that goes quickly.
-    else await new Promise<void>((resolve) => this.#turns.push(resolve))
-  }
-
-  #leave(): void {
-    const next = this.#turns.shift()
-    if (next === undefined) this.#inFlight--
-    else next()
-  }
+function metaOf(digest: B3Digest, found: BulkFound): BlobMeta | "unknown" {
+  if (found.case === "stat") return chunksOf(digest, found.value)
+  const size = found.value.length
+  return { size, chunks: size === 0 ? [] : [{ digest, size }] }
 }
 
 function chunkOf(message: Uint8Array): Uint8Array {
@@ -367,7 +223,7 @@ function* touched(
 }
 
 /** The bytes [from, to) of a stream. */
-async function* cut(stream: AsyncIterable<Uint8Array>, from: number, to: number): AsyncGenerator<Uint8Array> {
+async function* cut(stream: Contents, from: number, to: number): AsyncGenerator<Uint8Array> {
   let at = 0
   for await (const bytes of stream) {
     const piece = bytes.subarray(Math.max(from - at, 0), Math.max(to - at, 0))

@@ -3,6 +3,7 @@ import type { BlobService } from "../../blob/service.ts"
 import { formatDigest, toDigest, type B3Digest } from "../../digest.ts"
 import { CastoreError } from "../../problem.ts"
 import { decodeBlobChunk, encodeBlobChunk } from "./blob-chunk.ts"
+import { chunkMessages } from "./bulk.ts"
 import { BLOB_MESSAGE_BYTES } from "./channel.ts"
 import { clientStreaming, grpcService, invalidMessage, serverStreaming, unary, type GrpcService } from "./service.ts"
 
@@ -18,7 +19,7 @@ export function blobServices(blobs: BlobService): GrpcService[] {
         const meta = await blobs.stat(digest, { signal })
         if (meta === undefined) throw missing(digest)
         if (!request.sendChunks) return {}
-        return { chunks: meta.chunks.map((chunk) => ({ digest: chunk.digest, size: BigInt(chunk.size) })) }
+        return { chunks: chunkMessages(meta) }
       }),
       serverStreaming(read, async function* (request, { signal }) {
         const digest = toDigest(request.digest, "digest")

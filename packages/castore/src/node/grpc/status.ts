@@ -97,6 +97,11 @@ export function isNotFound(error: unknown): boolean {
   return isServiceError(error) && error.code === status.NOT_FOUND
 }
 
+/** Whether a server does not know the service at all. */
+export function isUnimplemented(error: unknown): boolean {
+  return isServiceError(error) && error.code === status.UNIMPLEMENTED
+}
+
 function isServiceError(error: unknown): error is ServiceError {
   return error instanceof Error && "code" in error && typeof error.code === "number" && "details" in error
 }
