@@ -1,6 +1,15 @@
 export { cacheBlobService } from "./blob/cache.ts"
 export { memoryBlobService } from "./blob/memory.ts"
-export type { BlobBatch, BlobMeta, BlobService, BlobWriter, ChunkMeta, Contents, ReadOptions } from "./blob/service.ts"
+export type {
+  BlobBatch,
+  BlobMeta,
+  BlobReader,
+  BlobService,
+  BlobWriter,
+  ChunkMeta,
+  Contents,
+  ReadOptions,
+} from "./blob/service.ts"
 export type { CallOptions } from "./call.ts"
 export { DIGEST_LENGTH, digestKey, digestOf, formatDigest, toDigest, type B3Digest } from "./digest.ts"
 export { Chunker } from "./chunker/chunker.ts"

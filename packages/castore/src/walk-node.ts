@@ -1,5 +1,5 @@
 import { concat } from "@tvix-ts/bytes"
-import type { BlobService } from "./blob/service.ts"
+import type { BlobReader, BlobService } from "./blob/service.ts"
 import type { CallOptions } from "./call.ts"
 import { digestKey, formatDigest } from "./digest.ts"
 import { checkNode, directorySize } from "./directory/check.ts"
@@ -77,8 +77,8 @@ class Walk {
   private readonly sink: TreeSink
   private readonly signal: AbortSignal
   private readonly ahead: number
-  /** Whether small files need not be asked for in advance. */
-  private readonly atHand: boolean
+  /** Where there is one, small files need not be asked for in advance. */
+  private readonly reader: BlobReader | undefined
 
   private level: Level | undefined
   /** Those from `head` on are to be done. */
@@ -102,7 +102,7 @@ class Walk {
     this.sink = sink
     this.signal = signal
     this.ahead = ahead
-    this.atHand = services.blobs.readNow !== undefined
+    this.reader = services.blobs.reader?.()
   }
 
   async run(root: Node): Promise<void> {
@@ -147,7 +147,14 @@ class Walk {
         continue
       }
       const [name, node] = level.entries[level.next]!
-      if (node.type === "file" && node.size > 0 && node.size <= SMALL && !this.atHand && !this.roomFor(node)) return
+      if (
+        node.type === "file" &&
+        node.size > 0 &&
+        node.size <= SMALL &&
+        this.reader === undefined &&
+        !this.roomFor(node)
+      )
+        return
       level.next++
       this.planNode(name, node)
     }
@@ -157,7 +164,7 @@ class Walk {
     if (node.type === "directory") {
       this.ask(node)
       this.lacking = { name, node }
-    } else if (node.type === "file" && node.size > 0 && node.size <= SMALL && !this.atHand) {
+    } else if (node.type === "file" && node.size > 0 && node.size <= SMALL && this.reader === undefined) {
       this.smallCount++
       this.smallBytes += node.size
       const bytes = new Eventually(this.readSmall(node))
@@ -223,7 +230,7 @@ class Walk {
   }
 
   private contents(level: Level | undefined, name: string, node: FileNode): void | Promise<void> {
-    const bytes = this.atHand && node.size <= SMALL ? this.blobs.readNow!(node.digest) : undefined
+    const bytes = node.size <= SMALL ? this.reader?.read(node.digest) : undefined
     if (bytes === undefined) return this.large(level, name, node)
     if (bytes.length !== node.size) throw this.wrongSize(level, name, node)
     return this.sink.contents(bytes)

@@ -6,7 +6,16 @@ import { CHUNK_MIN } from "../chunker/gear.ts"
 import { digestKey, digestOf, type B3Digest } from "../digest.ts"
 import { putInto } from "./put.ts"
 import { rangeOf } from "./range.ts"
-import type { BlobBatch, BlobMeta, BlobService, BlobWriter, ChunkMeta, Contents, ReadOptions } from "./service.ts"
+import type {
+  BlobBatch,
+  BlobMeta,
+  BlobReader,
+  BlobService,
+  BlobWriter,
+  ChunkMeta,
+  Contents,
+  ReadOptions,
+} from "./service.ts"
 
 /** Blobs for as long as the program runs, each chunk once. For tests, pages, and in front of something slower. */
 export function memoryBlobService(): BlobService {
@@ -40,8 +49,8 @@ class MemoryBlobs implements BlobService {
     return this.pieces(meta.chunks, from, to, options?.signal)
   }
 
-  readNow(digest: B3Digest): Uint8Array | undefined {
-    return this.stored.chunks.get(digestKey(digest))
+  reader(): BlobReader {
+    return { read: (digest) => this.stored.chunks.get(digestKey(digest)) }
   }
 
   put(contents: Contents, options?: CallOptions): Promise<B3Digest> {

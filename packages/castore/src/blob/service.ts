@@ -46,14 +46,8 @@ export interface BlobService {
    */
   read(digest: B3Digest, options?: ReadOptions): Promise<AsyncIterable<Uint8Array> | undefined>
 
-  /**
-   * All of a blob, if the back end has it at hand and in one piece, without any waiting; `undefined` if not, which says
-   * nothing about whether it is there. Nobody may change the bytes, which may belong to others as well. Worth having where
-   * waiting would cost more than reading: small files that are on this machine.
-   *
-   * @throws {CastoreError} `corrupt`
-   */
-  readNow?(digest: B3Digest): Uint8Array | undefined
+  /** For one who reads many small blobs one after the other. Only where they are at hand, so that waiting would cost more. */
+  reader?(): BlobReader
 
   /** Stores what `contents` yields. It is durable and visible to everybody when the promise resolves, or not at all. */
   put(contents: Contents, options?: CallOptions): Promise<B3Digest>
@@ -63,6 +57,15 @@ export interface BlobService {
 
   /** Releases files, threads and connections. Nothing may be called afterwards, except `close` again. */
   close(): Promise<void>
+}
+
+export interface BlobReader {
+  /**
+   * All of a blob, if it is in one piece, until the next call; `undefined` if not, which does not say that it is not there.
+   *
+   * @throws {CastoreError} `corrupt`
+   */
+  read(digest: B3Digest): Uint8Array | undefined
 }
 
 /** Blobs on their way. Nothing is promised about any of them before {@link commit} resolves. */

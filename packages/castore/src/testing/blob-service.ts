@@ -65,10 +65,14 @@ export function testBlobService(
     it("what is at hand is given at once, or not, but never as something else", async () => {
       const digests: B3Digest[] = []
       for (const { bytes } of BLOBS) digests.push(await service.put([bytes]))
-      const given = digests.map((digest) => service.readNow?.(digest))
-      // What was given stays as it is, whatever is read afterwards.
-      for (const [i, bytes] of given.entries()) if (bytes !== undefined) assertSame(bytes, BLOBS[i]!.bytes)
-      assert.equal(service.readNow?.(digestOf(utf8("never put"))), undefined)
+      // Two who read at the same time do not get into each other's way.
+      const [reader, other] = [service.reader?.(), service.reader?.()]
+      for (const [i, digest] of digests.entries()) {
+        const bytes = reader?.read(digest)
+        for (const different of digests) other?.read(different)
+        if (bytes !== undefined) assertSame(bytes, BLOBS[i]!.bytes)
+      }
+      assert.equal(reader?.read(digestOf(utf8("never put"))), undefined)
     })
 
     it("a blob that is not there", () => assertLacks(utf8("never put")))

@@ -1,6 +1,7 @@
 import type {
   BlobBatch,
   BlobMeta,
+  BlobReader,
   BlobService,
   BlobWriter,
   ChunkMeta,
@@ -36,9 +37,8 @@ export class LocalBlobs implements BlobService {
     return { size: blob.size, chunks: readChunkList(blob.chunks, `blob ${formatDigest(digest)}`) }
   }
 
-  readNow(digest: B3Digest): Uint8Array | undefined {
-    const row = this.store.index.chunk(digest)
-    return row === undefined ? undefined : this.store.chunks.readNow(digest, row)
+  reader(): BlobReader {
+    return this.store.chunks.smallReader()
   }
 
   async read(digest: B3Digest, options: ReadOptions = {}): Promise<AsyncIterable<Uint8Array> | undefined> {

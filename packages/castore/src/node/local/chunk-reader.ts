@@ -1,6 +1,6 @@
 import { digestOf, formatDigest, type B3Digest } from "../../digest.ts"
 import { CastoreError } from "../../problem.ts"
-import type { ChunkMeta } from "../../blob/service.ts"
+import type { BlobReader, ChunkMeta } from "../../blob/service.ts"
 import { storageError } from "./failure.ts"
 import type { ChunkRow, IndexReader } from "./index-reader.ts"
 import type { Layout } from "./layout.ts"
@@ -46,10 +46,6 @@ export class ChunkReader {
   /** Memory of {@link RUN_BYTES} that nobody uses: to get new, and to give it back, takes longer than to read into it. */
   private readonly spare: SharedArrayBuffer[] = []
   private readonly verifier = new Verifier()
-  /** Part of a pack: `length` bytes from `offset`. Trees are mostly read in the order in which they were written. */
-  private readonly window = { pack: 0, offset: 0, length: 0, bytes: unsafe(0) }
-  /** Where the chunk ended that {@link readNow} gave last. */
-  private last = { pack: 0, end: 0 }
 
   constructor(layout: Layout, index: IndexReader, packs: PackReader) {
     this.layout = layout
@@ -71,33 +67,37 @@ export class ChunkReader {
     }
   }
 
-  /** The same, in memory that belongs to other callers, too: it may be kept, but not changed. */
-  readNow(digest: B3Digest, row: ChunkRow): Uint8Array {
-    const { pack, offset, length } = row
-    const { window } = this
-    const end = offset + length
-    if (window.pack !== pack || offset < window.offset || end > window.offset + window.length) {
-      // Who goes on where the chunk before ended probably goes on so.
-      this.fill(row, pack === this.last.pack && offset === this.last.end ? WINDOW_BYTES : length)
-    }
-    this.last = { pack, end }
-    const bytes = window.bytes.subarray(offset - window.offset, end - window.offset)
-    // The slow way looks again, and says what is wrong.
-    return window.length >= length && isIntact(digest, bytes) ? bytes : this.readSync(digest, row)
-  }
-
-  /** Moves the window to a chunk. It is empty if that cannot be read. */
-  private fill({ pack, offset, length }: ChunkRow, wanted: number): void {
-    const { window } = this
-    const size = Math.max(wanted, length)
-    // Always new memory: callers keep what they got from the last.
-    window.bytes = unsafe(size)
-    window.pack = pack
-    window.offset = offset
-    try {
-      window.length = this.packs.readSomeSync(pack, offset, window.bytes)
-    } catch {
+  /** Reads blobs of one chunk each, ahead where they lie in the order in which they are asked for: as most trees do. */
+  smallReader(): BlobReader {
+    /** Part of a pack: `length` bytes from `offset`. */
+    const window = { pack: 0, offset: 0, length: 0, bytes: unsafe(WINDOW_BYTES) }
+    let last = { pack: 0, end: 0 }
+    const fill = ({ pack, offset, length }: ChunkRow, wanted: number): void => {
+      const size = Math.max(wanted, length)
+      if (window.bytes.length < size) window.bytes = unsafe(size)
+      window.pack = pack
+      window.offset = offset
       window.length = 0
+      try {
+        window.length = this.packs.readSomeSync(pack, offset, window.bytes.subarray(0, size))
+      } catch {
+        // Reading it alone tells why.
+      }
+    }
+    return {
+      read: (digest) => {
+        const row = this.index.chunk(digest)
+        if (row === undefined) return undefined
+        const { pack, offset, length } = row
+        const end = offset + length
+        const isInside = (): boolean =>
+          window.pack === pack && offset >= window.offset && end <= window.offset + window.length
+        if (!isInside()) fill(row, pack === last.pack && offset === last.end ? WINDOW_BYTES : length)
+        last = { pack, end }
+        const bytes = window.bytes.subarray(offset - window.offset, end - window.offset)
+        // The slow way looks again, and says what is wrong.
+        return isInside() && isIntact(digest, bytes) ? bytes : this.readSync(digest, row)
+      },
     }
   }
 
