@@ -3,36 +3,13 @@ import fc from "fast-check"
 import assert from "node:assert/strict"
 import { readFileSync } from "node:fs"
 import { describe, test } from "node:test"
+import { cutInput, type CutVectors } from "../testing/cut-vectors.ts"
 import { Chunker } from "./chunker.ts"
 import { cutChunk, cutWith } from "./cut.ts"
 import { CHUNK_AVERAGE, CHUNK_MAX, CHUNK_MIN, gearTable, MASK_AFTER, MASK_BEFORE } from "./gear.ts"
 import { scriptScanner, wasmScanner, type Scanner } from "./scanner.ts"
 
-interface Input {
-  readonly size: number
-  /** Seed of Marsaglia's generator, of which each byte is the upper 8 bits. */
-  readonly xorshift32?: number
-  /** How many different bytes there are, from "a" on. */
-  readonly letters?: number
-  readonly repeat?: "00" | "00..fe"
-}
-const { cuts } = JSON.parse(readFileSync(new URL("vectors.json", import.meta.url), "utf8")) as {
-  cuts: { input: Input; lengths: number[] }[]
-}
-
-function make({ size, xorshift32, letters, repeat }: Input): Uint8Array {
-  const bytes = new Uint8Array(size)
-  if (repeat === "00..fe") return bytes.map((_, i) => i % 255)
-  if (xorshift32 === undefined) return bytes
-  let state = xorshift32
-  for (let i = 0; i < size; i++) {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    bytes[i] = letters === undefined ? state >>> 24 : 0x61 + ((state >>> 24) & (letters - 1))
-  }
-  return bytes
-}
+const { cuts } = JSON.parse(readFileSync(new URL("vectors.json", import.meta.url), "utf8")) as CutVectors
 
 function lengthsOf(bytes: Uint8Array, cut: (from: number) => number): number[] {
   const lengths: number[] = []
@@ -69,7 +46,7 @@ const scanners = { wasm: wasmScanner()!, script: scriptScanner() }
 describe("cut points of the Rust crate", () => {
   for (const { input, lengths } of cuts) {
     test(JSON.stringify(input), () => {
-      const bytes = make(input)
+      const bytes = cutInput(input)
       for (const [name, scanner] of Object.entries(scanners)) {
         assert.deepEqual(lengthsOf(bytes, cutBy(scanner, bytes)), lengths, name)
       }
@@ -88,7 +65,7 @@ test("both scanners and the paper agree, whatever the bytes", () => {
       fc.constantFrom(undefined, 1, 2, 4, 16),
       fc.integer({ min: 0, max: 3 * 2 ** 19 }),
       (xorshift32, letters, size) => {
-        const bytes = make({ size, xorshift32, ...(letters === undefined ? {} : { letters }) })
+        const bytes = cutInput({ size, xorshift32, ...(letters === undefined ? {} : { letters }) })
         const wasm = lengthsOf(bytes, cutBy(scanners.wasm, bytes))
         assert.deepEqual(lengthsOf(bytes, cutBy(scanners.script, bytes)), wasm)
         if (size > 0) assert.equal(referenceCut(bytes, 0), wasm[0])
@@ -99,7 +76,7 @@ test("both scanners and the paper agree, whatever the bytes", () => {
 })
 
 test("how a blob arrives does not change where it is cut", () => {
-  const bytes = make({ size: 3_000_001, xorshift32: 5 })
+  const bytes = cutInput({ size: 3_000_001, xorshift32: 5 })
   const whole = lengthsOf(bytes, cutBy(scanners.wasm, bytes))
   const PIECE = fc.oneof(fc.integer({ min: 0, max: 5000 }), fc.integer({ min: 0, max: 2_000_000 }))
   fc.assert(
@@ -135,13 +112,13 @@ test("how a blob arrives does not change where it is cut", () => {
 })
 
 test("without the end, nothing is cut before there is as much as a chunk can have", () => {
-  const bytes = make({ size: CHUNK_MAX, xorshift32: 1 })
+  const bytes = cutInput({ size: CHUNK_MAX, xorshift32: 1 })
   assert.equal(cutChunk(bytes, 0, CHUNK_MAX - 1, false), -1)
   assert.equal(cutChunk(bytes, 0, CHUNK_MAX, false), 318468)
 })
 
 test("most cuts survive an insertion at the front", () => {
-  const bytes = make({ size: 8_000_000, xorshift32: 6 })
+  const bytes = cutInput({ size: 8_000_000, xorshift32: 6 })
   const shifted = new Uint8Array(bytes.length + 1)
   shifted.set(bytes, 1)
   const ends = (data: Uint8Array, offset: number): Set<number> => {
