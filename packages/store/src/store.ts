@@ -8,6 +8,7 @@ import {
   type DirectoryService,
   type Node,
 } from "@tvix-ts/castore"
+import { closeAll } from "./close-all.ts"
 import { memoryNarCache } from "./nar/cache.ts"
 import { calculatingNarService } from "./nar/calculate.ts"
 import { cachePathInfoService } from "./path-info/cache.ts"
@@ -51,10 +52,4 @@ export function cacheStore(near: Store, far: Store): Store {
     nar: far.nar,
     close: () => closeAll(near, far),
   }
-}
-
-/** All of them, even if some fail; then the first failure is thrown. */
-async function closeAll(...services: readonly { close(): Promise<void> }[]): Promise<void> {
-  const closed = await Promise.allSettled(services.map((service) => service.close()))
-  for (const result of closed) if (result.status === "rejected") throw result.reason
 }

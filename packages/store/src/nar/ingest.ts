@@ -1,7 +1,8 @@
 import { equal } from "@tvix-ts/bytes"
-import { CastoreError, TreeBuilder, type CallOptions, type Contents, type Node } from "@tvix-ts/castore"
+import { TreeBuilder, type CallOptions, type Contents, type Node } from "@tvix-ts/castore"
 import { startHash } from "@tvix-ts/hash"
 import { NarReader, type StorePath } from "@tvix-ts/nix-compat"
+import { invalid } from "../path-info/check.ts"
 import type { NarCalculation } from "../path-info/service.ts"
 import { foundReferences, ReferenceScanner } from "../references/scanner.ts"
 import type { Store } from "../store.ts"
@@ -56,10 +57,10 @@ export async function ingestNar(
     reader.end()
     const narHash = hasher.digest()
     if (expectedSize !== undefined && narSize !== expectedSize) {
-      refuse("narSize", `the archive has ${narSize} bytes, not ${expectedSize}`)
+      invalid("narSize", `the archive has ${narSize} bytes, not ${expectedSize}`)
     }
     if (expectedHash !== undefined && !equal(narHash, expectedHash)) {
-      refuse("narHash", "the archive has another SHA-256 than it should have")
+      invalid("narHash", "the archive has another SHA-256 than it should have")
     }
     const node = await builder.finish()
     return { node, narSize, narHash, references: foundReferences(candidates, scanner?.found ?? new Set()) }
@@ -67,8 +68,4 @@ export async function ingestNar(
     await builder.abort()
     throw error
   }
-}
-
-function refuse(field: string, reason: string): never {
-  throw new CastoreError({ code: "invalid", field, reason })
 }

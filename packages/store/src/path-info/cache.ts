@@ -1,9 +1,11 @@
-import type { PathInfo } from "./path-info.ts"
+import { closeAll } from "../close-all.ts"
 import type { PathInfoService } from "./service.ts"
 
 /**
  * Looks into `near` first, and keeps there what is found in `far`. What is put goes to `far`, and then to `near` as well; what
  * is listed is what `far` has. That something is absent is never remembered.
+ *
+ * Whatever keeps `near` from being filled is no failure of reading. Closing closes both.
  */
 export function cachePathInfoService(near: PathInfoService, far: PathInfoService): PathInfoService {
   return {
@@ -11,20 +13,20 @@ export function cachePathInfoService(near: PathInfoService, far: PathInfoService
       const cached = await near.get(digest, options)
       if (cached !== undefined) return cached
       const found = await far.get(digest, options)
-      return found === undefined ? undefined : keep(found, options)
+      if (found === undefined) return undefined
+      try {
+        await near.put(found, options)
+      } catch {
+        // The next reader fetches it again: slower, and still right.
+      }
+      return found
     },
     async put(pathInfo, options) {
-      return keep(await far.put(pathInfo, options), options)
+      const stored = await far.put(pathInfo, options)
+      await near.put(stored, options)
+      return stored
     },
     list: (options) => far.list(options),
-    async close() {
-      const closed = await Promise.allSettled([near.close(), far.close()])
-      for (const result of closed) if (result.status === "rejected") throw result.reason
-    },
-  }
-
-  async function keep(pathInfo: PathInfo, options: Parameters<PathInfoService["put"]>[1]): Promise<PathInfo> {
-    await near.put(pathInfo, options)
-    return pathInfo
+    close: () => closeAll(near, far),
   }
 }

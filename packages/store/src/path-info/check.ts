@@ -1,4 +1,4 @@
-import { CastoreError, DIGEST_LENGTH, type Node } from "@tvix-ts/castore"
+import { CastoreError, checkNode } from "@tvix-ts/castore"
 import { digestLength } from "@tvix-ts/hash"
 import {
   checkName,
@@ -34,7 +34,10 @@ export function checkPathInfo(pathInfo: PathInfo): void {
     if (baseName <= last) invalid(field, `'${baseName}' does not come after '${last}'`)
     last = baseName
   }
-  checkSize(pathInfo.narSize, "narSize")
+  const { narSize } = pathInfo
+  if (!Number.isSafeInteger(narSize) || narSize < 0) {
+    invalid("narSize", `a size is a whole number from 0 to 2^53 - 1, not ${narSize}`)
+  }
   checkLength(pathInfo.narHash, NAR_HASH_LENGTH, "narHash")
   for (const [i, signature] of pathInfo.signatures.entries()) {
     if (signature.name === "") invalid(`signatures[${i}].name`, "is empty")
@@ -70,16 +73,6 @@ export function checkStoreDigest(digest: string, field: string): void {
   if (!DIGITS.test(digest)) invalid(field, `'${digest}' is not 32 digits of base 32`)
 }
 
-function checkNode(node: Node, field: string): void {
-  if (node.type === "symlink") {
-    if (node.target === "") invalid(`${field}.target`, "is empty")
-    if (node.target.includes("\0")) invalid(`${field}.target`, "contains a NUL")
-    return
-  }
-  checkLength(node.digest, DIGEST_LENGTH, `${field}.digest`)
-  checkSize(node.size, `${field}.size`)
-}
-
 /** Content addresses are as C++ Nix and the protocol have them: no git trees, and texts only by SHA-256. */
 function checkContentAddress({ method, hash: { algorithm, digest } }: ContentAddress): void {
   const field = "contentAddress"
@@ -91,10 +84,6 @@ function checkContentAddress({ method, hash: { algorithm, digest } }: ContentAdd
 
 export function checkLength(bytes: Uint8Array, length: number, field: string): void {
   if (bytes.length !== length) invalid(field, `has ${bytes.length} bytes, not ${length}`)
-}
-
-function checkSize(size: number, field: string): void {
-  if (!Number.isSafeInteger(size) || size < 0) invalid(field, `${size} is no size`)
 }
 
 export function invalid(field: string, reason: string, cause?: unknown): never {

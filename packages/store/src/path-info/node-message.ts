@@ -1,5 +1,5 @@
 import { byteStringFrom, bytesOf } from "@tvix-ts/bytes"
-import { toDigest, type Node } from "@tvix-ts/castore"
+import { checkNode, toDigest, type Node } from "@tvix-ts/castore"
 import { create } from "@bufbuild/protobuf"
 import {
   DirectoryNodeSchema,
@@ -64,10 +64,9 @@ export function nodeOfMessage(message: NodeMessage | undefined, field: string): 
       }
     }
     case "symlink": {
-      const target = byteStringFrom(inner.value.target)
-      if (target === "") invalid(`${field}.symlink.target`, "is empty")
-      if (target.includes("\0")) invalid(`${field}.symlink.target`, "contains a NUL")
-      return { name: byteStringFrom(inner.value.name), node: { type: "symlink", target } }
+      const node = { type: "symlink", target: byteStringFrom(inner.value.target) } as const
+      checkNode(node, `${field}.symlink`)
+      return { name: byteStringFrom(inner.value.name), node }
     }
   }
 }

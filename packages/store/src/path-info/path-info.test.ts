@@ -1,4 +1,7 @@
-import { testPathInfoService } from "../testing/path-info-service.ts"
+import assert from "node:assert/strict"
+import { describe, test } from "node:test"
+import { CastoreError } from "@tvix-ts/castore"
+import { examplePathInfo, testPathInfoService } from "../testing/path-info-service.ts"
 import { cachePathInfoService } from "./cache.ts"
 import { memoryPathInfoService } from "./memory.ts"
 
@@ -6,3 +9,32 @@ testPathInfoService("memory", async () => ({ service: memoryPathInfoService() })
 testPathInfoService("cache of memory", async () => ({
   service: cachePathInfoService(memoryPathInfoService(), memoryPathInfoService()),
 }))
+
+describe("a cache of path infos", () => {
+  const pathInfo = examplePathInfo("far")
+  const { digest } = pathInfo.storePath
+
+  test("keeps what it found afar", async () => {
+    const [near, far] = [memoryPathInfoService(), memoryPathInfoService()]
+    await far.put(pathInfo)
+    assert.deepEqual(await cachePathInfoService(near, far).get(digest), pathInfo)
+    assert.deepEqual(await near.get(digest), pathInfo)
+  })
+
+  test("finds, though it cannot keep; but does not promise to have stored", async () => {
+    const far = memoryPathInfoService()
+    await far.put(pathInfo)
+    const full = (): Promise<never> => Promise.reject(new CastoreError({ code: "full", reason: "no room" }))
+    const cache = cachePathInfoService({ ...memoryPathInfoService(), put: full }, far)
+    assert.deepEqual(await cache.get(digest), pathInfo)
+    await assert.rejects(cache.put(pathInfo), /no room/)
+  })
+
+  test("closes both, though one fails", async () => {
+    let closed = false
+    const broken = { ...memoryPathInfoService(), close: () => Promise.reject(new Error("stuck")) }
+    const other = { ...memoryPathInfoService(), close: async () => void (closed = true) }
+    await assert.rejects(cachePathInfoService(broken, other).close(), /stuck/)
+    assert.ok(closed)
+  })
+})

@@ -103,6 +103,7 @@ const REFUSED: readonly [name: string, changes: Partial<PathInfo>][] = [
   ["a size that is not exact", { node: { type: "directory", digest: DIGEST, size: 2 ** 53 } }],
   ["an empty target", { node: { type: "symlink", target: "" } }],
   ["a target with a NUL", { node: { type: "symlink", target: "a\0b" } }],
+  ["a target longer than any system takes", { node: { type: "symlink", target: "t".repeat(4096) } }],
   ["a reference that is none", { references: [{ digest: "short", name: "x" }] }],
   ["references out of order", { references: sortedPaths([exampleStorePath("a"), exampleStorePath("b")]).toReversed() }],
   ["a reference twice", { references: [exampleStorePath("a"), exampleStorePath("a")] }],
