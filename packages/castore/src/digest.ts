@@ -1,6 +1,6 @@
 import { byteStringFrom, encodeBase64 } from "@tvix-ts/bytes"
 import { hash } from "@tvix-ts/hash"
-import { CastoreError } from "./problem.ts"
+import { invalid } from "./problem.ts"
 
 declare const b3: unique symbol
 /** The BLAKE3 of something: 32 bytes. Made by hashing or by {@link toDigest}, never by a cast elsewhere. */
@@ -16,11 +16,7 @@ export const DIGEST_LENGTH = 32
  */
 export function toDigest(bytes: Uint8Array, field: string): B3Digest {
   if (bytes.length !== DIGEST_LENGTH) {
-    throw new CastoreError({
-      code: "invalid",
-      field,
-      reason: `a digest has ${DIGEST_LENGTH} bytes, this one has ${bytes.length}`,
-    })
+    throw invalid(field, `a digest has ${DIGEST_LENGTH} bytes, this one has ${bytes.length}`)
   }
   return bytes as B3Digest
 }

@@ -10,7 +10,7 @@
  *
  * Canonical: fields ascending, each once, none with its default (empty, 0, false), varints as short as they can be, nothing
  * unknown. Protobuf readers take other forms, too; here they are refused, because what they would be stored under is the
- * digest of different bytes. Hand-written for speed: see bench/castore.ts.
+ * digest of different bytes: docs/decisions/0006-formats.md. That is why this is written by hand.
  */
 import { digestOf, toDigest, type B3Digest } from "../digest.ts"
 import type { Node } from "../node.ts"

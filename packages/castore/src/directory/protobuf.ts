@@ -94,7 +94,7 @@ export class CanonicalReader {
 
   /** For the tag at `start`, which the message has no place for. */
   unexpected(start: number, field: string): CastoreError {
-    const field_ = this.bytes[start]! >> 3
-    return invalid(field || "message", `byte ${start}: field ${field_} is unknown, repeated or out of order`)
+    const number = this.bytes[start]! >> 3
+    return invalid(field || "message", `byte ${start}: field ${number} is unknown, repeated or out of order`)
   }
 }
