@@ -113,7 +113,8 @@ describe("copyPaths", () => {
     const progress: CopyProgress[] = []
     await copyPaths([pathInfo.storePath], from.store, to, { onProgress: (now) => progress.push({ ...now }) })
     assert.equal(from.calls.filter((call) => call === "blobs.read").length, 1)
-    assert.equal(from.calls.filter((call) => call === "directories.get").length, 1)
+    assert.equal(from.calls.filter((call) => call === "directories.getRecursive").length, 1)
+    assert.equal(from.calls.filter((call) => call === "directories.get").length, 0)
     const { current, ...last } = progress.at(-1)!
     assert.equal(current, undefined)
     const { narSize } = pathInfo

@@ -1,10 +1,14 @@
 import { equal } from "@tvix-ts/bytes"
 import { CastoreError, type CallOptions } from "@tvix-ts/castore"
 import { formatStorePath, type StorePath } from "@tvix-ts/nix-compat"
+import { ahead } from "../ahead.ts"
 import type { PathInfo } from "../path-info/path-info.ts"
 import type { Store } from "../store.ts"
 import { closureOf } from "./closure.ts"
 import { copyTree } from "./tree.ts"
+
+/** Paths that are copied at once: most are small, and wait for disks and answers. */
+const PATHS_AT_ONCE = 8
 
 export interface CopyOptions extends CallOptions {
   /** Whether what the paths refer to is copied as well; so it is unless this is `false`. */
@@ -30,6 +34,7 @@ export interface CopyProgress {
   /** Contents of files that were read from the source, and that were at the destination already. */
   bytesCopied: number
   bytesThere: number
+  /** One of those that are being copied, that for the longest time. */
   current: StorePath | undefined
 }
 
@@ -69,22 +74,51 @@ export async function copyPaths(
     there.push(path)
     return true
   }
+  const underWay = new Set<StorePath>()
+  const copyOne = async (
+    pathInfo: PathInfo,
+    before: readonly Promise<PathInfo>[],
+    one: CallOptions,
+  ): Promise<PathInfo> => {
+    const { storePath, node, narSize } = pathInfo
+    underWay.add(storePath)
+    progress.current ??= storePath
+    onProgress?.(progress)
+    await copyTree(node, from, to, { ...one, reuseChunks, onBlob })
+    if (verify) await checkArchive(pathInfo, to, one)
+    await Promise.all(before)
+    await to.pathInfos.put(pathInfo, one)
+    underWay.delete(storePath)
+    progress.current = underWay.values().next().value
+    progress.paths++
+    progress.narBytes += narSize
+    onProgress?.(progress)
+    return pathInfo
+  }
   const copied: PathInfo[] = []
+  const copyAll = async (missing: readonly PathInfo[]): Promise<void> => {
+    // If one fails, the others need not go on.
+    const stop = new AbortController()
+    const one = { signal: signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]) }
+    const begun = new Map<string, Promise<PathInfo>>()
+    const begin = (pathInfo: PathInfo): Promise<PathInfo> => {
+      // Those that come later in spite of being referred to refer to this one: nobody waits for them.
+      const before = pathInfo.references.flatMap(({ digest }) => begun.get(digest) ?? [])
+      const copying = copyOne(pathInfo, before, one).catch((error: unknown) => {
+        stop.abort(error)
+        throw error
+      })
+      begun.set(pathInfo.storePath.digest, copying)
+      return copying
+    }
+    for await (const pathInfo of ahead(missing, PATHS_AT_ONCE, begin)) copied.push(pathInfo)
+  }
   for (let wanted = [...paths]; ;) {
     const missing = await closureOf(wanted, from.pathInfos, { ...callOptions, skip, follow })
     if (missing.length === 0) break
     progress.pathsTotal += missing.length
     for (const { narSize } of missing) progress.narBytesTotal += narSize
-    for (const pathInfo of missing) {
-      progress.current = pathInfo.storePath
-      onProgress?.(progress)
-      await copyTree(pathInfo.node, from, to, { ...callOptions, reuseChunks, onBlob })
-      if (verify) await checkArchive(pathInfo, to, callOptions)
-      await to.pathInfos.put(pathInfo, callOptions)
-      copied.push(pathInfo)
-      progress.paths++
-      progress.narBytes += pathInfo.narSize
-    }
+    await copyAll(missing)
     // What was there may have been collected before anything new referred to it. From now on it is kept: look again.
     wanted = there
     there = []

@@ -2,6 +2,7 @@ import { concat, equal } from "@tvix-ts/bytes"
 import {
   CastoreError,
   digestKey,
+  directoryDigest,
   formatDigest,
   type B3Digest,
   type BlobWriter,
@@ -11,15 +12,21 @@ import {
   type Node,
   type ReadOptions,
 } from "@tvix-ts/castore"
-import { ahead } from "../ahead.ts"
+import { ahead, type Load } from "../ahead.ts"
 import type { Store } from "../store.ts"
 
-/** Look-ups and small blobs at once. */
-const AT_ONCE = 32
+/** Look-ups of directories and chunks at once. */
+const AT_ONCE = 64
+/** Small blobs at once, and their bytes: as many as peers give in one call. */
+const BLOBS_AT_ONCE = 512
+const BLOB_BYTES_AT_ONCE = 4 * 1024 * 1024
 /** Bytes of blobs that are read whole, several at once; larger ones are passed on as they come. */
 const SMALL = 256 * 1024
 /** Bytes after which what was written is made durable, so that a copy that is cut off need not begin again. */
 const COMMIT_AFTER = 256 * 1024 * 1024
+
+/** A large blob is only looked for. */
+const SMALL_LOAD: Load<Blob> = { of: ({ size }) => (size <= SMALL ? size : 0), max: BLOB_BYTES_AT_ONCE }
 
 type Castore = Pick<Store, "blobs" | "directories">
 
@@ -57,7 +64,15 @@ interface Missing {
   readonly directory: Directory
 }
 
-/** Fills `missing` with what is to be copied of the tree, reading level by level. */
+interface Found extends Missing {
+  readonly children: readonly B3Digest[]
+}
+
+/**
+ * Fills `missing` with what is to be copied of the tree. The source gives all of its directories in one go, however deep; the
+ * destination is asked from the root down, and not about what is below those that it has. While few are to be asked about,
+ * it is asked about those below them as well, so that a tree that is deep does not take a round trip per level.
+ */
 async function findMissing(
   root: B3Digest,
   from: Castore,
@@ -65,27 +80,60 @@ async function findMissing(
   missing: Map<string, Missing>,
   options: CallOptions,
 ): Promise<void> {
-  const asked = new Set([digestKey(root)])
   const signal = callOptions(options)
-  const look = async (digest: B3Digest): Promise<Missing | undefined> => {
-    if ((await to.directories.get(digest, signal)) !== undefined) return undefined
-    const directory = await from.directories.get(digest, signal)
-    if (directory === undefined) throw new CastoreError({ code: "missing", what: `directory ${formatDigest(digest)}` })
-    return { digest, directory }
-  }
-  for (let level = [root]; level.length > 0;) {
+  const has = async (digest: B3Digest): Promise<boolean> => (await to.directories.get(digest, signal)) !== undefined
+  if (await has(root)) return
+  const all = await directoriesOf(root, from, signal)
+  /** What the destination has said. */
+  const there = new Map<string, boolean>()
+  const ask = async (digest: B3Digest): Promise<void> => void there.set(digestKey(digest), await has(digest))
+  missing.set(digestKey(root), all.get(digestKey(root))!)
+  for (let level = all.get(digestKey(root))!.children; level.length > 0;) {
+    if (!level.every((digest) => there.has(digestKey(digest)))) {
+      for await (const _ of ahead(toAskAbout(level, all, there), AT_ONCE, ask));
+    }
     const next: B3Digest[] = []
-    for await (const found of ahead(level, AT_ONCE, look)) {
-      if (found === undefined) continue
-      missing.set(digestKey(found.digest), found)
-      for (const [, child] of found.directory.entries) {
-        if (child.type !== "directory" || asked.has(digestKey(child.digest))) continue
-        asked.add(digestKey(child.digest))
-        next.push(child.digest)
-      }
+    for (const digest of level) {
+      const key = digestKey(digest)
+      if (there.get(key) === true || missing.has(key)) continue
+      const found = all.get(key)!
+      missing.set(key, found)
+      for (const child of found.children) next.push(child)
     }
     level = next
   }
+}
+
+/** Those in a level of which nothing is known; if they are few, as many below them that all may be asked about at once. */
+function toAskAbout(
+  level: readonly B3Digest[],
+  all: ReadonlyMap<string, Found>,
+  there: ReadonlyMap<string, boolean>,
+): readonly B3Digest[] {
+  const unknown: B3Digest[] = []
+  const seen = new Set<string>()
+  const candidates = [...level]
+  for (let i = 0; i < candidates.length && (i < level.length || unknown.length < AT_ONCE); i++) {
+    const digest = candidates[i]!
+    const key = digestKey(digest)
+    if (seen.has(key) || there.get(key) === true) continue
+    seen.add(key)
+    if (!there.has(key)) unknown.push(digest)
+    for (const child of all.get(key)!.children) candidates.push(child)
+  }
+  return unknown
+}
+
+/** @throws {CastoreError} `missing` if they are not all there */
+async function directoriesOf(root: B3Digest, from: Castore, options: CallOptions): Promise<Map<string, Found>> {
+  const all = new Map<string, Found>()
+  for await (const directory of from.directories.getRecursive(root, options)) {
+    const digest = directoryDigest(directory)
+    const children = directory.entries.flatMap(([, node]) => (node.type === "directory" ? [node.digest] : []))
+    all.set(digestKey(digest), { digest, directory, children })
+  }
+  if (all.size === 0) throw new CastoreError({ code: "missing", what: `directory ${formatDigest(root)}` })
+  return all
 }
 
 function* blobsOf(node: Node, missing: ReadonlyMap<string, Missing>): Generator<Blob> {
@@ -117,14 +165,17 @@ async function copyBlobs(blobs: Iterable<Blob>, from: Castore, to: Castore, opti
     if (blob.size > SMALL) return { blob, there: false }
     const pieces: Uint8Array[] = []
     for await (const piece of readRange(blob, 0, blob.size, from, signal)) pieces.push(piece)
-    return { blob, there: false, contents: concat(pieces) }
+    return { blob, there: false, contents: pieces.length === 1 ? pieces[0]! : concat(pieces) }
   }
   try {
-    for await (const { blob, there, contents } of ahead(blobs, AT_ONCE, look)) {
+    for await (const { blob, there, contents } of ahead(blobs, BLOBS_AT_ONCE, look, SMALL_LOAD)) {
       if (!there) {
         const writer = batch.blob(blob.size)
         if (contents === undefined) await writeFrom(source(blob, from, to, options), writer)
-        else await writer.write(contents)
+        else {
+          const waiting = writer.write(contents)
+          if (waiting !== undefined) await waiting
+        }
         const checked = check(writer.end(), blob.digest)
         // It is awaited before the commit, if it comes to that.
         checked.catch(() => {})
@@ -191,9 +242,17 @@ async function* readRange(
 ): AsyncGenerator<Uint8Array> {
   // An empty blob is read all the same: it has to be there.
   if (start === end && size > 0) return
-  const contents = await from.blobs.read(digest, { ...options, from: start, to: end })
+  // All of it is asked for without a range, which small ones of a peer can be in one round trip.
+  const range = start === 0 && end === size ? {} : { from: start, to: end }
+  const contents = await from.blobs.read(digest, { ...options, ...range })
   if (contents === undefined) throw new CastoreError({ code: "missing", what: `blob ${formatDigest(digest)}` })
-  yield* contents
+  let left = end - start
+  for await (const piece of contents) {
+    left -= piece.length
+    if (left < 0) break
+    yield piece
+  }
+  if (left !== 0) throw corrupt(digest, `it does not have the ${size} bytes that its directory says`)
 }
 
 /** Children first: a whole tree at once, what others join together in the order of its depth. */
