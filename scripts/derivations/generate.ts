@@ -3,7 +3,7 @@
  * is wrong with those that are not is in packages/glue/src/vectors.json.
  */
 import { digestLength, formatHash, formatPrefixedHash, type HashAlgorithm } from "@tvix-ts/hash"
-import { Random } from "../differential/random.ts"
+import { Random } from "../random.ts"
 
 /** Nix expressions for derivations `d0`, `d1` …, each with the outputs it has. */
 export interface Chain {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { describe, test } from "node:test"
 import { generateProgram } from "./generate.ts"
 import { mutate } from "./mutate.ts"
-import { Random } from "./random.ts"
+import { Random } from "../random.ts"
 import { INT, print, smaller, tree } from "./tree.ts"
 
 describe("random programs", () => {

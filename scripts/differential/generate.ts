@@ -4,7 +4,7 @@
  * on what fails and on what is never looked at.
  */
 import { mutate } from "./mutate.ts"
-import { Random } from "./random.ts"
+import { Random } from "../random.ts"
 import { BOOL, FLOAT, INT, joined, NULL, PATH, sameType, STRING, tree, type Tree, type Type } from "./tree.ts"
 
 const NAMES = ["a", "b", "c", "x", "y", "z", "foo", "bar'", "with-dash", "_u"]

@@ -1,5 +1,5 @@
 /** Damages a program: what is left is mostly not Nix any more, and sometimes quite other Nix. */
-import type { Random } from "./random.ts"
+import type { Random } from "../random.ts"
 import { print, type Tree } from "./tree.ts"
 
 /** Words, numbers, operators, blanks and single characters; together they are the text. */

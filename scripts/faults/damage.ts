@@ -1,25 +1,18 @@
 /** What is not a crash: bits that flip on the disk, and a disk that is full. */
 import { spawnSync } from "node:child_process"
-import {
-  closeSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs"
+import { createHash } from "node:crypto"
+import { closeSync, mkdirSync, openSync, readSync, rmSync, writeFileSync, writeSync } from "node:fs"
 import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import type { Random } from "../random.ts"
 import { TVIX_STORE, tvixStore } from "./command.ts"
-import { randomTree, type Random } from "./trees.ts"
+import { bytes, randomTree } from "./trees.ts"
 
 /** One sentence for each thing that is not as it must be. */
 export type Problems = string[]
 
 /**
- * Flips one bit of a pack at a time: `verify` finds it, nothing that it touches is served, everything else is, and after
+ * Flips one bit of a chunk at a time: `verify` finds it, nothing that it touches is served, everything else is, and after
  * `verify --repair` and another import all is well.
  */
 export function flippedBits(dir: string, flips: number, random: Random): Problems {
@@ -32,19 +25,15 @@ export function flippedBits(dir: string, flips: number, random: Random): Problem
     return tree
   })
   const { lines: paths } = tvixStore(store, "import", ...trees)
-  const archives = paths.map((path) => spawnSync("sha256sum", { input: nar(store, path).stdout }).stdout.toString())
+  const archives = paths.map((path) => sha256(nar(store, path).stdout))
   if (paths.length !== trees.length) return ["the trees could not be imported"]
 
   for (let flip = 0; flip < flips; flip++) {
-    const packs = readdirSync(join(home, "packs")).filter((name) => statSync(join(home, "packs", name)).size > 0)
-    const pack = join(home, "packs", packs[Math.floor(random() * packs.length)]!)
-    const at = Math.floor(random() * statSync(pack).size)
-    flipBit(pack, at, 1 << Math.floor(random() * 8))
-    const what = `bit flipped at byte ${at} of a pack`
+    const { pack, at } = byteOfAChunk(home, random)
+    flipBit(join(home, "packs", pack), at, 1 << random.below(8))
+    const what = `bit flipped at byte ${at} of ${pack}`
 
-    const found = tvixStore(store, "verify", "--json")
-    // A byte that belongs to nothing any more may change without anybody noticing.
-    if (found.status === 0) {
+    if (tvixStore(store, "verify", "--json").status === 0) {
       problems.push(`${what}: verify finds nothing`)
       continue
     }
@@ -54,7 +43,7 @@ export function flippedBits(dir: string, flips: number, random: Random): Problem
       if (status !== 0) {
         refused++
         if (!/damaged/.test(stderr.toString())) problems.push(`${what}: refused as '${stderr.toString().trim()}'`)
-      } else if (spawnSync("sha256sum", { input: stdout }).stdout.toString() !== archives[n]) {
+      } else if (sha256(stdout) !== archives[n]) {
         problems.push(`${what}: ${path} is served with other bytes`)
       }
     }
@@ -71,6 +60,25 @@ export function flippedBits(dir: string, flips: number, random: Random): Problem
 
 function nar(store: string, path: string): { status: number | null; stdout: Buffer; stderr: Buffer } {
   return spawnSync(TVIX_STORE, ["--store", store, "nar", path], { maxBuffer: 2 ** 30 })
+}
+
+function sha256(contents: Uint8Array): string {
+  return createHash("sha256").update(contents).digest("hex")
+}
+
+/** A place in a pack that belongs to a chunk. Others, which a repair leaves behind, may change without anybody noticing. */
+function byteOfAChunk(home: string, random: Random): { readonly pack: string; readonly at: number } {
+  const index = new DatabaseSync(join(home, "castore.sqlite"), { readOnly: true })
+  const chunks = index.prepare("SELECT pack, offset, length FROM chunks").all()
+  index.close()
+  let left = random.below(chunks.reduce((sum, { length }) => sum + Number(length), 0))
+  for (const { pack, offset, length } of chunks) {
+    if (left < Number(length)) {
+      return { pack: `${Number(pack).toString(16).padStart(8, "0")}.pack`, at: Number(offset) + left }
+    }
+    left -= Number(length)
+  }
+  throw new Error("there is no chunk")
 }
 
 function flipBit(path: string, at: number, mask: number): void {
@@ -106,8 +114,7 @@ export function fullDisk(dir: string, random: Random): Problems | undefined {
     const large = join(dir, "disk-large")
     mkdirSync(large)
     for (let n = 0; n < DISK; n++) {
-      const bytes = new Uint32Array(2 ** 19).map(() => random() * 2 ** 32)
-      writeFileSync(join(large, `file-${n}`), new Uint8Array(bytes.buffer))
+      writeFileSync(join(large, `file-${n}`), bytes(2 ** 21, random))
     }
     for (let attempt = 0; attempt < 3; attempt++) {
       const full = tvixStore(store, "import", large)

@@ -4,8 +4,9 @@
  */
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
+import type { Random } from "../random.ts"
 import { killed, tvixStore, type Outcome } from "./command.ts"
-import { randomTree, type Random } from "./trees.ts"
+import { randomTree } from "./trees.ts"
 
 /** ms that an operation takes before anybody has seen it end. */
 const FIRST_GUESS_MS = 700
@@ -57,10 +58,10 @@ export async function killCampaign(dir: string, kills: number, random: Random): 
         // One without a root now and then: work for the collector.
         return {
           store,
-          words: ["import", newTree(), newTree(), ...(random() < 0.7 ? ["--root", `kept-${n}`] : [])],
+          words: ["import", newTree(), newTree(), ...(random.chance(0.7) ? ["--root", `kept-${n}`] : [])],
         }
       case "ingest": {
-        const archive = archives[Math.floor(random() * archives.length)]!
+        const archive = random.pick(archives)
         return { store, words: ["import", "--nar", archive, "--name", `nar-${n}`, "--root", `nar-${n}`] }
       }
       case "copy":
@@ -73,7 +74,7 @@ export async function killCampaign(dir: string, kills: number, random: Random): 
     const command = words(operation, n)
     // Every fifth is left to end, which says how long it takes.
     const expected = durations.get(operation) ?? FIRST_GUESS_MS
-    const limit = n % 5 === 4 ? 60_000 : random() * expected * 1.1
+    const limit = n % 5 === 4 ? 60_000 : random.fraction() * expected * 1.1
     const outcome = await killed(command.store, command.words, limit)
     if (outcome.signal === "SIGKILL") inTime++
     else {
@@ -89,9 +90,9 @@ export async function killCampaign(dir: string, kills: number, random: Random): 
   }
 
   for (let n = 0; n < kills; n++) {
-    const operation = OPERATIONS[Math.floor(random() * OPERATIONS.length)]!
+    const operation = random.pick(OPERATIONS)
     // A second one at the same time, one time in four: a collection beside an import is the hardest case.
-    const second = random() < 0.25 ? (operation === "gc" ? "import" : "gc") : undefined
+    const second = random.chance(0.25) ? (operation === "gc" ? "import" : "gc") : undefined
     await Promise.all([attempt(operation, n), ...(second === undefined ? [] : [attempt(second, n + kills)])])
     whole(`kill ${n} of ${operation}`, store, wanted)
     if (operation === "copy") whole(`kill ${n} of copy`, copies, copied)

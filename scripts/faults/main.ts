@@ -8,9 +8,9 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import process from "node:process"
 import { parseArgs } from "node:util"
+import { Random } from "../random.ts"
 import { flippedBits, fullDisk } from "./damage.ts"
 import { killCampaign } from "./kills.ts"
-import { randomFrom } from "./trees.ts"
 
 const { values: options } = parseArgs({
   options: {
@@ -21,7 +21,7 @@ const { values: options } = parseArgs({
 })
 const kills = Number(options.kills)
 const flips = Number(options.flips)
-const random = randomFrom(Number(options.seed))
+const random = new Random(Number(options.seed))
 console.log(`seed ${options.seed}`)
 
 const dir = mkdtempSync(join(tmpdir(), "tvix-faults-"))

@@ -1,25 +1,5 @@
 /** Bad input by the million: whatever one can do to a program without knowing what it means. */
-
-/** A random number generator: the same seed, the same inputs (mulberry32). */
-export class Random {
-  #state: number
-  constructor(seed: number) {
-    this.#state = seed >>> 0
-  }
-  next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0
-    let t = this.#state
-    t = Math.imul(t ^ (t >>> 15), t | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
-  below(n: number): number {
-    return Math.floor(this.next() * n)
-  }
-  pick<T>(items: readonly T[]): T {
-    return items[this.below(items.length)]!
-  }
-}
+import type { Random } from "../random.ts"
 
 const TOKENS = [
   ..."{}[]()=;:,.?@!+-*/<>'\"$\\#~|&\n\r\t \0\x7f\x80\xbf\xc3\xff".split(""),

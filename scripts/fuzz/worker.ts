@@ -1,6 +1,7 @@
 /** Checks inputs one after the other; {@link file:./main.ts} watches from outside, since some may never end. */
 import { parentPort, workerData } from "node:worker_threads"
-import { mutated, Random } from "./mutate.ts"
+import { Random } from "../random.ts"
+import { mutated } from "./mutate.ts"
 import { TARGETS, type TargetName } from "./targets.ts"
 
 export interface Batch {

@@ -24,8 +24,8 @@ import {
   type NarInfo,
   type NarSink,
 } from "@tvix-ts/nix-compat"
-import { Random } from "../fuzz/mutate.ts"
 import { oracleProgram } from "../oracle.ts"
+import { Random } from "../random.ts"
 import type { Case } from "./main.ts"
 
 interface Tree {
