@@ -12,7 +12,7 @@
  */
 import { spawnSync } from "node:child_process"
 import { createHash } from "node:crypto"
-import { mkdtempSync, openSync, rmSync } from "node:fs"
+import { globSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import process from "node:process"
@@ -89,8 +89,7 @@ try {
     ])
   }
 } finally {
-  // Nix takes the right to write from what it stores.
-  spawnSync("chmod", ["-R", "u+w", dir])
+  makeWritable()
   rmSync(dir, { recursive: true, force: true })
 }
 if (options.json) console.log(JSON.stringify({ runs, rows }, undefined, 2))
@@ -113,7 +112,8 @@ function compare(name: string, sides: readonly Side[]): void {
   }
   for (let run = 0; run < runs; run++) {
     for (const side of sides) times.get(side.name)!.push(wallTime(side.command(n++)))
-    spawnSync("sh", ["-c", `chmod -R u+w ${dir}; rm -rf ${dir}/ours-* ${dir}/floor-* ${dir}/nix-[0-9]*; sync`])
+    makeWritable()
+    for (const left of globSync("{ours,floor,nix}-[0-9]*", { cwd: dir })) rmSync(join(dir, left), { recursive: true })
   }
   const ours = median(times.get("ours")!)
   const peers = sides
@@ -129,6 +129,11 @@ function compare(name: string, sides: readonly Side[]): void {
     return `${peer} ${ms.toFixed(0)} ms, ratio ${ratio.toFixed(2)}${wanted}`
   })
   console.log(`${name.padEnd(13)} ours ${ours.toFixed(0)} ms; ${shown.join("; ")}`)
+}
+
+/** Nix takes the right to write from what it stores. */
+function makeWritable(): void {
+  spawnSync("chmod", ["-R", "u+w", dir])
 }
 
 /** A program of C++ Nix on a store of its own. */
@@ -147,9 +152,8 @@ function output([command = "", ...args]: readonly string[]): Buffer {
 function wallTime([command = "", ...args]: readonly string[]): number {
   // Dirty pages of the run before are not this one's business.
   spawnSync("sync")
-  const nowhere = openSync("/dev/null", "w")
   const started = performance.now()
-  const { status } = spawnSync(command, args, { stdio: ["ignore", nowhere, nowhere] })
+  const { status } = spawnSync(command, args, { stdio: "ignore" })
   const ms = performance.now() - started
   if (status !== 0) throw new Error(`${command} ended with ${status}`)
   return ms

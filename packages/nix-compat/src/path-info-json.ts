@@ -11,8 +11,7 @@
 import { textOf } from "@tvix-ts/bytes"
 import { formatHash, HashError, parseHash } from "@tvix-ts/hash"
 import { formatContentAddress, parseContentAddress, type ContentAddress } from "./content-address.ts"
-import type { Json } from "./json.ts"
-import { parseJson } from "./json.ts"
+import { parseJson, type Json } from "./json.ts"
 import { ContentAddressError, StorePathError } from "./problem.ts"
 import { formatStorePath, parseStorePath, STORE_DIR, storePathBase, type StorePath } from "./store-path.ts"
 
