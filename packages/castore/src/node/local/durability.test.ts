@@ -154,6 +154,43 @@ for (const { name, damage, reason } of [
   })
 }
 
+for (const [how, damage] of [
+  ["cut", (pack: string) => truncateSync(pack, 1_000_000)],
+  ["gone", (pack: string) => rmSync(pack)],
+] as const) {
+  test(`what is put again is whole again, its pack ${how}`, async (t) => {
+    const dir = folder(t)
+    const [large, small] = await fill(dir)
+    damage(packIn(dir))
+    const first = castoreIn(t, dir)
+    assert.deepEqual([await first.blobs.put([LARGE]), await first.blobs.put([SMALL])], [large, small])
+    for (const castore of [first, castoreIn(t, dir)]) {
+      assert.deepEqual(await bytesOfBlob(castore.blobs, large), Buffer.from(LARGE))
+      assert.deepEqual(await bytesOfBlob(castore.blobs, small), Buffer.from(SMALL))
+    }
+    assert.equal((await findings(first, true)).length, 1, "the pack itself")
+    assert.deepEqual(await findings(first), [])
+  })
+}
+
+test("an index that is damaged is told of as such", async (t) => {
+  const dir = folder(t)
+  const [, small] = await fill(dir)
+  const path = layoutOf(dir).database
+  const database = new DatabaseSync(path)
+  const page = Number(
+    database.prepare("SELECT rootpage FROM sqlite_schema WHERE name = 'chunks' AND type = 'table'").get()!["rootpage"],
+  )
+  const pageSize = Number(database.prepare("PRAGMA page_size").get()!["page_size"])
+  database.close()
+  const bytes = readFileSync(path)
+  bytes.fill(0x55, (page - 1) * pageSize, page * pageSize)
+  writeFileSync(path, bytes)
+  const castore = castoreIn(t, dir)
+  await assert.rejects(castore.blobs.stat(small), isProblem("corrupt"))
+  await assert.rejects(castore.stats(), isProblem("corrupt"))
+})
+
 test("packs of the dead are gone on with, and cut to what is indexed; those of the living are left alone", async (t) => {
   const dir = folder(t)
   const layout = layoutOf(dir)

@@ -1,5 +1,6 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite"
 import type { B3Digest } from "../../digest.ts"
+import { storageError } from "./failure.ts"
 
 /** Where a chunk is. */
 export interface ChunkRow {
@@ -63,18 +64,28 @@ export class IndexReader {
   readonly release = (): void => {
     if (!this.held) return
     this.held = false
-    if (this.database.isOpen) this.database.exec("COMMIT")
+    if (!this.database.isOpen) return
+    try {
+      this.database.exec("COMMIT")
+    } catch {
+      // Of a damaged index. Nothing was written; what it is not good for, the next look-up tells.
+      if (this.database.isTransaction) this.database.exec("ROLLBACK")
+    }
   }
 
   private look(statement: StatementSync, digest: B3Digest): unknown {
-    if (this.held) {
-      const row = statement.get(digest)
-      if (row !== undefined) return row
-      this.release()
+    try {
+      if (this.held) {
+        const row = statement.get(digest)
+        if (row !== undefined) return row
+        this.release()
+      }
+      this.database.exec("BEGIN")
+      this.held = true
+      setImmediate(this.release)
+      return statement.get(digest)
+    } catch (error) {
+      throw storageError(error, this.database.location() ?? "the index")
     }
-    this.database.exec("BEGIN")
-    this.held = true
-    setImmediate(this.release)
-    return statement.get(digest)
   }
 }

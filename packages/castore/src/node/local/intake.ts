@@ -10,7 +10,7 @@ import { BlobInProgress, ChunkBuffers } from "./blob-in-progress.ts"
 import { openDatabase, transaction } from "./database.ts"
 import { storageError } from "./failure.ts"
 import { layoutOf, makeFolders, type Layout } from "./layout.ts"
-import { claimPack, enrol, moveSince, resign, retirePack, type Writer } from "./ownership.ts"
+import { claimPack, cutPacks, enrol, moveSince, resign, retirePack, type Writer } from "./ownership.ts"
 import { PackAppender } from "./pack-appender.ts"
 import {
   ABORT,
@@ -63,7 +63,9 @@ export class Intake {
   private readonly options: WriterOptions
   private readonly find: { readonly [T in "chunks" | "directories"]: StatementSync }
   private readonly touch: { readonly [T in Table]: StatementSync }
+  private readonly place: StatementSync
   private readonly addChunk: StatementSync
+  private readonly replaceChunk: StatementSync
   private readonly addBlob: StatementSync
   private readonly addDirectory: StatementSync
   private readonly setLength: StatementSync
@@ -80,6 +82,8 @@ export class Intake {
   /** Chunks that are stored already, but so long ago that a collection might take them. */
   private stale: { readonly digest: B3Digest; readonly bytes: Uint8Array }[] = []
   private freshFrom = 0
+  /** Bytes that there are, of packs that have lost some or all since they were written. Rarely is there one. */
+  private readonly cut: ReadonlyMap<number, number>
 
   constructor(options: WriterOptions) {
     this.options = options
@@ -101,10 +105,17 @@ export class Intake {
     this.find = { chunks: find("chunks"), directories: find("directories") }
     this.touch = { chunks: touch("chunks"), blobs: touch("blobs"), directories: touch("directories") }
     this.addChunk = add("chunks", "digest, pack, offset, length, touched", "?, ?, ?, ?, ?")
+    // What was lost is not in the way of what somebody brings.
+    this.replaceChunk = database.prepare(
+      "INSERT INTO chunks (digest, pack, offset, length, touched) VALUES (?, ?, ?, ?, ?) ON CONFLICT (digest) DO UPDATE SET" +
+        " pack = excluded.pack, offset = excluded.offset, length = excluded.length, touched = max(touched, excluded.touched)",
+    )
+    this.place = database.prepare("SELECT pack, offset, length FROM chunks WHERE digest = ?")
     this.addBlob = add("blobs", "digest, size, chunks, touched", "?, ?, ?, ?")
     this.addDirectory = add("directories", "digest, data, touched", "?, ?, ?")
     this.setLength = database.prepare("UPDATE packs SET length = ? WHERE id = ?")
     try {
+      this.cut = cutPacks(database, this.layout)
       this.writer = enrol(database, this.layout)
     } catch (error) {
       database.close()
@@ -226,8 +237,15 @@ export class Intake {
     const key = keyOf(digest)
     if (this.chunks.has(key)) return
     const row = this.find.chunks.get(digest) as unknown as [number] | undefined
-    if (row === undefined) this.append(key, digest, bytes)
+    if (row === undefined || this.isLost(digest)) this.append(key, digest, bytes)
     else if (row[0] < this.freshFrom) this.stale.push({ digest, bytes })
+  }
+
+  private isLost(digest: B3Digest): boolean {
+    if (this.cut.size === 0) return false
+    const { pack, offset, length } = this.place.get(digest) as Record<"pack" | "offset" | "length", number>
+    const size = this.cut.get(pack)
+    return size !== undefined && offset + length > size
   }
 
   private append(key: string, digest: B3Digest, bytes: Uint8Array): void {
@@ -313,8 +331,9 @@ export class Intake {
       transaction(this.database, () => {
         const now = this.now()
         if (pack !== undefined) {
+          const addChunk = this.cut.size === 0 ? this.addChunk : this.replaceChunk
           for (const { digest, offset, length } of this.chunks.values()) {
-            this.addChunk.run(digest, pack.id, offset, length, now)
+            addChunk.run(digest, pack.id, offset, length, now)
           }
           this.setLength.run(pack.end, pack.id)
           if (finishPack) retirePack(this.database, pack.id)

@@ -2,6 +2,7 @@ import type { DatabaseSync } from "node:sqlite"
 import type { B3Digest } from "../../digest.ts"
 import { ChunkReader } from "./chunk-reader.ts"
 import { openDatabase } from "./database.ts"
+import { storageError } from "./failure.ts"
 import { Feed } from "./feed.ts"
 import { IndexReader } from "./index-reader.ts"
 import { layoutOf, type Layout } from "./layout.ts"
@@ -44,6 +45,8 @@ export class LocalStore {
     const database = openDatabase(this.layout)
     try {
       return await body(database)
+    } catch (error) {
+      throw storageError(error, this.layout.database)
     } finally {
       database.close()
       this.index.release()

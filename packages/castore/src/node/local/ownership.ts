@@ -5,11 +5,11 @@
  * dead, since numbers are never used twice.
  */
 import { randomBytes, randomInt } from "node:crypto"
-import { rmSync } from "node:fs"
+import { rmSync, statSync } from "node:fs"
 import type { DatabaseSync } from "node:sqlite"
 import { CastoreError } from "../../problem.ts"
 import { transaction } from "./database.ts"
-import { lockPath, type Layout } from "./layout.ts"
+import { lockPath, packPath, type Layout } from "./layout.ts"
 import { isLocked, tryLock, type Lock } from "./lock.ts"
 
 export interface Writer {
@@ -96,4 +96,15 @@ export function claimPack(database: DatabaseSync, layout: Layout, writer: Writer
 /** Nobody will append to it any more. */
 export function retirePack(database: DatabaseSync, id: number): void {
   database.prepare("UPDATE packs SET writer = NULL, finished = 1 WHERE id = ?").run(id)
+}
+
+/** How many bytes there are of those packs that have lost some, or all. What is in them was whole once. */
+export function cutPacks(database: DatabaseSync, layout: Layout): ReadonlyMap<number, number> {
+  const cut = new Map<number, number>()
+  for (const row of database.prepare("SELECT id, length FROM packs WHERE length > 0").all()) {
+    const id = Number(row["id"])
+    const size = statSync(packPath(layout, id), { throwIfNoEntry: false })?.size ?? 0
+    if (size < Number(row["length"])) cut.set(id, size)
+  }
+  return cut
 }
