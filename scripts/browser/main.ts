@@ -1,35 +1,22 @@
 /**
- * `npm run test:browser`: the browser bundle of the eval package passes the language corpus in headless Chromium, in a
- * page and in a worker, under a policy that forbids `eval` and everything from elsewhere; files come out of memory, and some
- * over HTTP. The examples for pages and workers in the package's README are run, too.
+ * `npm run test:browser`: what is portable works in headless Chromium, in a page and in a worker, under a policy that
+ * forbids `eval` and everything from elsewhere. The browser bundle of the eval package passes the language corpus, with
+ * files out of memory and some over HTTP. The store's cases run where WebAssembly is forbidden, and where it is allowed. The
+ * examples for pages and workers in the packages' READMEs are run, too.
  *
- * What was found goes to .cache/browser.json: for each of `page`, `worker` and `example` the lines that tell of a failure.
+ * What was found goes to .cache/browser.json: for each page that was opened its results, what it printed, and what the
+ * browser complained about.
  */
-import { existsSync, globSync, lstatSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs"
-import { createServer, type Server } from "node:http"
-import type { AddressInfo } from "node:net"
-import { stripTypeScriptTypes } from "node:module"
+import { existsSync, mkdirSync, writeFileSync } from "node:fs"
 import { delimiter, join } from "node:path"
 import process from "node:process"
 import { chromium } from "playwright-core"
-import { bundleForBrowsers } from "./bundle.ts"
-import { readCases } from "../corpus/cases.ts"
-import { fetchCorpus } from "../corpus/fetch.ts"
-import { parseKnownFailures } from "../corpus/known-failures.ts"
 import { ROOT } from "../toolchain.mjs"
-import type { BrowserCases } from "./run-cases.ts"
+import { collectCases, EVAL_EXAMPLE, languageAnswers } from "./language.ts"
+import type { Outcome } from "./outcome.ts"
+import { serve } from "./serve.ts"
+import { STORE_EXAMPLE, storeAnswers, storeSizes } from "./store.ts"
 
-/** Cases that need a store, which the evaluator's own bundle has none of. The commands pass them with one in memory. */
-const NEED_STORE: ReadonlySet<string> = new Set([
-  "eval-okay-context",
-  "eval-okay-context-introspection",
-  "eval-okay-derivation-legacy",
-  "eval-okay-eq-derivations",
-  "eval-okay-path",
-  "eval-okay-substring-context",
-])
-
-const POLICY = "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self'"
 /** A browser that talks to nobody but us. Playwright gives it a new, empty profile. */
 const FLAGS = [
   "--no-sandbox",
@@ -41,121 +28,122 @@ const FLAGS = [
   "--disable-sync",
 ]
 
-const EXAMPLE = exampleOfReadme()
-const server = await serve(collectCases(), await bundleForBrowsers())
+interface LanguageResults {
+  readonly inPage: readonly string[]
+  readonly inWorker: readonly string[]
+  readonly evalAllowed: boolean
+}
+interface StorePageResults {
+  readonly inPage: Outcome
+  readonly inWorker: Outcome
+}
+
+/** What a page left, logged, and was blamed for. */
+interface Visit<Results> {
+  readonly results: Results | undefined
+  readonly printed: readonly string[]
+  readonly complaints: readonly string[]
+}
+
+const cases = collectCases()
+const { base, server } = await serve({ ...(await languageAnswers(cases)), ...(await storeAnswers()) })
 const browser = await chromium.launch({ executablePath: findChromium(), args: FLAGS })
 try {
-  const page = await browser.newPage()
-  const complaints: string[] = []
-  const example: string[] = []
-  // A script that does not even load leaves nothing to wait for.
-  const broken = new Promise<never>((_, reject) => {
-    page.on("pageerror", reject)
-  })
-  page.on("console", (message) => void (message.type() === "log" && example.push(message.text())))
-  page.on("console", (message) => void (message.type() === "error" && complaints.push(message.text())))
-  await page.goto(`http://localhost:${(server.address() as AddressInfo).port}/`)
-  const finished = page
-    .waitForFunction(() => (globalThis as { results?: Results }).results, undefined, { timeout: 120_000 })
-    .then((handle) => handle.jsonValue())
-  const results = await Promise.race([finished, broken]).catch((error: unknown) => void complaints.push(String(error)))
-  if (complaints.length === 0) {
-    await page.goto(`http://localhost:${(server.address() as AddressInfo).port}/example.html`)
-    for (let waited = 0; waited < 10_000 && example.length < EXAMPLE.printed.length; waited += 50)
-      await page.waitForTimeout(50)
+  const visits = {
+    language: await visit<LanguageResults>("/"),
+    languageExample: await visit("/example.html", EVAL_EXAMPLE.printed.length),
+    store: await visit<StorePageResults>("/store.html"),
+    storeWithWasm: await visit<StorePageResults>("/store.html?wasm"),
+    storeExample: await visit("/store-example.html", STORE_EXAMPLE.printed.length),
   }
-  report(results ?? undefined, complaints, example)
+  console.log(`bundles of the store: ${await storeSizes()}`)
+  report([
+    languageOutcome(visits.language),
+    exampleOutcome("eval", visits.languageExample, EVAL_EXAMPLE.printed),
+    storeOutcome("store", visits.store),
+    storeOutcome("store with WebAssembly", visits.storeWithWasm),
+    exampleOutcome("store", visits.storeExample, STORE_EXAMPLE.printed),
+  ])
+  mkdirSync(join(ROOT, ".cache"), { recursive: true })
+  writeFileSync(join(ROOT, ".cache", "browser.json"), `${JSON.stringify(visits, null, 2)}\n`)
 } finally {
   await browser.close()
   server.close()
 }
 
-/** The two programs for browsers in the README, and the comments that say what they print. */
-function exampleOfReadme(): { readonly page: string; readonly worker: string; readonly printed: readonly string[] } {
-  const readme = readFileSync(join(ROOT, "packages", "eval", "README.md"), "utf8")
-  const block = (name: string): string =>
-    new RegExp(`^\`\`\`js\\n(// ${name}\\n[^]*?)^\`\`\`$`, "m").exec(readme)?.[1] ?? ""
-  const page = block("example-page.js")
-  return {
-    page,
-    worker: block("example-worker.js"),
-    printed: [...page.matchAll(/; \/\/ (.*)$|\) \/\/ (.*)$/gm)].map((m) => m[1] ?? m[2]!),
-  }
-}
-
-interface Results {
-  readonly inPage: readonly string[]
-  readonly inWorker: readonly string[]
-  readonly evalAllowed: boolean
-}
-
-function report(results: Results | undefined, complaints: readonly string[], example: readonly string[]): void {
-  const total = 2 * collectCases().cases.length + 1
-  const failures =
-    results === undefined
-      ? [...complaints, "the page did not finish"]
-      : [...results.inPage.map((line) => `page: ${line}`), ...results.inWorker.map((line) => `worker: ${line}`)]
-  if (example.join("\n") !== EXAMPLE.printed.join("\n"))
-    failures.push(`the example of the README printed ${JSON.stringify(example)}`)
-  mkdirSync(join(ROOT, ".cache"), { recursive: true })
-  const record = { page: results?.inPage, worker: results?.inWorker, example, complaints, failures }
-  writeFileSync(join(ROOT, ".cache", "browser.json"), `${JSON.stringify(record, null, 2)}\n`)
-  if (results?.evalAllowed === true) failures.push("the policy does not forbid eval")
-  for (const line of failures) console.log(line)
-  console.log(`${results === undefined ? 0 : Math.max(0, total - failures.length)} passed, ${failures.length} failed`)
-  if (failures.length > 0) process.exitCode = 1
-}
-
-/** The cases that need nothing but files: no flags, no store, and no known failure. */
-function collectCases(): BrowserCases {
-  const functional = fetchCorpus()
-  const list = readFileSync(join(ROOT, "lang-tests", "nix-2.26-known-failures.txt"), "utf8")
-  const left = NEED_STORE.union(new Set(parseKnownFailures(list).map(({ name }) => name)))
-  const cases = readCases(functional)
-    .filter(({ kind, name, args }) => kind === "eval-okay" && !left.has(name) && args.length === 3)
-    .map(({ name, stdout = "" }) => ({ name, path: `/pwd/lang/${name}.nix`, expected: stdout }))
-  const paths = globSync("lang/**", { cwd: functional }).filter(
-    (path) => !lstatSync(join(functional, path)).isDirectory(),
-  )
-  const files = paths.map((path) => {
-    const real = join(functional, path)
-    const isLink = lstatSync(real).isSymbolicLink()
-    return [
-      `/pwd/${path}`,
-      isLink ? { symlink: readlinkSync(real) } : { base64: readFileSync(real, "base64") },
-    ] as const
+/**
+ * Opens a page and waits until it has left its `results`.
+ *
+ * @param printedCount where given, the page leaves none, and it is waited for so many lines instead
+ */
+async function visit<Results>(path: string, printedCount?: number): Promise<Visit<Results>> {
+  const page = await browser.newPage()
+  const complaints: string[] = []
+  const printed: string[] = []
+  // A script that does not even load leaves nothing to wait for.
+  const broken = new Promise<never>((_, reject) => {
+    page.on("pageerror", reject)
   })
-  return { cases, files: Object.fromEntries(files) }
-}
-
-async function serve(cases: BrowserCases, bundle: string): Promise<Server> {
-  const script = (name: string): string =>
-    stripTypeScriptTypes(readFileSync(join(import.meta.dirname, `${name}.ts`), "utf8"))
-  const answers: Readonly<Record<string, readonly [type: string, body: string]>> = {
-    "/": ["text/html", '<!doctype html><script type="module" src="page.ts"></script>'],
-    "/page.ts": ["text/javascript", script("page")],
-    "/worker.ts": ["text/javascript", script("worker")],
-    "/run-cases.ts": ["text/javascript", script("run-cases")],
-    "/eval.js": ["text/javascript", bundle],
-    "/example.html": ["text/html", '<!doctype html><script type="module" src="example-page.js"></script>'],
-    "/example-page.js": ["text/javascript", EXAMPLE.page],
-    "/example-worker.js": ["text/javascript", EXAMPLE.worker],
-    "/cases.json": ["application/json", JSON.stringify(cases)],
-  }
-  const fileAt = (url: string): readonly [type: string, body: string | Buffer] | undefined => {
-    const file = url.startsWith("/files/") ? cases.files[url.slice("/files".length)] : undefined
-    return file !== undefined && "base64" in file ? ["text/plain", Buffer.from(file.base64, "base64")] : undefined
-  }
-  const listening = createServer((request, response) => {
-    const answer = answers[request.url ?? ""] ?? fileAt(request.url ?? "")
-    response.writeHead(answer ? 200 : 404, {
-      "content-type": answer?.[0] ?? "text/plain",
-      "content-security-policy": POLICY,
+  const enough = new Promise<undefined>((resolve) => {
+    page.on("console", (message) => {
+      if (message.type() === "log") printed.push(message.text())
+      else if (!(message.type() === "warning" && isSimdWarning(message.text()))) complaints.push(message.text())
+      if (printed.length === printedCount) resolve(undefined)
     })
-    response.end(answer?.[1])
   })
-  await new Promise<void>((resolve) => listening.listen(0, "localhost", resolve))
-  return listening
+  await page.goto(`${base}${path}`)
+  const finished =
+    printedCount === undefined
+      ? page
+          .waitForFunction(() => (globalThis as { results?: Results }).results, undefined, { timeout: 120_000 })
+          .then((handle) => handle.jsonValue())
+      : Promise.race([enough, page.waitForTimeout(10_000)]).then(() => undefined)
+  const results = await Promise.race([finished, broken]).catch((error: unknown) => void complaints.push(String(error)))
+  await page.close()
+  return { results: results ?? undefined, printed, complaints }
+}
+
+/** blake3-jit compiles when a page loads it, and says so if it may not; then it does without. */
+function isSimdWarning(text: string): boolean {
+  return text.startsWith("Failed to initialize WASM SIMD: CompileError:") && text.includes("Content Security Policy")
+}
+
+function languageOutcome({ results, complaints }: Visit<LanguageResults>): Outcome {
+  if (results === undefined) return { passed: 0, failures: [...complaints, "the page did not finish"] }
+  const wrong = [...results.inPage.map((line) => `page: ${line}`), ...results.inWorker.map((line) => `worker: ${line}`)]
+  return {
+    passed: 2 * cases.cases.length - wrong.length,
+    failures: [...complaints, ...wrong, ...(results.evalAllowed ? ["the policy does not forbid eval"] : [])],
+  }
+}
+
+function storeOutcome(name: string, { results, complaints }: Visit<StorePageResults>): Outcome {
+  const blamed = complaints.map((line) => `${name}: ${line}`)
+  if (results === undefined) return { passed: 0, failures: [...blamed, `${name}: the page did not finish`] }
+  const { inPage, inWorker } = results
+  return {
+    passed: inPage.passed + inWorker.passed,
+    failures: [
+      ...blamed,
+      ...inPage.failures.map((line) => `${name}, page: ${line}`),
+      ...inWorker.failures.map((line) => `${name}, worker: ${line}`),
+    ],
+  }
+}
+
+function exampleOutcome(name: string, { printed, complaints }: Visit<unknown>, expected: readonly string[]): Outcome {
+  const failures = complaints.map((line) => `the example of ${name}: ${line}`)
+  if (printed.join("\n") !== expected.join("\n"))
+    failures.push(`the example of ${name} printed ${JSON.stringify(printed)}`)
+  return { passed: failures.length === 0 ? 1 : 0, failures }
+}
+
+function report(outcomes: readonly Outcome[]): void {
+  const failures = outcomes.flatMap((outcome) => outcome.failures)
+  for (const line of failures) console.log(line)
+  const passed = outcomes.reduce((sum, outcome) => sum + outcome.passed, 0)
+  console.log(`${passed} passed, ${failures.length} failed`)
+  if (failures.length > 0) process.exitCode = 1
 }
 
 /** `$CHROMIUM`, or the one on PATH. */
