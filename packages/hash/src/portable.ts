@@ -32,13 +32,14 @@ const EMPTY_MODULE = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]
 let compiles: boolean | undefined
 
 /**
- * Whether the host compiles WebAssembly; a page's content security policy may forbid it. Asked once, since every attempt is
- * reported to the console and to wherever the policy says, and blake3-jit would make one for each blob.
+ * Whether the host compiles WebAssembly; a page's content security policy may forbid it. Asked once: every attempt is a
+ * violation that the browser reports to wherever the policy says, and blake3-jit would make one, and warn, for each blob.
  */
 function mayCompile(): boolean {
   if (compiles !== undefined) return compiles
   try {
-    compiles = new WebAssembly.Module(new Uint8Array(EMPTY_MODULE)) !== undefined
+    void new WebAssembly.Module(new Uint8Array(EMPTY_MODULE))
+    compiles = true
   } catch {
     compiles = false
   }
