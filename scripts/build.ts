@@ -1,7 +1,7 @@
 /**
  * `npm run build`: what would be published. Every package's `dist/` (JavaScript and declarations, from tsc), the
- * evaluator's browser bundle, then publint over each. Built in layer order without the `source` condition, so that a
- * package is checked against the declarations its users will see.
+ * evaluator's browser bundle, then publint over each, and a program that uses them. Built in layer order without the
+ * `source` condition, so that a package is checked against the declarations its users will see.
  */
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
@@ -75,4 +75,5 @@ for (const one of packagesInOrder()) {
   problems += await lint(one)
   console.log(`built ${one.name}`)
 }
+run(modernNode(), [join(ROOT, "scripts", "try-packages.mjs")])
 if (problems > 0) process.exitCode = 1
