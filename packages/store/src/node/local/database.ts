@@ -31,7 +31,7 @@ const SCHEMA = `
 export function openStoreDatabase(path: string): DatabaseSync {
   let database: DatabaseSync | undefined
   try {
-    mkdirSync(dirname(path), { recursive: true })
+    makeFolder(dirname(path))
     database = new DatabaseSync(path, { timeout: BUSY_MS })
     database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
     prepareSchema(database, path)
@@ -39,6 +39,16 @@ export function openStoreDatabase(path: string): DatabaseSync {
   } catch (error) {
     if (database?.isOpen === true) database.close()
     throw storageError(error, path)
+  }
+}
+
+function makeFolder(dir: string): void {
+  try {
+    mkdirSync(dir, { recursive: true })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== "EEXIST" && code !== "ENOTDIR") throw storageError(error, dir)
+    throw new CastoreError({ code: "invalid", field: dir, reason: "there is a file where a folder should be" })
   }
 }
 

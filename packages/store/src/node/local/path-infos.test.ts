@@ -120,7 +120,7 @@ describe("the database of a local store", () => {
       )
       assert.equal(roots.remove("a"), true)
       assert.equal(roots.remove("a"), false)
-      assert.throws(() => roots.add("", a), code("invalid"))
+      for (const name of ["", "two\nlines", "\0"]) assert.throws(() => roots.add(name, a), code("invalid"))
       assert.throws(() => roots.add("x", { digest: "", name: "x" }), code("invalid"))
       database.close()
     })

@@ -6,7 +6,7 @@ import { checkStorePath } from "../../path-info/check.ts"
 
 /** Why a store path is kept. */
 export interface Root {
-  /** Who wants it: any text, unique. */
+  /** Who wants it: any text of one line, unique. */
   readonly name: string
   readonly path: StorePath
 }
@@ -29,6 +29,13 @@ export class Roots {
    */
   add(name: string, path: StorePath): void {
     if (name === "") throw new CastoreError({ code: "invalid", field: "root", reason: "its name is empty" })
+    if (/[\x00-\x1f\x7f]/.test(name)) {
+      throw new CastoreError({
+        code: "invalid",
+        field: "root",
+        reason: "its name has a line break or control character",
+      })
+    }
     checkStorePath(path, "root")
     this.#guard(() =>
       this.#database.prepare("INSERT OR REPLACE INTO roots VALUES (?, ?)").run(name, storePathBase(path)),
