@@ -13,6 +13,21 @@ export function optionLines(options: readonly Option<never>[]): string {
     .join("\n")
 }
 
+/** Paragraphs as wide as the rest. Those with indented lines, examples and tables, are as they are meant. */
+function wrapped(text: string): string {
+  const paragraphs = text.split("\n\n").map((paragraph) => {
+    if (/^ /m.test(paragraph)) return paragraph
+    const lines = [""]
+    for (const word of paragraph.split(/[ \n]/)) {
+      const line = lines.at(-1)!
+      if (line !== "" && line.length + 1 + word.length > WIDTH) lines.push(word)
+      else lines[lines.length - 1] = line === "" ? word : `${line} ${word}`
+    }
+    return lines.join("\n")
+  })
+  return paragraphs.join("\n\n")
+}
+
 /** `term` and beside it `text`, wrapped. */
 function entry(term: string, text: string): string {
   const lines: string[] = []
@@ -70,6 +85,6 @@ ${summary[0]!.toUpperCase()}${summary.slice(1)}.
 Options:
 ${[optionLines(options), help].filter((text) => text !== "").join("\n")}
 
-${details}
+${wrapped(details)}
 `
 }

@@ -2,6 +2,7 @@
  * How a command ends, whatever happens in it. Entry files do not await it: bundles are CommonJS, which has no top-level
  * `await`.
  */
+import { getSystemErrorMessage } from "node:util"
 import { byteStringOf } from "@tvix-ts/bytes"
 import { writeError } from "./output.ts"
 
@@ -11,6 +12,12 @@ export async function runMain(main: (words: readonly string[]) => Promise<number
     return process.exit(await main(process.argv.slice(2)))
   } catch (error) {
     if (process.env["TVIX_DEBUG"] !== undefined) throw error
+    const { syscall, errno } = error as NodeJS.ErrnoException
+    if (syscall === "write" && errno !== undefined) {
+      // The disk that the output goes to is full, say.
+      writeError(`error: cannot write: ${getSystemErrorMessage(errno)}\n`)
+      return process.exit(1)
+    }
     writeError(byteStringOf(`error: internal error: ${String(error)} (set TVIX_DEBUG to see where)\n`))
     return process.exit(1)
   }

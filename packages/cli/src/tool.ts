@@ -12,13 +12,14 @@ export async function runTool(tool: Tool, allWords: readonly string[]): Promise<
     writeOut(`${tool.version}\n`)
     return 0
   }
-  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
-    writeOut(byteStringOf(await helpOn(tool, words[0])))
-    return 0
-  }
   try {
+    if (name === undefined || name === "--help" || name === "-h" || name === "help") {
+      writeOut(byteStringOf(await helpOn(tool, words[0])))
+      return 0
+    }
     if (!Object.hasOwn(tool.commands, name)) {
-      unknownWord(name.startsWith("-") ? "option" : "command", name, Object.keys(tool.commands))
+      if (!name.startsWith("-")) unknownWord("command", name, [...Object.keys(tool.commands), "help"])
+      unknownWord("option", name, [...tool.shared.flatMap(({ names }) => names), "--help", "--version"])
     }
   } catch (error) {
     return misuse(tool, error)
@@ -30,7 +31,9 @@ export async function runTool(tool: Tool, allWords: readonly string[]): Promise<
 async function helpOn(tool: Tool, topic: string | undefined): Promise<string> {
   if (topic !== undefined && Object.hasOwn(tool.topics, topic)) return tool.topics[topic]!.load()
   const { commandHelp, toolHelp } = await import("./help.ts")
-  return topic !== undefined && Object.hasOwn(tool.commands, topic) ? commandHelp(tool, topic) : toolHelp(tool)
+  if (topic === undefined || topic.startsWith("-")) return toolHelp(tool)
+  if (Object.hasOwn(tool.commands, topic)) return commandHelp(tool, topic)
+  return unknownWord("command", topic, [...Object.keys(tool.commands), ...Object.keys(tool.topics)])
 }
 
 /** Options of every command may stand in front of its name; it finds them among its own. */

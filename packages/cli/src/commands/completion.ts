@@ -1,6 +1,6 @@
 /** `completion`: scripts for shells, made from the declarations of the commands. */
 import { byteStringOf } from "@tvix-ts/bytes"
-import { UsageError } from "../options.ts"
+import { UsageError, type Option } from "../options.ts"
 import { writeOut } from "../output.ts"
 import type { Command, Tool } from "./command.ts"
 import { misuse, readOptions } from "./usage.ts"
@@ -11,7 +11,7 @@ interface Known {
   readonly command: Command
 }
 
-const SHELLS: Readonly<Record<string, (tool: string, commands: readonly Known[]) => string>> = { bash, zsh, fish }
+const SHELLS: Readonly<Record<string, (tool: Tool, commands: readonly Known[]) => string>> = { bash, zsh, fish }
 
 async function run(words: readonly string[], tool: Tool): Promise<number> {
   const operands = await readOptions(tool, "completion", words, [], {})
@@ -26,7 +26,7 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
     summary,
     command: await load(),
   }))
-  writeOut(byteStringOf(script(tool.name, await Promise.all(known))))
+  writeOut(byteStringOf(script(tool, await Promise.all(known))))
   return 0
 }
 
@@ -41,24 +41,42 @@ function shellFunction(tool: string): string {
   return `_${tool.replaceAll("-", "_")}`
 }
 
-function bash(tool: string, commands: readonly Known[]): string {
+/** Names of those that take a value: what follows them is no command. */
+function namesWithValue(options: readonly Option<never>[]): string[] {
+  return options.flatMap(({ names, values }) => (values.length > 0 ? names : []))
+}
+
+function bash(tool: Tool, commands: readonly Known[]): string {
   const cases = commands.map(({ name, command }) => {
     const { operands } = command
-    const words = [...optionNames(command), "--help", ...(typeof operands === "string" ? [] : operands)]
-    return `    ${name}) words="${words.join(" ")}" ;;\n`
+    const words = typeof operands === "string" ? "" : operands.join(" ")
+    return `    ${name}) words="${words}" options="${[...optionNames(command), "--help"].join(" ")}" ;;\n`
   })
-  return `# bash completion for ${tool}: source <(${tool} completion bash)
-${shellFunction(tool)}() {
-  local word="\${COMP_WORDS[COMP_CWORD]}" words="${commands.map(({ name }) => name).join(" ")} --help --version"
-  [ "$COMP_CWORD" -gt 1 ] && case "\${COMP_WORDS[1]}" in
+  const names = commands.map(({ name }) => name).join(" ")
+  const shared = [...tool.shared.flatMap((option) => option.names), "--help", "--version"]
+  const values = namesWithValue(tool.shared)
+  const skip = values.length === 0 ? "" : `      ${values.join(" | ")}) at=$((at + 2)) ;;\n`
+  return `# bash completion for ${tool.name}: source <(${tool.name} completion bash)
+${shellFunction(tool.name)}() {
+  local word="\${COMP_WORDS[COMP_CWORD]}" at=1 words="${names} help" options="${shared.join(" ")}"
+  while [ "$at" -lt "$COMP_CWORD" ]; do
+    case "\${COMP_WORDS[at]}" in
+${skip}      -*) at=$((at + 1)) ;;
+      *) break ;;
+    esac
+  done
+  [ "$COMP_CWORD" -gt "$at" ] && case "\${COMP_WORDS[at]}" in
+    help) words="${[names, ...Object.keys(tool.topics)].join(" ")}" options="" ;;
 ${cases.join("")}  esac
+  case "$word" in -*) words=$options ;; esac
+  [ "$at" -le "$COMP_CWORD" ] || words=""
   COMPREPLY=($(compgen -W "$words" -- "$word"))
 }
-complete -o default -F ${shellFunction(tool)} ${tool}
+complete -o default -F ${shellFunction(tool.name)} ${tool.name}
 `
 }
 
-function zsh(tool: string, commands: readonly Known[]): string {
+function zsh({ name: tool, shared, topics }: Tool, commands: readonly Known[]): string {
   const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`
   const cases = commands.map(({ name, command }) => {
     const options = command.options.flatMap(({ names, values, summary }) =>
@@ -74,10 +92,20 @@ function zsh(tool: string, commands: readonly Known[]): string {
       operands === "files" ? ["'*:file:_files'"] : operands === "none" ? [] : [`'1:word:(${operands.join(" ")})'`]
     return `    ${name}) _arguments ${[...options, "'--help[print help]'", ...rest].join(" ")} ;;\n`
   })
-  const names = commands.map(({ name, summary }) => quote(`${name}:${summary.replaceAll(":", "\\:")}`))
+  const describe = (name: string, summary: string): string => quote(`${name}:${summary.replaceAll(":", "\\:")}`)
+  const names = [...commands.map(({ name, summary }) => describe(name, summary)), describe("help", "print help")]
+  const helped = [...commands.map(({ name }) => name), ...Object.keys(topics)]
+  const values = namesWithValue(shared)
+  const skip = values.length === 0 ? "" : `      (${values.join("|")}) shift 2 words; (( CURRENT -= 2 )) ;;\n`
   return `#compdef ${tool}
 # zsh completion for ${tool}: ${tool} completion zsh > "\${fpath[1]}/_${tool}"
 ${shellFunction(tool)}() {
+  while (( CURRENT > 2 )); do
+    case $words[2] in
+${skip}      (-*) shift words; (( CURRENT-- )) ;;
+      (*) break ;;
+    esac
+  done
   if (( CURRENT == 2 )); then
     local -a commands=(${names.join(" ")})
     _describe command commands
@@ -87,27 +115,34 @@ ${shellFunction(tool)}() {
   shift words
   (( CURRENT-- ))
   case $name in
+    help) compadd -- ${helped.join(" ")} ;;
 ${cases.join("")}  esac
 }
 compdef ${shellFunction(tool)} ${tool}
 `
 }
 
-function fish(tool: string, commands: readonly Known[]): string {
+function fish({ name: tool, shared, topics }: Tool, commands: readonly Known[]): string {
   const quote = (text: string): string => `'${text.replaceAll(/['\\]/g, "\\$&")}'`
   const lines = [
     `# fish completion for ${tool}: ${tool} completion fish | source`,
     `complete -c ${tool} -n __fish_use_subcommand -f`,
   ]
+  const addOption = (condition: string, { names, values, summary }: Option<never>): void => {
+    const flags = names.map((each) => (each.startsWith("--") ? `-l ${each.slice(2)}` : `-s ${each.slice(1)}`))
+    if (summary !== undefined) {
+      lines.push(`${condition} ${flags.join(" ")}${values.length > 0 ? " -r" : ""} -d ${quote(summary)}`)
+    }
+  }
+  for (const option of shared) addOption(`complete -c ${tool} -n __fish_use_subcommand`, option)
+  const helped = [...commands.map(({ name }) => name), ...Object.keys(topics)]
+  lines.push(`complete -c ${tool} -n __fish_use_subcommand -a help -d 'print help'`)
+  lines.push(`complete -c ${tool} -n '__fish_seen_subcommand_from help' -f -a '${helped.join(" ")}'`)
   for (const { name, summary, command } of commands) {
     lines.push(`complete -c ${tool} -n __fish_use_subcommand -a ${name} -d ${quote(summary)}`)
     const inside = `complete -c ${tool} -n '__fish_seen_subcommand_from ${name}'`
     if (typeof command.operands !== "string") lines.push(`${inside} -f -a ${quote(command.operands.join(" "))}`)
-    for (const option of command.options) {
-      if (option.summary === undefined) continue
-      const flags = option.names.map((each) => (each.startsWith("--") ? `-l ${each.slice(2)}` : `-s ${each.slice(1)}`))
-      lines.push(`${inside} ${flags.join(" ")}${option.values.length > 0 ? " -r" : ""} -d ${quote(option.summary)}`)
-    }
+    for (const option of command.options) addOption(inside, option)
   }
   return `${lines.join("\n")}\n`
 }
