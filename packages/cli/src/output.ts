@@ -55,6 +55,11 @@ function writeAll(file: number, bytes: Uint8Array): void {
   }
 }
 
+/** The byte string without what a terminal obeys: the name of a file may clear the screen, or pretend to be two lines. */
+export function printable(bytes: string): string {
+  return bytes.replaceAll(/[\x00-\x1f\x7f]|\xc2[\x80-\x9f]/g, "?")
+}
+
 /** Whether to colour what goes to standard error. */
 export function colorsWanted(env: Readonly<Record<string, string | undefined>> = process.env): boolean {
   if ((env["NO_COLOR"] ?? "") !== "" || env["NOCOLOR"] !== undefined) return false

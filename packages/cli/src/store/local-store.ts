@@ -2,9 +2,9 @@ import type { Store } from "@tvix-ts/store"
 import type { LocalStore } from "@tvix-ts/store/node"
 import { UsageError } from "../options.ts"
 
-/** The store as what it must be for `what`: in a folder of this machine, and not behind another. */
-export function localStore(store: Store, what: string): LocalStore {
-  if (!isLocal(store)) throw new UsageError(`${what} only a local store can do, one at local:///DIR`)
+/** The store as what it must be to `doWhat`: in a folder of this machine, and not behind another. */
+export function localStore(store: Store, doWhat: string): LocalStore {
+  if (!isLocal(store)) throw new UsageError(`only a local store can ${doWhat}, one at local:///DIR`)
   return store
 }
 

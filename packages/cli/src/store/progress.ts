@@ -1,7 +1,7 @@
 /** How far a long command is: one line on standard error, drawn again and again. Nothing if that is not a terminal. */
 import { isatty } from "node:tty"
 import { byteStringOf } from "@tvix-ts/bytes"
-import { writeError } from "../output.ts"
+import { printable, writeError } from "../output.ts"
 import { formatBytes, formatCount, formatDuration, formatNumber } from "./amounts.ts"
 
 const INTERVAL_MS = 100
@@ -60,7 +60,8 @@ export class Progress {
   #draw(line: string): void {
     this.#drawn = performance.now()
     this.#visible = true
-    writeError(CLEAR + byteStringOf(line.slice(0, Math.max(20, (process.stderr.columns || 80) - 1))))
+    const shown = line.slice(0, Math.max(20, (process.stderr.columns || 80) - 1))
+    writeError(CLEAR + printable(byteStringOf(shown)))
   }
 
   /** Takes the line away: before anything else is written, and at the end. */

@@ -6,7 +6,7 @@ import { getSystemErrorMessage } from "node:util"
 import type { Tool } from "../commands/command.ts"
 import { misuse } from "../commands/usage.ts"
 import { UsageError } from "../options.ts"
-import { colorsWanted, writeError } from "../output.ts"
+import { colorsWanted, printable, writeError } from "../output.ts"
 import { Progress } from "./progress.ts"
 import { storeAddress, type StoreSettings } from "./settings.ts"
 
@@ -60,7 +60,7 @@ export async function withSession(
     note(line) {
       if (settings.quiet || !isatty(2)) return
       progress.clear()
-      writeError(byteStringOf(`${line}\n`))
+      writeError(`${printable(byteStringOf(line))}\n`)
     },
     complain(error) {
       progress.clear()
@@ -100,7 +100,8 @@ export async function withStore(
 function problemText(error: unknown): string {
   if (!isProblem(error)) throw error
   const label = colorsWanted() ? "\x1b[1;31merror:\x1b[m" : "error:"
-  return `${label} ${byteStringOf(sentenceOf(error))}\n`
+  const sentence = byteStringOf(sentenceOf(error))
+  return `${label} ${isatty(2) ? sentence.split("\n").map(printable).join("\n") : sentence}\n`
 }
 
 /** Of errors of the system, without the symbols. */

@@ -165,6 +165,20 @@ describe("a tree in and out", () => {
     assert.equal(out("import", "--nar", "garden.nar"), `${GARDEN}\n`)
     const piped = run(["import", "--nar", "-", "--name", "garden"], archive)
     assert.deepEqual(piped, { status: 0, out: `${GARDEN}\n`, error: "" })
+    // What is no file is not replaced by one.
+    const through = spawnSync("sh", ["-c", `mkfifo fifo; cat fifo & "$0" nar ${GARDEN} -o fifo; wait`, LAUNCHER], {
+      cwd: folder,
+      env: environment(),
+      encoding: "latin1",
+    })
+    assert.equal(sha256(through.stdout), GARDEN_NAR)
+    out("nar", GARDEN, "-o", "/dev/null")
+    assert.ok(lstatSync("/dev/null").isCharacterDevice())
+    symlinkSync("garden.nar", join(folder, "link.nar"))
+    out("nar", `${GARDEN}/first`, "-o", "link.nar")
+    assert.equal(readlinkSync(join(folder, "link.nar")), "garden.nar")
+    assert.notEqual(readFileSync(join(folder, "garden.nar")).length, archive.length)
+
     const cut = run(["import", "--nar", "-", "--name", "garden"], archive.subarray(0, 500))
     assert.equal(cut.status, 1)
     assert.match(cut.error, /^error: .*byte 500/)
@@ -300,7 +314,16 @@ const MISTAKES: readonly { readonly args: readonly string[]; readonly status: 1 
     status: 2,
     error: /unknown option '--names'\nDid you mean --name\?\nTry 'tvix-store import --help'/,
   },
+  { args: ["--sotre", "x", "ls"], status: 2, error: /unknown option '--sotre'\nDid you mean --store\?/ },
+  { args: ["-x"], status: 2, error: /unknown option '-x'\nDid you mean -q\?/ },
+  { args: ["hlep"], status: 2, error: /unknown command 'hlep'\nDid you mean help\?/ },
+  { args: ["help", "imprt"], status: 2, error: /unknown command 'imprt'\nDid you mean import\?/ },
   { args: ["import"], status: 2, error: /nothing to import/ },
+  {
+    args: ["--store", "memory:", "import", "garden", "--root", "x"],
+    status: 2,
+    error: /only a local store can keep roots/,
+  },
   { args: ["import", "a", "b", "--name", "x"], status: 2, error: /--name is for one thing/ },
   { args: ["import", "--nar", "-"], status: 2, error: /--nar - needs --name/ },
   { args: ["import", "none"], status: 1, error: /^error: cannot read 'none': no such file or directory\n$/ },
@@ -314,6 +337,9 @@ const MISTAKES: readonly { readonly args: readonly string[]; readonly status: 1 
   { args: ["export", ABSENT], status: 2, error: /name a store path and where to put it/ },
   { args: ["export", ABSENT, "x"], status: 1, error: /^error: '0{32}-absent' is not in the store\n$/ },
   { args: ["nar"], status: 2, error: /name one store path/ },
+  { args: ["nar", GARDEN, "-o", "garden"], status: 1, error: /^error: 'garden': is a directory\n$/ },
+  { args: ["nar", GARDEN, "-o", "none/x"], status: 1, error: /^error: cannot write 'none\/x': no such file/ },
+  { args: ["nar", GARDEN, "-o", ""], status: 2, error: /--output needs a name/ },
   { args: ["nar", "/etc/passwd"], status: 2, error: /'\/etc\/passwd' is not below \/nix\/store/ },
   { args: ["ls", `${GARDEN}/none`], status: 1, error: /^error: '\S+\/none' is not in the store\n$/ },
   { args: ["ls", `${GARDEN}/first/x`], status: 1, error: /'first' in '\S+' is a link to 'beds\/north'/ },
@@ -327,7 +353,19 @@ const MISTAKES: readonly { readonly args: readonly string[]; readonly status: 1 
   { args: ["copy", "--to", "local:", "--all"], status: 1, error: /^error: store address 'local:': it names no folder/ },
   { args: ["daemon"], status: 2, error: /say where to listen/ },
   { args: ["daemon", "-l", "here"], status: 2, error: /'here' is no address/ },
+  { args: ["daemon", "-l", "127.0.0.1:65536"], status: 2, error: /65536 is no port: the last is 65535/ },
+  {
+    args: ["daemon", "-l", "unix:none/socket"],
+    status: 1,
+    error: /^error: 'unix:none\/socket': the folder .* not there/,
+  },
   { args: ["root"], status: 2, error: /say what to do with roots: add, remove, list/ },
+  { args: ["root", "add", "a\nb", GARDEN], status: 1, error: /^error: root: its name has a line break/ },
+  {
+    args: ["--store", "garden/water", "ls"],
+    status: 1,
+    error: /^error: garden\/water: there is a file where a folder/,
+  },
   { args: ["root", "lst"], status: 2, error: /unknown action 'lst'\nDid you mean list\?/ },
   { args: ["gc", "--grace", "soon"], status: 2, error: /--grace takes a time/ },
   { args: ["--store", "memory:", "gc"], status: 2, error: /only a local store/ },
@@ -346,6 +384,16 @@ describe("mistakes", () => {
   }
 })
 
+/** Too large to be imported at once; mostly holes. */
+function large(): string {
+  const path = join(folder, "large")
+  if (!existsSync(path)) {
+    mkdirSync(path)
+    for (let i = 0; i < 64; i++) writeFileSync(join(path, `file-${i}`), Buffer.alloc(2 ** 22, i))
+  }
+  return path
+}
+
 describe("on a terminal", () => {
   const onTerminal = (command: string, env: object = {}): Ran => {
     const { status, stdout, stderr } = spawnSync("script", ["-qec", `${LAUNCHER} ${command}`, "/dev/null"], {
@@ -363,6 +411,21 @@ describe("on a terminal", () => {
     assert.ok(onTerminal("info 0000000-x").out.includes(sentence))
   })
 
+  test("names do not command it", () => {
+    mkdirSync(join(folder, "odd"))
+    writeFileSync(join(folder, "odd", "\x1b[2Jx\ny"), "")
+    const path = out("import", "odd").trim()
+    assert.equal(out("ls", path), "\x1b[2Jx\ny\n")
+    assert.equal(onTerminal(`ls ${path}`).out, "?[2Jx?y\n")
+    assert.match(onTerminal(`ls "${path}/\x1b[2J"`).out, /error:\S* '\S+\?\[2J' is not in the store/)
+  })
+
+  test("how far it is is taken away before the result", () => {
+    const shown = onTerminal(`import ${large()}`, { TVIX_STORE: `local://${folder}/shown` }).out
+    assert.match(shown, /^(?:\r\x1b\[K(?:importing .*)?)*\/nix\/store\/\S+-large\n/)
+    assert.ok(!/[^K]\/nix\/store/.test(shown.slice(1)), shown)
+  })
+
   test("an archive is not written to it", () => {
     const { status, out: shown } = onTerminal(`nar ${GARDEN}`)
     assert.equal(status, 2)
@@ -371,15 +434,17 @@ describe("on a terminal", () => {
 })
 
 describe("ending early", () => {
-  /** Too large to be imported at once; mostly holes. */
-  function large(): string {
-    const path = join(folder, "large")
-    if (!existsSync(path)) {
-      mkdirSync(path)
-      for (let i = 0; i < 64; i++) writeFileSync(join(path, `file-${i}`), Buffer.alloc(2 ** 22, i))
+  test("no room for the output", { skip: !existsSync("/dev/full") }, () => {
+    for (const args of [["help"], ["ls"], ["nar", GARDEN], ["completion", "bash"]]) {
+      const words = args.map((word) => `'${word}'`).join(" ")
+      const { status, stderr } = spawnSync("sh", ["-c", `${LAUNCHER} ${words} > /dev/full`], {
+        cwd: folder,
+        env: environment(),
+        encoding: "utf8",
+      })
+      assert.deepEqual({ status, stderr }, { status: 1, stderr: "error: cannot write: no space left on device\n" })
     }
-    return path
-  }
+  })
 
   test("Ctrl-C in the middle of an import: 130, not a word, and a store that is whole", async () => {
     const store = `local://${folder}/interrupted`
@@ -448,5 +513,11 @@ describe("help", () => {
     assert.deepEqual(complete("tvix-store", "imp"), ["import"])
     assert.deepEqual(complete("tvix-store", "gc", "--dr"), ["--dry-run"])
     assert.deepEqual(complete("tvix-store", "root", "l"), ["list"])
+    assert.deepEqual(complete("tvix-store", "--st"), ["--store"])
+    assert.deepEqual(complete("tvix-store", "--store", "x", "-q", "gc", "--dr"), ["--dry-run"])
+    assert.deepEqual(complete("tvix-store", "help", "st"), ["stats", "stores"])
+    // Files, which the shell adds.
+    assert.deepEqual(complete("tvix-store", "import", ""), [""])
+    assert.deepEqual(complete("tvix-store", "--store", ""), [""])
   })
 })

@@ -1,8 +1,11 @@
 /** What the command line of tvix-store says and understands, without a store. */
 import assert from "node:assert/strict"
 import { describe, test } from "node:test"
+import type { TreeSink } from "@tvix-ts/castore"
+import { NarWriter } from "@tvix-ts/nix-compat"
 import { formatBytes, formatCount, formatDuration, formatNumber } from "./amounts.ts"
 import { parsePathWord, parseStoreWord } from "./lookup.ts"
+import { MeteredTree } from "./metered-tree.ts"
 import { progressLine } from "./progress.ts"
 import { defaultStore, parseDuration, storeAddress, storeSettings } from "./settings.ts"
 
@@ -53,6 +56,37 @@ describe("progress", () => {
       "exporting x  1 MiB of 4 MiB  1 MiB/s  3 s left",
     )
   })
+})
+
+test("a tree that is written is measured as the archive that it would be", async () => {
+  const nothing: TreeSink = {
+    file() {},
+    contents() {},
+    symlink() {},
+    directory() {},
+    entry() {},
+    endDirectory() {},
+  }
+  let length = 0
+  const archive = new NarWriter((bytes) => void (length += bytes.length))
+  const metered = new MeteredTree(nothing, () => {})
+  for (const sink of [archive, metered]) {
+    sink.directory()
+    sink.entry("executable")
+    sink.file(5, true)
+    void sink.contents(new Uint8Array(5))
+    sink.entry("link")
+    sink.symlink("somewhere else")
+    sink.entry("none")
+    sink.directory()
+    sink.entry("x")
+    sink.file(0, false)
+    sink.endDirectory()
+    sink.endDirectory()
+  }
+  archive.end()
+  assert.equal(metered.narBytes, length)
+  assert.deepEqual({ files: metered.files, bytes: metered.bytes }, { files: 3, bytes: 5 })
 })
 
 describe("addresses", () => {

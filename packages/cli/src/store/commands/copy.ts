@@ -54,9 +54,11 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
         bytesCopied = now.bytesCopied
         const current = now.current === undefined ? "" : ` ${now.current.name}`
         const what = `copying${current} (${now.paths} of ${now.pathsTotal})`
-        progress.update(what, { bytes: now.bytesCopied + now.bytesThere }, now.narBytesTotal)
+        const bytes = Math.max(now.narBytes, now.bytesCopied + now.bytesThere)
+        progress.update(what, { bytes }, now.narBytesTotal)
       },
     })
+    progress.clear()
     if (json) {
       const record = { copied: copied.map(({ storePath }) => formatStorePath(storePath)), bytesCopied }
       writeOut(`${byteStringOf(JSON.stringify(record))}\n`)

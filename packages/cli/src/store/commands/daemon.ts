@@ -1,5 +1,8 @@
 /** `tvix-store daemon` */
+import { existsSync } from "node:fs"
+import { dirname, resolve } from "node:path"
 import { byteStringOf } from "@tvix-ts/bytes"
+import { CastoreError } from "@tvix-ts/castore"
 import type { Command, Tool } from "../../commands/command.ts"
 import { readOptions } from "../../commands/usage.ts"
 import { UsageError, type Option } from "../../options.ts"
@@ -33,11 +36,12 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
   if (typeof operands === "number") return operands
   return withStore(tool, "daemon", settings, async (store, session) => {
     if (settings.listen === undefined || operands.length > 0) throw new UsageError("say where to listen with -l, alone")
+    const address = listenAddress(settings.listen)
     const { serveStore } = await import("@tvix-ts/store/node")
     // From here on nothing is collected that a client was told is there.
     if (isLocal(store)) await store.castore.startWriting()
     const server = await serveStore(store, {
-      address: listenAddress(settings.listen),
+      address,
       onInternalError: (error) => writeError(byteStringOf(`internal error: ${String(error)}\n`)),
     })
     const renewing = isLocal(store) ? setInterval(() => store.castore.renew(), RENEW_MS) : undefined
@@ -57,6 +61,16 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
 
 /** Addresses that clients use are taken as well. */
 function listenAddress(text: string): string {
+  const address = parseListenAddress(text)
+  const [, socket] = /^unix:(.*)$/s.exec(address) ?? []
+  // What the system says of it names another file, and another reason.
+  if (socket !== undefined && !existsSync(dirname(resolve(socket)))) {
+    throw new CastoreError({ code: "invalid", field: `'${text}'`, reason: "the folder of the socket is not there" })
+  }
+  return address
+}
+
+function parseListenAddress(text: string): string {
   const [, host] = /^grpc\+http:\/\/([^/]+)\/?$/.exec(text) ?? []
   if (host !== undefined) return host
   const [, socket] = /^(?:grpc\+)?unix:(?:\/\/(?=\/))?(.+)$/s.exec(text) ?? []
@@ -65,6 +79,8 @@ function listenAddress(text: string): string {
   if (!/^(?:\[[0-9A-Fa-f:.]+\]|[^:/[\]]+):[0-9]{1,5}$/.test(text)) {
     throw new UsageError(`'${text}' is no address: it looks like 127.0.0.1:8000, [::]:8000 or unix:/run/tvix.sock`)
   }
+  const port = text.slice(text.lastIndexOf(":") + 1)
+  if (Number(port) > 65_535) throw new UsageError(`${port} is no port: the last is 65535`)
   return text
 }
 

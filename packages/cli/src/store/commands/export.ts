@@ -25,7 +25,13 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
     const { node, pathInfo } = await find(parsed, store, { signal })
     const total = parsed.below.length === 0 ? pathInfo?.narSize : undefined
     const tree = new WriteTree(byteStringOf(destination))
-    const metered = new MeteredTree(tree, (amounts) => progress.update(`exporting to ${destination}`, amounts, total))
+    const metered = new MeteredTree(tree, ({ files, bytes, narBytes }) =>
+      progress.update(
+        `exporting to ${destination}`,
+        { files: files!, bytes: total === undefined ? bytes : narBytes },
+        total,
+      ),
+    )
     try {
       await walkNode(node, store, metered, { signal })
       signal.throwIfAborted()

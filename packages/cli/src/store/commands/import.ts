@@ -62,14 +62,12 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
   return withStore(tool, "import", settings, async (store, session) => {
     const { root, json } = settings
     const sources = sourcesOf(operands, settings)
+    const roots = root === undefined ? undefined : localStore(store, "keep roots").roots
     const records: Record<string, object> = {}
     for (const [i, source] of sources.entries()) {
       const pathInfo = await importSource(source, store, session)
       const path = formatStorePath(pathInfo.storePath)
-      if (root !== undefined) {
-        const rootName = sources.length === 1 ? root : `${root}-${i + 1}`
-        localStore(store, "keeping roots is what").roots.add(rootName, pathInfo.storePath)
-      }
+      roots?.add(sources.length === 1 ? root! : `${root}-${i + 1}`, pathInfo.storePath)
       if (json) records[path] = pathInfoRecord(pathInfo)
       // At once: whoever reads it may rely on it.
       else writeOut(`${path}\n`)
@@ -119,6 +117,7 @@ async function importSource({ word, kind, name }: Source, store: Store, session:
     store,
     { name, signal },
   )
+  progress.clear()
   const ms = performance.now() - started
   if (ms > NOTEWORTHY_MS) {
     const { files, bytes } = amounts

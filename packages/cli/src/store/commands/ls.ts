@@ -1,4 +1,5 @@
 /** `tvix-store ls` */
+import { isatty } from "node:tty"
 import { textOf, byteStringOf } from "@tvix-ts/bytes"
 import type { Node } from "@tvix-ts/castore"
 import { formatStorePath } from "@tvix-ts/nix-compat"
@@ -6,7 +7,7 @@ import type { Store } from "@tvix-ts/store"
 import type { Command, Tool } from "../../commands/command.ts"
 import { readOptions } from "../../commands/usage.ts"
 import { UsageError, type Option } from "../../options.ts"
-import { Lines } from "../../output.ts"
+import { Lines, printable } from "../../output.ts"
 import { find, getDirectory, parseStoreWord, STORE_PATH_HELP } from "../lookup.ts"
 import { withStore, type Session } from "../session.ts"
 import { JSON_OPTION, SHARED_OPTIONS, storeSettings, type StoreSettings } from "../settings.ts"
@@ -77,11 +78,12 @@ function permissions(node: Node): string {
 /** One line an entry, as `nix store ls` prints them. */
 async function listText(root: Node, store: Store, settings: LsSettings, session: Session): Promise<void> {
   const lines = new Lines()
+  const onTerminal = isatty(1)
   const add = (path: string, node: Node): void => {
-    if (!settings.long) return lines.add(path)
-    const size = node.type === "file" ? node.size : 0
+    const size = String(node.type === "file" ? node.size : 0)
     const arrow = node.type === "symlink" ? ` -> ${node.target}` : ""
-    lines.add(`${permissions(node)} ${String(size).padStart(20)} ${path}${arrow}`)
+    const line = settings.long ? `${permissions(node)} ${size.padStart(20)} ${path}${arrow}` : path
+    lines.add(onTerminal ? printable(line) : line)
   }
   if (root.type !== "directory") {
     add(".", root)
@@ -141,7 +143,8 @@ function jsonType({ type }: Node): string {
 
 export const command: Command = {
   usage: "tvix-store ls [OPTION...] [STOREPATH[/FILE]]",
-  details: `Without a path, the store paths that there are. ${STORE_PATH_HELP}
+  details: `Without a path, the store paths that there are.
+${STORE_PATH_HELP}
 
 Examples:
   tvix-store ls

@@ -1,7 +1,7 @@
 /** `tvix-store nar` */
-import { renameSync, rmSync } from "node:fs"
-import { openSync, closeSync, writeSync } from "node:fs"
+import { closeSync, openSync, realpathSync, renameSync, rmSync, statSync, writeSync } from "node:fs"
 import { isatty } from "node:tty"
+import { CastoreError } from "@tvix-ts/castore"
 import { writeNar } from "@tvix-ts/store"
 import type { Command, Tool } from "../../commands/command.ts"
 import { readOptions } from "../../commands/usage.ts"
@@ -21,7 +21,10 @@ const OPTIONS: readonly Option<NarSettings>[] = [
     names: ["-o", "--output"],
     values: ["FILE"],
     summary: "write to FILE, which is there when it is complete; in the place of another, perhaps",
-    set: (to, file) => void (to.output = file === "-" ? undefined : file),
+    set: (to, file) => {
+      if (file === "") throw new UsageError("--output needs a name")
+      to.output = file === "-" ? undefined : file
+    },
   },
   ...SHARED_OPTIONS,
 ]
@@ -52,18 +55,32 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
   })
 }
 
-/** A file that is there when `produce` is done, and not at all if that fails. */
+/**
+ * A file that is there when `produce` is done, and not at all if that fails. What is no file, `/dev/stdout` or a FIFO, is
+ * written to where it is.
+ */
 async function writeFile(path: string, produce: (write: (bytes: Uint8Array) => void) => Promise<void>): Promise<void> {
-  const draft = `${path}.${process.pid}.part`
-  const file = openSync(draft, "wx")
+  const there = statSync(path, { throwIfNoEntry: false })
+  if (there?.isDirectory() === true)
+    throw new CastoreError({ code: "invalid", field: `'${path}'`, reason: "is a directory" })
+  const inPlace = there !== undefined && !there.isFile()
+  // Of a link, what it leads to is replaced.
+  const target = there === undefined || inPlace ? path : realpathSync(path)
+  const draft = inPlace ? target : `${target}.${process.pid}.part`
+  let file
+  try {
+    file = openSync(draft, inPlace ? "w" : "wx")
+  } catch (error) {
+    throw Object.assign(error as NodeJS.ErrnoException, { syscall: "write", path })
+  }
   try {
     await produce((bytes) => {
       for (let at = 0; at < bytes.length;) at += writeSync(file, bytes, at)
     })
     closeSync(file)
-    renameSync(draft, path)
+    if (!inPlace) renameSync(draft, target)
   } catch (error) {
-    rmSync(draft, { force: true })
+    if (!inPlace) rmSync(draft, { force: true })
     throw error
   }
 }

@@ -47,7 +47,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
     return 0
   },
 }
-const ROOTS = "keeping roots is what"
+const ROOTS = "keep roots"
 
 async function run(words: readonly string[], tool: Tool): Promise<number> {
   const settings = storeSettings()
@@ -64,7 +64,7 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
 
 export const command: Command = {
   usage: "tvix-store root add NAME STOREPATH\ntvix-store root remove NAME...\ntvix-store root list [--json]",
-  details: `A root keeps a store path, and everything it refers to, from tvix-store gc. Its name is any text; adding one of the same
+  details: `A root keeps a store path, and everything it refers to, from tvix-store gc. Its name is any text of one line; adding one of the same
 name replaces it. ${STORE_PATH_HELP}
 
 Examples:

@@ -19,7 +19,7 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
   if (typeof operands === "number") return operands
   return withStore(tool, "stats", settings, async (opened) => {
     if (operands.length > 0) throw new UsageError("stats takes no words")
-    const store = localStore(opened, "counting what it holds is what")
+    const store = localStore(opened, "count what it holds")
     const paths = pathTotals(store)
     const castore = await store.castore.stats()
     // What archives would take, and what they do take here.

@@ -34,7 +34,7 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
   return withStore(tool, "verify", settings, async (opened, { signal, progress }) => {
     if (operands.length > 0) throw new UsageError("verify takes no words")
     const { repair, json } = settings
-    const store = localStore(opened, "verifying itself is what")
+    const store = localStore(opened, "verify itself")
     const { describeFinding, isNote, verifyStore } = await import("@tvix-ts/store/node")
     const findings: object[] = []
     const counts = { problems: 0, notes: 0, paths: 0 }
