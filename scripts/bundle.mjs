@@ -23,7 +23,7 @@ const COMMANDS = {
   "tvix-store": {
     main: join(CLI, "tvix-store.ts"),
     "writer-thread": join(LOCAL_CASTORE, "writer-thread.ts"),
-    "hash-thread": join(LOCAL_CASTORE, "hash-thread.ts"),
+    "read-thread": join(LOCAL_CASTORE, "read-thread.ts"),
   },
 }
 /** Bundles older than this are removed. Not at once: a command that started from one may still load a chunk of it. */

@@ -5,14 +5,14 @@ import { storageError } from "./failure.ts"
 import type { ChunkRow, IndexReader } from "./index-reader.ts"
 import type { Layout } from "./layout.ts"
 import type { PackReader } from "./pack-reader.ts"
-import { Verifier } from "./verifier.ts"
+import { ReadThreads } from "./read-threads.ts"
 
 /** Bytes that are read at once, if chunks lie side by side. */
 const RUN_BYTES = 2 ** 20
 /** Runs that are being read while one is with the caller: the threads that read must not wait for the one that hashes. */
 const RUNS_AHEAD = 3
-/** Bytes of a blob for which it is worth starting a thread that hashes. */
-const VERIFIER_FROM = 2 ** 24
+/** Bytes of a blob for which it is worth starting threads that read. */
+const THREADS_FROM = 2 ** 24
 /** Buffers of {@link RUN_BYTES} that are kept for the next reader. */
 const SPARE_MAX = 2 * (RUNS_AHEAD + 1)
 
@@ -32,10 +32,14 @@ interface ReadRun {
   readonly run: Run
   /** Memory that is used again. */
   readonly buffer: SharedArrayBuffer | undefined
+  readonly fetched: Promise<Fetched>
+}
+
+interface Fetched {
   /** `undefined` if it could not be read at once. */
-  readonly bytes: Promise<Uint8Array | undefined>
-  /** Whether the thread that hashes has found every chunk to be what it should. */
-  readonly verified: Promise<boolean> | false
+  readonly bytes: Uint8Array | undefined
+  /** Whether every chunk was found to be what it should. */
+  readonly verified: boolean
 }
 
 /** Reads chunks and checks them: nothing leaves here that is not what its digest says. */
@@ -45,7 +49,7 @@ export class ChunkReader {
   private readonly packs: PackReader
   /** Memory of {@link RUN_BYTES} that nobody uses: to get new, and to give it back, takes longer than to read into it. */
   private readonly spare: SharedArrayBuffer[] = []
-  private readonly verifier = new Verifier()
+  private readonly threads = new ReadThreads()
 
   constructor(layout: Layout, index: IndexReader, packs: PackReader) {
     this.layout = layout
@@ -115,24 +119,20 @@ export class ChunkReader {
     const memory: SharedArrayBuffer[] = []
     /** The run that is with the caller first, then those that are being read. */
     const runs: ReadRun[] = []
-    const elsewhere = fleeting && (this.verifier.running || sizeOf(chunks) >= VERIFIER_FROM)
+    const elsewhere = fleeting && (this.threads.running || sizeOf(chunks) >= THREADS_FROM)
     const readAhead = (): void => {
       while (runs.length <= RUNS_AHEAD && at < chunks.length) {
         const run = this.runFrom(chunks, at)
         at += run.chunks.length
         const buffer = fleeting ? (memory.pop() ?? this.spare.pop() ?? new SharedArrayBuffer(RUN_BYTES)) : undefined
-        const bytes = this.readRun(run, buffer)
-        const verified =
-          elsewhere && bytes.then((read) => read?.buffer === buffer && this.verifier.check(buffer!, run.chunks))
-        runs.push({ run, buffer, bytes, verified })
+        runs.push({ run, buffer, fetched: this.fetch(run, buffer, elsewhere) })
       }
     }
     try {
       for (readAhead(); runs.length > 0; readAhead()) {
         const current = runs[0]!
         signal?.throwIfAborted()
-        const bytes = await current.bytes
-        const verified = await current.verified
+        const { bytes, verified } = await current.fetched
         let from = 0
         for (const { digest, size } of current.run.chunks) {
           const piece = bytes?.subarray(from, from + size)
@@ -147,7 +147,7 @@ export class ChunkReader {
       }
     } finally {
       // Whoever stops early leaves reads behind, which still write.
-      await Promise.all(runs.map(({ bytes, verified }) => Promise.all([bytes, verified])))
+      await Promise.all(runs.map(({ fetched }) => fetched))
       for (const { buffer } of runs) if (buffer !== undefined) memory.push(buffer)
       while (this.spare.length < SPARE_MAX && memory.length > 0) this.spare.push(memory.pop()!)
     }
@@ -168,19 +168,28 @@ export class ChunkReader {
     return run
   }
 
-  /** @param memory where to; new memory without, or if it does not suffice */
-  private async readRun({ pack, offset, length }: Run, memory?: SharedArrayBuffer): Promise<Uint8Array | undefined> {
-    const bytes =
-      memory !== undefined && length <= memory.byteLength ? new Uint8Array(memory, 0, length) : unsafe(length)
+  /** @param buffer where to; new memory without, or if it does not suffice */
+  private async fetch(
+    { chunks, pack, offset, length }: Run,
+    buffer: SharedArrayBuffer | undefined,
+    elsewhere: boolean,
+  ): Promise<Fetched> {
     try {
-      return (await this.packs.read(pack, offset, bytes)) ? bytes : undefined
+      if (buffer === undefined || length > buffer.byteLength) {
+        const bytes = unsafe(length)
+        return { bytes: (await this.packs.read(pack, offset, bytes)) ? bytes : undefined, verified: false }
+      }
+      const bytes = new Uint8Array(buffer, 0, length)
+      const verified = elsewhere && (await this.packs.use(pack, (fd) => this.threads.read(fd, offset, buffer, chunks)))
+      if (verified) return { bytes, verified }
+      return { bytes: (await this.packs.read(pack, offset, bytes)) ? bytes : undefined, verified }
     } catch {
-      return undefined
+      return { bytes: undefined, verified: false }
     }
   }
 
   async close(): Promise<void> {
-    await this.verifier.close()
+    await this.threads.close()
   }
 
   private row(digest: B3Digest, size: number): ChunkRow {

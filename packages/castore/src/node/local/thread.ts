@@ -8,7 +8,9 @@ import { Worker } from "node:worker_threads"
  */
 export function startThread(file: string, workerData?: unknown): Worker {
   const url = new URL(`./${file}${extname(import.meta.url)}`, import.meta.url)
-  const worker = new Worker(url, { workerData, name: file, ...execArgv() })
+  // It prints nothing. Without these, Node would open our standard output as a stream, and so make a pipe non-blocking, which
+  // whoever writes to it directly does not expect.
+  const worker = new Worker(url, { workerData, name: file, stdout: true, stderr: true, ...execArgv() })
   worker.unref()
   return worker
 }
