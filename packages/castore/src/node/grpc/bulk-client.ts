@@ -31,11 +31,41 @@ export type BulkFound = Exclude<BulkReadResponse_Blob["found"], { readonly case:
 /** `undefined` if the blob is not there. */
 type BulkAnswer = BulkFound | undefined
 
+type Answer = BulkAnswer | "unanswered"
+
 interface Question {
   readonly digest: B3Digest
   readonly signal: AbortSignal | undefined
-  readonly answer: (answer: BulkAnswer | "unanswered") => void
-  readonly fail: (error: unknown) => void
+  readonly promise: PromiseWithResolvers<Answer>
+  /** The call that it is part of, once it is. */
+  call: Call | undefined
+}
+
+/** A call, which ends when nobody waits for any of its answers any more. */
+class Call {
+  readonly stop = new AbortController()
+  #wanted: number
+  #unwanted = 0
+
+  constructor(questions: number) {
+    this.#wanted = questions
+  }
+
+  answered(): void {
+    this.#wanted--
+    this.#check()
+  }
+
+  givenUp(): void {
+    this.#wanted--
+    this.#unwanted++
+    this.#check()
+  }
+
+  /** One that is answered entirely ends by itself. */
+  #check(): void {
+    if (this.#wanted === 0 && this.#unwanted > 0) this.stop.abort()
+  }
 }
 
 /** Asks for blobs: for their contents, or only whether they are there. */
@@ -44,6 +74,8 @@ export class BulkReader {
   readonly #support: BulkSupport
   readonly #contentsMax: number
   #waiting: Question[] = []
+  /** Those that are not answered yet. One listener for all of a signal: each looks through those that there are. */
+  readonly #asked = new Map<AbortSignal, { readonly questions: Set<Question>; readonly giveUp: () => void }>()
   #calls = 0
   #soon = false
 
@@ -55,12 +87,13 @@ export class BulkReader {
   }
 
   /** What the peer says, contents verified; "unanswered" if it has to be asked in another way. */
-  ask(digest: B3Digest, { signal }: CallOptions): Promise<BulkAnswer | "unanswered"> {
+  ask(digest: B3Digest, { signal }: CallOptions): Promise<Answer> {
     if (!this.#support.offered) return Promise.resolve("unanswered")
-    const { promise, resolve, reject } = Promise.withResolvers<BulkAnswer | "unanswered">()
-    this.#waiting.push({ digest, signal, answer: resolve, fail: reject })
+    const question: Question = { digest, signal, promise: Promise.withResolvers(), call: undefined }
+    if (signal !== undefined) this.#listen(signal, question)
+    this.#waiting.push(question)
     this.#next()
-    return promise
+    return question.promise.promise
   }
 
   #next(): void {
@@ -69,78 +102,87 @@ export class BulkReader {
     // Others who ask in this turn of the event loop come along.
     setImmediate(() => {
       this.#soon = false
-      void this.#call(this.#waiting.splice(0, BULK_BLOBS_MAX))
+      const questions = this.#waiting.splice(0, BULK_BLOBS_MAX).filter(({ signal }) => signal?.aborted !== true)
+      if (questions.length > 0) void this.#call(questions)
       this.#next()
     })
   }
 
   async #call(questions: readonly Question[]): Promise<void> {
     this.#calls++
-    const wanted = new Wanted(questions)
+    const call = new Call(questions.length)
+    for (const question of questions) question.call = call
     let answered = 0
     try {
-      if (wanted.signal.aborted) return
       const digests = concat(questions.map(({ digest }) => digest))
       const request = create(BulkReadRequestSchema, { digests, contentsMax: BigInt(this.#contentsMax) })
-      for await (const message of this.#channel.serverStream(read, request, { signal: wanted.signal })) {
+      for await (const message of this.#channel.serverStream(read, request, { signal: call.stop.signal })) {
         for (const blob of blobsOf(message)) {
           const question = questions[answered++]
-          if (question !== undefined) settle(question, blob)
+          if (question !== undefined) this.#settle(question, blob)
         }
       }
     } catch (error) {
       // Whatever else is wrong shows when each is asked for by itself.
       if (isUnimplemented(error)) this.#support.offered = false
     } finally {
-      wanted.end()
-      for (const { answer } of questions.slice(answered)) answer("unanswered")
+      const rest = questions.slice(answered)
+      if (!this.#support.offered) rest.push(...this.#waiting.splice(0))
+      for (const question of rest) this.#settle(question, "unanswered")
       this.#calls--
       this.#next()
     }
   }
-}
 
-/** Ends a call when nobody waits for any of its answers any more. */
-class Wanted {
-  readonly #controller = new AbortController()
-  readonly #listeners: (() => void)[] = []
-
-  constructor(questions: readonly Question[]) {
-    let count = questions.length
-    for (const { signal, fail } of questions) {
-      if (signal === undefined) continue
-      const abandon = (): void => {
-        fail(signal.reason)
-        if (--count === 0) this.#controller.abort()
-      }
-      if (signal.aborted) abandon()
-      else signal.addEventListener("abort", abandon, { once: true })
-      this.#listeners.push(() => signal.removeEventListener("abort", abandon))
+  #settle(question: Question, answer: BulkReadResponse_Blob | "unanswered"): void {
+    const { digest, signal, promise } = question
+    // Nobody waits for it any more.
+    if (signal !== undefined && !this.#forget(signal, question)) return
+    question.call?.answered()
+    if (answer === "unanswered") return promise.resolve(answer)
+    const { found } = answer
+    if (found.case === undefined) return promise.resolve(undefined)
+    if (found.case === "stat") return promise.resolve(found)
+    if (!equal(digestOf(found.value), digest)) {
+      const what = `blob ${formatDigest(digest)}`
+      return promise.reject(new CastoreError({ code: "corrupt", what, reason: "the peer sent other contents" }))
     }
+    // Whoever keeps it should not keep all that came with it.
+    promise.resolve({ case: "contents", value: found.value.slice() })
   }
 
-  get signal(): AbortSignal {
-    return this.#controller.signal
+  #listen(signal: AbortSignal, question: Question): void {
+    const asked = this.#asked.get(signal)
+    if (asked !== undefined) {
+      asked.questions.add(question)
+      return
+    }
+    const questions = new Set([question])
+    const giveUp = (): void => {
+      this.#asked.delete(signal)
+      for (const { promise, call } of questions) {
+        promise.reject(signal.reason)
+        call?.givenUp()
+      }
+    }
+    this.#asked.set(signal, { questions, giveUp })
+    signal.addEventListener("abort", giveUp, { once: true })
   }
 
-  end(): void {
-    for (const remove of this.#listeners) remove()
+  /** Whether it was still waited for. */
+  #forget(signal: AbortSignal, question: Question): boolean {
+    const asked = this.#asked.get(signal)
+    if (asked === undefined || !asked.questions.delete(question)) return false
+    if (asked.questions.size === 0) {
+      this.#asked.delete(signal)
+      signal.removeEventListener("abort", asked.giveUp)
+    }
+    return true
   }
 }
 
 function blobsOf(message: Uint8Array): BulkReadResponse["blobs"] {
   return fromBinary(BulkReadResponseSchema, message).blobs
-}
-
-function settle({ digest, answer, fail }: Question, { found }: BulkReadResponse_Blob): void {
-  if (found.case === undefined) return answer(undefined)
-  if (found.case === "stat") return answer(found)
-  if (!equal(digestOf(found.value), digest)) {
-    const what = `blob ${formatDigest(digest)}`
-    return fail(new CastoreError({ code: "corrupt", what, reason: "the peer sent other contents" }))
-  }
-  // Whoever keeps it should not keep all that came with it.
-  answer({ case: "contents", value: found.value.slice() })
 }
 
 /**
