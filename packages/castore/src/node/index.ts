@@ -11,6 +11,7 @@ export { fromStatus, GrpcFailure, GrpcStatusCode, isNotFound, type GrpcStatus } 
 export type { CollectOptions, CollectProgress, CollectReport } from "./local/collect.ts"
 export { transaction } from "./local/database.ts"
 export { storageError } from "./local/failure.ts"
+export { openSqlite } from "./local/sqlite.ts"
 export { openLocalCastore, type LocalCastore, type LocalCastoreOptions } from "./local/open.ts"
 export type { LocalStats, LocalUsage } from "./local/usage.ts"
 export {

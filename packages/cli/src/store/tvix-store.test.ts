@@ -268,6 +268,31 @@ describe("keeping and deleting", () => {
   })
 })
 
+test("a store that may only be read is read", { skip: process.platform === "win32" }, () => {
+  const store = join(folder, "others")
+  out("--store", store, "import", "garden")
+  // Nothing keeps root from writing.
+  const asNobody = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
+  chmodSync(folder, 0o755)
+  for (const path of [...readdirSync(store), "."])
+    chmodSync(join(store, path), path.endsWith(".sqlite") ? 0o444 : 0o555)
+  const read = (...args: string[]): Ran => {
+    const options = { cwd: folder, env: environment(), encoding: "latin1", ...asNobody } as const
+    const { status, stdout, stderr } = spawnSync(LAUNCHER, ["--store", store, ...args], options)
+    return { status, out: stdout, error: stderr }
+  }
+  assert.deepEqual(read("ls"), { status: 0, out: `${GARDEN}\n`, error: "" })
+  assert.deepEqual(read("cat", `${GARDEN}/beds/north`), { status: 0, out: "carrots\n", error: "" })
+  assert.equal(sha256(read("nar", GARDEN).out), GARDEN_NAR)
+  assert.equal(read("verify").status, 0)
+  for (const words of ["import garden/water", `root add x ${GARDEN}`, "gc --all"]) {
+    const { status, error } = read(...words.split(" "))
+    assert.equal(status, 1, words)
+    assert.match(error, /^error: \S+: (?:the system does not let us write there|EACCES: permission denied)/, words)
+  }
+  for (const path of [".", "packs", "writers"]) chmodSync(join(store, path), 0o755)
+})
+
 describe("verify and stats", () => {
   test("a flipped bit is found, told as JSON and repaired", () => {
     const store = ["--store", `local://${folder}/damaged`]

@@ -1,15 +1,13 @@
 import { existsSync } from "node:fs"
-import { DatabaseSync } from "node:sqlite"
+import type { DatabaseSync } from "node:sqlite"
 import { CastoreError } from "../../problem.ts"
 import { storageError } from "./failure.ts"
 import { makeFolders, type Layout } from "./layout.ts"
+import { openSqlite } from "./sqlite.ts"
 
 /** "tvxc": tells our databases from others'. */
 const APPLICATION_ID = 0x74767863
 const SCHEMA_VERSION = 1
-
-/** How long to wait for another process' transaction. Those are short: the longest is the sweep of a collection. */
-const BUSY_MS = 30_000
 
 /**
  * `touched` is in ms since the epoch: no row is collected that was touched since the oldest living writer began.
@@ -47,8 +45,7 @@ export function openDatabase(layout: Layout): DatabaseSync {
   let database: DatabaseSync | undefined
   try {
     if (!existsSync(layout.database)) makeFolders(layout)
-    database = new DatabaseSync(layout.database, { timeout: BUSY_MS })
-    database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -16384")
+    database = openSqlite(layout.database, "PRAGMA synchronous = FULL; PRAGMA cache_size = -16384")
     prepareSchema(database, layout.database)
     return database
   } catch (error) {

@@ -9,8 +9,10 @@ interface HostError extends Error {
 
 // Result codes of SQLite, from sqlite3.h. The low byte of an extended code is the code itself.
 const SQLITE_BUSY = 5
+const SQLITE_READONLY = 8
 const SQLITE_CORRUPT = 11
 const SQLITE_FULL = 13
+const SQLITE_CANTOPEN = 14
 const SQLITE_NOTADB = 26
 /** SQLite found no room for the index of its log, which it maps into memory. */
 const SQLITE_IOERR_SHMSIZE = 4874
@@ -37,6 +39,9 @@ function problemOf(code: string, errcode: number, message: string, path: string)
         return { code: "corrupt", what: path, reason: message }
       case SQLITE_BUSY:
         return { code: "unavailable", reason: `${path}: another process keeps it locked` }
+      case SQLITE_READONLY:
+      case SQLITE_CANTOPEN:
+        return { code: "unavailable", reason: `${path}: the system does not let us write there` }
       default:
         return { code: "unavailable", reason: `${path}: ${message}` }
     }

@@ -1,15 +1,12 @@
 import { mkdirSync } from "node:fs"
 import { dirname } from "node:path"
-import { DatabaseSync } from "node:sqlite"
+import type { DatabaseSync } from "node:sqlite"
 import { CastoreError } from "@tvix-ts/castore"
-import { storageError, transaction } from "@tvix-ts/castore/node"
+import { openSqlite, storageError, transaction } from "@tvix-ts/castore/node"
 
 /** "tvxs": tells our databases from others'. */
 const APPLICATION_ID = 0x74767873
 const SCHEMA_VERSION = 1
-
-/** How long to wait for another process' transaction, which are all short. */
-const BUSY_MS = 30_000
 
 /**
  * - path_infos: `digest` is the 32 digits of the store path, `data` a `tvix.store.v1.PathInfo`; `touched`, in ms since the
@@ -32,8 +29,7 @@ export function openStoreDatabase(path: string): DatabaseSync {
   let database: DatabaseSync | undefined
   try {
     makeFolder(dirname(path))
-    database = new DatabaseSync(path, { timeout: BUSY_MS })
-    database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
+    database = openSqlite(path, "PRAGMA synchronous = FULL")
     prepareSchema(database, path)
     return database
   } catch (error) {
