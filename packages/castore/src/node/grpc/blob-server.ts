@@ -23,7 +23,8 @@ export function blobServices(blobs: BlobService): GrpcService[] {
       }),
       serverStreaming(read, async function* (request, { signal }) {
         const digest = toDigest(request.digest, "digest")
-        const contents = await blobs.read(digest, { signal })
+        // Messages are copies.
+        const contents = await blobs.read(digest, { signal, fleeting: true })
         if (contents === undefined) throw missing(digest)
         for await (const bytes of contents) {
           for (let at = 0; at < bytes.length; at += BLOB_MESSAGE_BYTES) {
