@@ -4,12 +4,13 @@
  */
 import { getSystemErrorMessage } from "node:util"
 import { byteStringOf } from "@tvix-ts/bytes"
+import { exactWords } from "./command-line.ts"
 import { writeError } from "./output.ts"
 
 /** Runs `main` with the command line's words and leaves with its exit code. A bug of ours is told in a line. */
 export async function runMain(main: (words: readonly string[]) => Promise<number>): Promise<never> {
   try {
-    return process.exit(await main(process.argv.slice(2)))
+    return process.exit(await main(exactWords(process.argv.slice(2))))
   } catch (error) {
     if (process.env["TVIX_DEBUG"] !== undefined) throw error
     const { syscall, errno } = error as NodeJS.ErrnoException

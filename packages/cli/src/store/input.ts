@@ -3,6 +3,7 @@ import { CastoreError } from "@tvix-ts/castore"
 import { closeSync, fstatSync, openSync, read } from "node:fs"
 import { Socket } from "node:net"
 import { promisify } from "node:util"
+import { wordPath } from "../command-line.ts"
 
 const FILE_LENGTH = 1 << 20
 /** What a pipe holds. */
@@ -16,7 +17,7 @@ const STDIN = 0
  * @throws {unknown} the signal's reason, when it is aborted
  */
 export async function* inputPieces(file: string, signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
-  const descriptor = file === "-" ? STDIN : openSync(file, "r")
+  const descriptor = file === "-" ? STDIN : openSync(wordPath(file), "r")
   const stats = fstatSync(descriptor)
   if (stats.isDirectory()) throw new CastoreError({ code: "invalid", field: `'${file}'`, reason: "is a directory" })
   // As long as nobody writes to a pipe, a thread that reads it would keep the process from ending.

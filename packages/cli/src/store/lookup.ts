@@ -1,5 +1,5 @@
 /** What the words on a command line mean that name something in a store. */
-import { byteStringOf, decodeBase64, textOf } from "@tvix-ts/bytes"
+import { decodeBase64, textOf } from "@tvix-ts/bytes"
 import {
   CastoreError,
   directorySize,
@@ -12,6 +12,7 @@ import {
 } from "@tvix-ts/castore"
 import { parseStorePathBase, STORE_DIR, StorePathError, storePathBase, type StorePath } from "@tvix-ts/nix-compat"
 import type { PathInfo, Store } from "@tvix-ts/store"
+import { wordBytes } from "../command-line.ts"
 import { UsageError } from "../options.ts"
 
 /** What commands take: for their help. */
@@ -36,7 +37,7 @@ const CASTORE_DIGEST = /^b3:([A-Za-z0-9+/]{43}=)(?:\/(.*))?$/s
 
 /** @throws {UsageError} if the word names nothing that could be in a store */
 export function parseStoreWord(word: string): StoreWord {
-  const bytes = byteStringOf(word)
+  const bytes = wordBytes(word)
   const [, base64, rest = ""] = CASTORE_DIGEST.exec(bytes) ?? []
   if (base64 !== undefined) {
     const digest = decodeBase64(base64)

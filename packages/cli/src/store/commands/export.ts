@@ -1,8 +1,8 @@
 /** `tvix-store export` */
-import { byteStringOf } from "@tvix-ts/bytes"
 import { walkNode } from "@tvix-ts/castore"
 import { WriteTree } from "@tvix-ts/castore/node"
 import type { Command, Tool } from "../../commands/command.ts"
+import { wordBytes } from "../../command-line.ts"
 import { readOptions } from "../../commands/usage.ts"
 import { UsageError } from "../../options.ts"
 import { formatBytes, formatCount } from "../amounts.ts"
@@ -24,7 +24,7 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
     const parsed = parseStoreWord(word)
     const { node, pathInfo } = await find(parsed, store, { signal })
     const total = parsed.below.length === 0 ? pathInfo?.narSize : undefined
-    const tree = new WriteTree(byteStringOf(destination))
+    const tree = new WriteTree(wordBytes(destination))
     const metered = new MeteredTree(tree, ({ files, bytes, narBytes }) =>
       progress.update(
         `exporting to ${destination}`,

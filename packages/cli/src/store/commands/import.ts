@@ -5,6 +5,7 @@ import { readTree } from "@tvix-ts/castore/node"
 import { formatStorePath, NarReader } from "@tvix-ts/nix-compat"
 import { storeTree, type PathInfo, type Store } from "@tvix-ts/store"
 import type { Command, Tool } from "../../commands/command.ts"
+import { wordBytes } from "../../command-line.ts"
 import { readOptions } from "../../commands/usage.ts"
 import { UsageError, type Option } from "../../options.ts"
 import { writeOut } from "../../output.ts"
@@ -84,7 +85,7 @@ function sourcesOf(operands: readonly string[], { archives, name }: ImportSettin
   ]
   if (sources.length === 0) throw new UsageError("nothing to import: name files or folders, or an archive with --nar")
   if (name !== undefined && sources.length > 1) throw new UsageError("--name is for one thing to import")
-  return sources.map((source) => ({ ...source, name: byteStringOf(source.name) }))
+  return sources.map((source) => ({ ...source, name: wordBytes(source.name) }))
 }
 
 function archiveName(file: string): string {
@@ -103,7 +104,7 @@ async function importSource({ word, kind, name }: Source, store: Store, session:
           amounts = now
           progress.update(`importing ${word}`, now)
         }
-        return readTree(byteStringOf(word), sink, { signal, onProgress })
+        return readTree(wordBytes(word), sink, { signal, onProgress })
       }
       const reader = new NarReader(sink)
       for await (const piece of inputPieces(word, signal)) {
