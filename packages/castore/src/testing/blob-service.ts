@@ -6,6 +6,7 @@ import { cutChunk } from "../chunker/cut.ts"
 import type { BlobService, ReadOptions } from "../blob/service.ts"
 import { digestOf, type B3Digest } from "../digest.ts"
 import { noise, pieces } from "./bytes.ts"
+import { problem } from "./problem.ts"
 
 export interface OpenBlobService {
   readonly service: BlobService
@@ -191,6 +192,15 @@ export function testBlobService(
       assertSame(await readAll(digest, { to: 3 }), LARGE.subarray(0, 3))
       const small = await service.put([utf8("Hello World!")])
       assertSame(await readAll(small, { from: 6, to: 11 }), utf8("World"))
+    })
+
+    it("a range that is none", async () => {
+      for (const bytes of [Uint8Array.of(1, 2, 3), LARGE]) {
+        const digest = await service.put([bytes])
+        for (const range of [{ from: -1 }, { from: 0.5 }, { from: NaN }, { to: -1 }, { to: NaN }]) {
+          await assert.rejects(readBlob(service, digest, range), problem("invalid"))
+        }
+      }
     })
 
     it("a range of a blob that is not there", async () => {

@@ -1,3 +1,6 @@
+import { equal } from "@tvix-ts/bytes"
+import { putInto } from "../../blob/put.ts"
+import { rangeOf } from "../../blob/range.ts"
 import type {
   BlobBatch,
   BlobMeta,
@@ -42,18 +45,19 @@ export class LocalBlobs implements BlobService {
   }
 
   async read(digest: B3Digest, options: ReadOptions = {}): Promise<AsyncIterable<Uint8Array> | undefined> {
-    const { signal, from = 0, to = Infinity, fleeting = false } = options
+    const { signal, fleeting = false } = options
     signal?.throwIfAborted()
     const row = this.store.index.chunk(digest)
     if (row !== undefined) {
-      const end = Math.min(to, row.length)
-      if (from >= end) return new Pieces(() => undefined)
+      const { from, to } = rangeOf(options, row.length)
+      if (from === to) return new Pieces(() => undefined)
       return new Pieces(() => {
         const bytes = this.store.chunks.readSync(digest, row)
-        return from === 0 && end === row.length ? bytes : bytes.subarray(from, end)
+        return from === 0 && to === row.length ? bytes : bytes.subarray(from, to)
       })
     }
     const blob = this.store.index.blob(digest)
+    const { from, to } = rangeOf(options, blob?.size ?? 0)
     if (blob === undefined) return isEmpty(digest) ? new Pieces(() => undefined) : undefined
     return this.readRange(readChunkList(blob.chunks, `blob ${formatDigest(digest)}`), from, to, fleeting, signal)
   }
@@ -85,22 +89,7 @@ export class LocalBlobs implements BlobService {
   }
 
   async put(contents: Contents, options?: CallOptions): Promise<B3Digest> {
-    const batch = this.batch(options)
-    try {
-      const writer = batch.blob()
-      // Pieces may be of any size; memory is not.
-      for await (const piece of contents) {
-        for (let at = 0; at < piece.length; at += SEGMENT_BYTES) {
-          await writer.write(piece.subarray(at, at + SEGMENT_BYTES))
-        }
-      }
-      const digest = writer.end()
-      await batch.commit()
-      return await digest
-    } catch (error) {
-      await batch.abort()
-      throw error
-    }
+    return putInto(this.batch(options), inSegments(contents), options?.signal)
   }
 
   batch(options?: CallOptions): BlobBatch {
@@ -112,8 +101,15 @@ export class LocalBlobs implements BlobService {
   }
 }
 
+/** Pieces may be of any size; memory is not. */
+async function* inSegments(contents: Contents): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const piece of contents) {
+    for (let at = 0; at < piece.length; at += SEGMENT_BYTES) yield piece.subarray(at, at + SEGMENT_BYTES)
+  }
+}
+
 function isEmpty(digest: B3Digest): boolean {
-  return digest.every((byte, i) => byte === EMPTY[i])
+  return equal(digest, EMPTY)
 }
 
 /** At most one piece: cheaper than a generator, of which reading many small files would make many. */

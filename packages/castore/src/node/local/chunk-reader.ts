@@ -1,3 +1,4 @@
+import { equal } from "@tvix-ts/bytes"
 import { digestOf, formatDigest, type B3Digest } from "../../digest.ts"
 import { CastoreError } from "../../problem.ts"
 import type { BlobReader, ChunkMeta } from "../../blob/service.ts"
@@ -225,12 +226,12 @@ function unsafe(length: number): Uint8Array {
 }
 
 function isIntact(digest: B3Digest, bytes: Uint8Array): boolean {
-  return same(digestOf(bytes), digest)
+  return equal(digestOf(bytes), digest)
 }
 
 function verify(digest: B3Digest, bytes: Uint8Array): void {
   const actual = digestOf(bytes)
-  if (same(actual, digest)) return
+  if (equal(actual, digest)) return
   const reason = `its bytes are those of ${formatDigest(actual)}`
   throw new CastoreError({ code: "corrupt", what: `chunk ${formatDigest(digest)}`, reason })
 }
@@ -238,9 +239,4 @@ function verify(digest: B3Digest, bytes: Uint8Array): void {
 function truncated(digest: B3Digest): CastoreError {
   const reason = "its pack ends before it does"
   return new CastoreError({ code: "corrupt", what: `chunk ${formatDigest(digest)}`, reason })
-}
-
-function same(a: Uint8Array, b: Uint8Array): boolean {
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
-  return a.length === b.length
 }

@@ -9,8 +9,7 @@
  * and in the same transaction, what was touched in the meantime is marked, so that no row that stays loses what it needs.
  * Then packs that are mostly garbage are written anew: see repack.ts.
  */
-import { rmSync, statSync } from "node:fs"
-import { readdirSync } from "node:fs"
+import { readdirSync, rmSync, statSync } from "node:fs"
 import { join } from "node:path"
 import type { DatabaseSync } from "node:sqlite"
 import { setImmediate as turn } from "node:timers/promises"

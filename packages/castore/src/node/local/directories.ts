@@ -1,3 +1,4 @@
+import { equal } from "@tvix-ts/bytes"
 import type { CallOptions } from "../../call.ts"
 import { digestOf, formatDigest, type B3Digest } from "../../digest.ts"
 import { ClosureCheck, traverse, type EncodedDirectory } from "../../directory/closure.ts"
@@ -26,11 +27,11 @@ export class LocalDirectories implements DirectoryService {
 
   async put(directory: Directory, options?: CallOptions): Promise<B3Digest> {
     options?.signal?.throwIfAborted()
-    const data = encodeDirectory(directory)
-    const digest = digestOf(data)
+    const bytes = encodeDirectory(directory)
+    const digest = digestOf(bytes)
     const { feed } = this.store
     const batch = feed.begin()
-    await feed.directory(batch, { digest, data })
+    await feed.directory(batch, { digest, bytes })
     await feed.commit(batch)
     return digest
   }
@@ -47,7 +48,7 @@ export class LocalDirectories implements DirectoryService {
 /** @throws {CastoreError} `corrupt` if the bytes are not those of the digest */
 export function decodeStored(digest: B3Digest, data: Uint8Array): Directory {
   const actual = digestOf(data)
-  if (!actual.every((byte, i) => byte === digest[i])) {
+  if (!equal(actual, digest)) {
     const reason = `its bytes are those of ${formatDigest(actual)}`
     throw new CastoreError({ code: "corrupt", what: `directory ${formatDigest(digest)}`, reason })
   }
@@ -77,8 +78,7 @@ class LocalPutter implements DirectoryPutter {
       this.giveUp()
       throw error
     }
-    const { digest, bytes } = encoded
-    return this.store.feed.directory(this.batch, { digest, data: bytes })
+    return this.store.feed.directory(this.batch, encoded)
   }
 
   async close(): Promise<B3Digest> {

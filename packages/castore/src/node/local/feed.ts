@@ -1,5 +1,6 @@
 import type { Worker } from "node:worker_threads"
 import { DIGEST_LENGTH, type B3Digest } from "../../digest.ts"
+import type { EncodedDirectory } from "../../directory/closure.ts"
 import { CastoreError, type CastoreProblem } from "../../problem.ts"
 import {
   ABORT,
@@ -10,7 +11,6 @@ import {
   RECORD,
   SEGMENT_BYTES,
   TOUCH,
-  type EncodedDirectory,
   type Failure,
   type Reply,
   type Request,
@@ -117,7 +117,7 @@ export class Feed {
     const segment = this.open()
     segment.records.push(DIRECTORY, batch, segment.directories.length, 0)
     segment.directories.push(directory)
-    segment.directoryBytes += directory.data.length
+    segment.directoryBytes += directory.bytes.length
     if (segment.directoryBytes >= DIRECTORY_BYTES) this.send()
     return this.inFlight.length < IN_FLIGHT_MAX ? undefined : (this.waiting ??= Promise.withResolvers<void>()).promise
   }

@@ -4,6 +4,7 @@
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite"
 import { digestOf, DIGEST_LENGTH, type B3Digest } from "../../digest.ts"
+import type { EncodedDirectory } from "../../directory/closure.ts"
 import { CastoreError } from "../../problem.ts"
 import { CHUNK_MIN } from "../../chunker/gear.ts"
 import { BlobInProgress, ChunkBuffers } from "./blob-in-progress.ts"
@@ -20,7 +21,6 @@ import {
   PIECE,
   RECORD,
   TOUCH,
-  type EncodedDirectory,
   type Failure,
   type SegmentMessage,
   type SegmentReply,
@@ -257,7 +257,7 @@ export class Intake {
     const row = this.find.directories.get(directory.digest) as unknown as [number] | undefined
     if (row !== undefined && row[0] >= this.freshFrom) return
     batch.directories.push(directory)
-    batch.directoryBytes += directory.data.length
+    batch.directoryBytes += directory.bytes.length
     if (batch.directoryBytes < DRAFT_BYTES) return
     // Children come first, so that this leaves nothing that refers to what is not there.
     this.directories.push(...batch.directories)
@@ -339,7 +339,7 @@ export class Intake {
           if (finishPack) retirePack(this.database, pack.id)
         }
         for (const { digest, size, chunks } of this.blobs) this.addBlob.run(digest, size, chunks, now)
-        for (const { digest, data } of this.directories) this.addDirectory.run(digest, data, now)
+        for (const { digest, bytes } of this.directories) this.addDirectory.run(digest, bytes, now)
       })
     }
     this.chunks.clear()

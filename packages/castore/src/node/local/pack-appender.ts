@@ -15,7 +15,7 @@ import type { ClaimedPack } from "./ownership.ts"
 /** Bytes after which the system is told to begin writing to the disk, so that little is left to wait for in the end. */
 const WRITE_BACK_BYTES = 2 ** 26
 
-/** Appends to one pack. Every method may throw errors of the host; after that, only {@link discard} is of use. */
+/** Appends to one pack. Every method may throw errors of the host; after that, only {@link abandon} is of use. */
 export class PackAppender {
   readonly id: number
   /** Where the next chunk goes, and how much of it is durable. Both in bytes. */

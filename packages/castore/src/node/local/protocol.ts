@@ -4,6 +4,7 @@
  * the other without gaps; its records say what they are.
  */
 import type { B3Digest } from "../../digest.ts"
+import type { EncodedDirectory } from "../../directory/closure.ts"
 import type { CastoreProblem } from "../../problem.ts"
 
 /** Bytes in a segment. */
@@ -25,11 +26,6 @@ export const ABORT = 4
 export const TOUCH = 5
 
 export type Table = "chunks" | "blobs" | "directories"
-
-export interface EncodedDirectory {
-  readonly digest: B3Digest
-  readonly data: Uint8Array
-}
 
 export interface Touch {
   readonly table: Table

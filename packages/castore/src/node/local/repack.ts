@@ -5,6 +5,7 @@
  * rows that point into it are changed, all of one pack in one transaction; the old file goes after that. A crash leaves at
  * worst a file without a row. Readers that know the old place have it open, or find it gone and look again.
  */
+import { equal } from "@tvix-ts/bytes"
 import { closeSync, fdatasyncSync, openSync, rmSync, writeSync } from "node:fs"
 import { randomInt } from "node:crypto"
 import type { DatabaseSync } from "node:sqlite"
@@ -129,7 +130,7 @@ async function copy(
   let sinceTurn = 0
   for (const row of rows) {
     const bytes = new Uint8Array(row.length)
-    if (!readWhole(packs, id, row.offset, bytes) || !same(digestOf(bytes), row.digest)) {
+    if (!readWhole(packs, id, row.offset, bytes) || !equal(digestOf(bytes), row.digest)) {
       target.length = start
       return undefined
     }
@@ -186,9 +187,4 @@ function finish(database: DatabaseSync, layout: Layout, target: Target, finished
     transaction(database, () => database.prepare("UPDATE packs SET finished = 0 WHERE id = ?").run(target.id))
   }
   return undefined
-}
-
-function same(a: Uint8Array, b: Uint8Array): boolean {
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
-  return true
 }

@@ -1,4 +1,5 @@
 /** Reads everything that is stored and tells what is not as it must be. */
+import { equal } from "@tvix-ts/bytes"
 import { statSync } from "node:fs"
 import type { DatabaseSync } from "node:sqlite"
 import { setImmediate as turn } from "node:timers/promises"
@@ -162,7 +163,7 @@ export class Verification {
       throw error
     }
     const actual = digestOf(bytes)
-    if (same(actual, digest)) return undefined
+    if (equal(actual, digest)) return undefined
     return `its bytes, at ${offset} of ${packName(pack)}, are those of ${formatDigest(actual)}`
   }
 
@@ -215,7 +216,7 @@ export class Verification {
       return reasonOf(error)
     }
     const actual = hasher.digest() as B3Digest
-    return same(actual, digest) ? undefined : `its bytes are those of ${formatDigest(actual)}`
+    return equal(actual, digest) ? undefined : `its bytes are those of ${formatDigest(actual)}`
   }
 
   private async *checkDirectories(): AsyncGenerator<CastoreFinding, void, undefined> {
@@ -298,9 +299,4 @@ function sizeOf(digest: B3Digest, data: Uint8Array): number | undefined {
 function reasonOf(error: unknown): string {
   if (!(error instanceof CastoreError)) throw error
   return error.problem.code === "corrupt" ? error.problem.reason : error.message
-}
-
-function same(a: Uint8Array, b: Uint8Array): boolean {
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
-  return a.length === b.length
 }
