@@ -353,6 +353,7 @@ const MISTAKES: readonly { readonly args: readonly string[]; readonly status: 1 
   { args: ["import", "--nar", "-"], status: 2, error: /--nar - needs --name/ },
   { args: ["import", "none"], status: 1, error: /^error: cannot read 'none': no such file or directory\n$/ },
   { args: ["import", "garden", "--name", "a b"], status: 1, error: /^error: name: .*' '/ },
+  { args: ["import", "garden", "--name", "b\u00e4h"], status: 1, error: /^error: name: name 'b\xc3\xa4h' contains/ },
   { args: ["import", "/dev/null"], status: 1, error: /^error: '\/dev\/null' is a character device; only files/ },
   {
     args: ["import", "--nar", "none.nar"],
@@ -447,8 +448,8 @@ describe("on a terminal", () => {
 
   test("how far it is is taken away before the result", () => {
     const shown = onTerminal(`import ${large()}`, { TVIX_STORE: `local://${folder}/shown` }).out
-    assert.match(shown, /^(?:\r\x1b\[K(?:importing .*)?)*\/nix\/store\/\S+-large\n/)
-    assert.ok(!/[^K]\/nix\/store/.test(shown.slice(1)), shown)
+    // A summary may stand above it.
+    assert.match(shown, /(?:^|\n|\x1b\[K)\/nix\/store\/\S+-large\n$/)
   })
 
   test("an archive is not written to it", () => {

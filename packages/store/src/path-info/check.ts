@@ -1,3 +1,4 @@
+import { textOf } from "@tvix-ts/bytes"
 import { CastoreError, checkNode } from "@tvix-ts/castore"
 import { digestLength } from "@tvix-ts/hash"
 import {
@@ -64,7 +65,8 @@ export function checkPathName(name: string, field: string): void {
     checkName(name)
   } catch (error) {
     if (!(error instanceof StorePathError)) throw error
-    invalid(field, error.message, error)
+    // Of a store path all is bytes, what is said of it as well.
+    invalid(field, textOf(error.message), error)
   }
 }
 
