@@ -21,7 +21,7 @@ import { transaction } from "./database.ts"
 import { storageError } from "./failure.ts"
 import { lockPath, packPath, type Layout } from "./layout.ts"
 import { isLocked, tryLock } from "./lock.ts"
-import { buryTheDead } from "./ownership.ts"
+import { buryTheDead, removeLostLocks } from "./ownership.ts"
 import type { PackReader } from "./pack-reader.ts"
 import { repack } from "./repack.ts"
 import { packFiles, usageOf, type LocalUsage } from "./usage.ts"
@@ -81,6 +81,7 @@ const UNMARKED_CHUNKS =
 export function horizonOf(database: DatabaseSync, layout: Layout, graceMs: number): number {
   return transaction(database, () => {
     buryTheDead(database, layout)
+    removeLostLocks(database, layout)
     const oldest = database.prepare("SELECT min(since) AS since FROM writers").get()?.["since"] as number | null
     return Math.min(Date.now() - graceMs, oldest ?? Infinity)
   })

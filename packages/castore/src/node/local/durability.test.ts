@@ -1,7 +1,17 @@
 import { utf8 } from "@tvix-ts/bytes"
 import assert from "node:assert/strict"
 import { spawnSync } from "node:child_process"
-import { appendFileSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs"
+import {
+  appendFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs"
 import { join } from "node:path"
 import process from "node:process"
 import { DatabaseSync } from "node:sqlite"
@@ -214,6 +224,23 @@ test("packs of the dead are gone on with, and cut to what is indexed; those of t
   assert.equal(statSync(pack).size, LARGE.length + SMALL.length + 6)
   assert.deepEqual(sql(dir, "SELECT 1 FROM writers WHERE id = 'dead'"), [])
   assert.deepEqual(await findings(second), [])
+})
+
+test("a collection removes locks of writers that came to nothing, and no others", async (t) => {
+  const dir = folder(t)
+  await fill(dir)
+  const layout = layoutOf(dir)
+  const [lost, fresh, held] = ["1", "2", "3"].map((digit) => lockPath(layout, digit.repeat(16)))
+  const foreign = join(layout.writers, "note.txt")
+  const lock = tryLock(held!)!
+  for (const path of [lost!, fresh!, foreign]) writeFileSync(path, "")
+  for (const path of [lost!, held!, foreign]) utimesSync(path, 1, 1)
+  await castoreIn(t, dir).horizon()
+  assert.deepEqual(
+    [lost, fresh, held, foreign].map((path) => existsSync(path!)),
+    [false, true, true, true],
+  )
+  lock.release()
 })
 
 test("full packs are finished", async (t) => {

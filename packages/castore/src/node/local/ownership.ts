@@ -5,7 +5,7 @@
  * dead, since numbers are never used twice.
  */
 import { randomBytes, randomInt } from "node:crypto"
-import { rmSync, statSync } from "node:fs"
+import { readdirSync, rmSync, statSync } from "node:fs"
 import type { DatabaseSync } from "node:sqlite"
 import { CastoreError } from "../../problem.ts"
 import { transaction } from "./database.ts"
@@ -60,6 +60,26 @@ export function buryTheDead(database: DatabaseSync, layout: Layout): void {
     if (isLocked(path)) continue
     forget(database, String(id))
     rmSync(path, { force: true })
+  }
+}
+
+/** How long a writer may be on the way from its lock to its row, which is nothing but waiting for other transactions. */
+const ENROL_MS = 3_600_000
+
+/** Removes locks of writers that ended before they had a row, or right after it was removed. Call it in a transaction. */
+export function removeLostLocks(database: DatabaseSync, layout: Layout): void {
+  const known = new Set(
+    database
+      .prepare("SELECT id FROM writers")
+      .all()
+      .map(({ id }) => id),
+  )
+  for (const file of readdirSync(layout.writers)) {
+    const id = /^([0-9a-f]{16})\.lock$/.exec(file)?.[1]
+    if (id === undefined || known.has(id)) continue
+    const path = lockPath(layout, id)
+    const made = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Infinity
+    if (made < Date.now() - ENROL_MS && !isLocked(path)) rmSync(path, { force: true })
   }
 }
 
