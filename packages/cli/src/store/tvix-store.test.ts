@@ -352,8 +352,10 @@ const MISTAKES: readonly { readonly args: readonly string[]; readonly status: 1 
   { args: ["import", "a", "b", "--name", "x"], status: 2, error: /--name is for one thing/ },
   { args: ["import", "--nar", "-"], status: 2, error: /--nar - needs --name/ },
   { args: ["import", "none"], status: 1, error: /^error: cannot read 'none': no such file or directory\n$/ },
-  { args: ["import", "garden", "--name", "a b"], status: 1, error: /^error: name: .*' '/ },
-  { args: ["import", "garden", "--name", "b\u00e4h"], status: 1, error: /^error: name: name 'b\xc3\xa4h' contains/ },
+  { args: ["import", "garden", "--name", "a b"], status: 1, error: /^error: --name: name 'a b' .*' '\n/ },
+  { args: ["import", "garden", "--name", "b\u00e4h"], status: 1, error: /^error: --name: name 'b\xc3\xa4h' / },
+  { args: ["import", "garden", "a b"], status: 1, error: /^error: 'a b': name .* ' '; --name gives it another\n/ },
+  { args: ["import", "/"], status: 1, error: /^error: '\/': name .*; --name gives it another\n/ },
   { args: ["import", "/dev/null"], status: 1, error: /^error: '\/dev\/null' is a character device; only files/ },
   {
     args: ["import", "--nar", "none.nar"],

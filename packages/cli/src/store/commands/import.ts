@@ -1,8 +1,9 @@
 /** `tvix-store import` */
 import { basename, resolve } from "node:path"
-import { byteStringOf } from "@tvix-ts/bytes"
+import { byteStringOf, textOf } from "@tvix-ts/bytes"
+import { CastoreError } from "@tvix-ts/castore"
 import { readTree } from "@tvix-ts/castore/node"
-import { formatStorePath, NarReader } from "@tvix-ts/nix-compat"
+import { checkName, formatStorePath, NarReader, StorePathError } from "@tvix-ts/nix-compat"
 import { storeTree, type PathInfo, type Store } from "@tvix-ts/store"
 import type { Command, Tool } from "../../commands/command.ts"
 import { wordBytes } from "../../command-line.ts"
@@ -85,7 +86,20 @@ function sourcesOf(operands: readonly string[], { archives, name }: ImportSettin
   ]
   if (sources.length === 0) throw new UsageError("nothing to import: name files or folders, or an archive with --nar")
   if (name !== undefined && sources.length > 1) throw new UsageError("--name is for one thing to import")
-  return sources.map((source) => ({ ...source, name: wordBytes(source.name) }))
+  return sources.map((source) => ({ ...source, name: checkedName(source, name === undefined) }))
+}
+
+/** @param found where it comes from, so that another might be given */
+function checkedName({ word, name }: Source, found: boolean): string {
+  const bytes = wordBytes(name)
+  try {
+    checkName(bytes)
+    return bytes
+  } catch (error) {
+    if (!(error instanceof StorePathError)) throw error
+    const reason = textOf(error.message) + (found ? "; --name gives it another" : "")
+    throw new CastoreError({ code: "invalid", field: found ? `'${word}'` : "--name", reason }, { cause: error })
+  }
 }
 
 function archiveName(file: string): string {
