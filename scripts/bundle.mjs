@@ -15,15 +15,13 @@ import { ROOT } from "./toolchain.mjs"
 
 const DIST = join(ROOT, "dist")
 const CLI = join(ROOT, "packages", "cli", "src")
-const LOCAL_CASTORE = join(ROOT, "packages", "castore", "src", "node", "local")
 /** What each command begins with, and the threads that it starts: files beside main.cjs. */
 const COMMANDS = {
   tvix: { main: join(CLI, "tvix.ts") },
   "nix-instantiate": { main: join(CLI, "nix-instantiate.ts") },
   "tvix-store": {
     main: join(CLI, "tvix-store.ts"),
-    "writer-thread": join(LOCAL_CASTORE, "writer-thread.ts"),
-    "read-thread": join(LOCAL_CASTORE, "read-thread.ts"),
+    "writer-thread": join(ROOT, "packages", "castore", "src", "node", "local", "writer-thread.ts"),
   },
 }
 /** Bundles older than this are removed. Not at once: a command that started from one may still load a chunk of it. */

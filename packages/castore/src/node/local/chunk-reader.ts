@@ -6,14 +6,11 @@ import { storageError } from "./failure.ts"
 import type { ChunkRow, IndexReader } from "./index-reader.ts"
 import type { Layout } from "./layout.ts"
 import type { PackReader } from "./pack-reader.ts"
-import { ReadThreads } from "./read-threads.ts"
 
 /** Bytes that are read at once, if chunks lie side by side. */
 const RUN_BYTES = 2 ** 20
 /** Runs that are being read while one is with the caller: the threads that read must not wait for the one that hashes. */
 const RUNS_AHEAD = 3
-/** Bytes of a blob for which it is worth starting threads that read. */
-const THREADS_FROM = 2 ** 24
 /** Buffers of {@link RUN_BYTES} that are kept for the next reader. */
 const SPARE_MAX = 2 * (RUNS_AHEAD + 1)
 
@@ -32,15 +29,9 @@ interface Run {
 interface ReadRun {
   readonly run: Run
   /** Memory that is used again. */
-  readonly buffer: SharedArrayBuffer | undefined
-  readonly fetched: Promise<Fetched>
-}
-
-interface Fetched {
-  /** `undefined` if it could not be read at once. */
-  readonly bytes: Uint8Array | undefined
-  /** Whether every chunk was found to be what it should. */
-  readonly verified: boolean
+  readonly buffer: ArrayBuffer | undefined
+  /** `undefined` if it could not be read. */
+  readonly bytes: Promise<Uint8Array | undefined>
 }
 
 /** Reads chunks and checks them: nothing leaves here that is not what its digest says. */
@@ -49,8 +40,7 @@ export class ChunkReader {
   private readonly index: IndexReader
   private readonly packs: PackReader
   /** Memory of {@link RUN_BYTES} that nobody uses: to get new, and to give it back, takes longer than to read into it. */
-  private readonly spare: SharedArrayBuffer[] = []
-  private readonly threads = new ReadThreads()
+  private readonly spare: ArrayBuffer[] = []
 
   constructor(layout: Layout, index: IndexReader, packs: PackReader) {
     this.layout = layout
@@ -117,28 +107,27 @@ export class ChunkReader {
     fleeting: boolean = false,
   ): AsyncGenerator<Uint8Array, void, undefined> {
     let at = 0
-    const memory: SharedArrayBuffer[] = []
+    const memory: ArrayBuffer[] = []
     /** The run that is with the caller first, then those that are being read. */
     const runs: ReadRun[] = []
-    const elsewhere = fleeting && (this.threads.running || sizeOf(chunks) >= THREADS_FROM)
     const readAhead = (): void => {
       while (runs.length <= RUNS_AHEAD && at < chunks.length) {
         const run = this.runFrom(chunks, at)
         at += run.chunks.length
-        const buffer = fleeting ? (memory.pop() ?? this.spare.pop() ?? new SharedArrayBuffer(RUN_BYTES)) : undefined
-        runs.push({ run, buffer, fetched: this.fetch(run, buffer, elsewhere) })
+        const buffer = fleeting ? (memory.pop() ?? this.spare.pop() ?? new ArrayBuffer(RUN_BYTES)) : undefined
+        runs.push({ run, buffer, bytes: this.fetch(run, buffer) })
       }
     }
     try {
       for (readAhead(); runs.length > 0; readAhead()) {
         const current = runs[0]!
         signal?.throwIfAborted()
-        const { bytes, verified } = await current.fetched
+        const bytes = await current.bytes
         let from = 0
         for (const { digest, size } of current.run.chunks) {
           const piece = bytes?.subarray(from, from + size)
           from += size
-          if (piece !== undefined && (verified || isIntact(digest, piece))) yield piece
+          if (piece !== undefined && isIntact(digest, piece)) yield piece
           // The slow way, which looks again and says what is wrong.
           else yield this.readSync(digest, this.row(digest, size))
           signal?.throwIfAborted()
@@ -148,7 +137,7 @@ export class ChunkReader {
       }
     } finally {
       // Whoever stops early leaves reads behind, which still write.
-      await Promise.all(runs.map(({ fetched }) => fetched))
+      await Promise.all(runs.map(({ bytes }) => bytes))
       for (const { buffer } of runs) if (buffer !== undefined) memory.push(buffer)
       while (this.spare.length < SPARE_MAX && memory.length > 0) this.spare.push(memory.pop()!)
     }
@@ -169,28 +158,15 @@ export class ChunkReader {
     return run
   }
 
-  /** @param buffer where to; new memory without, or if it does not suffice */
-  private async fetch(
-    { chunks, pack, offset, length }: Run,
-    buffer: SharedArrayBuffer | undefined,
-    elsewhere: boolean,
-  ): Promise<Fetched> {
+  /** `undefined` if it could not be read. @param buffer where to; new memory without, or if it does not suffice */
+  private async fetch({ pack, offset, length }: Run, buffer: ArrayBuffer | undefined): Promise<Uint8Array | undefined> {
+    const bytes =
+      buffer !== undefined && length <= buffer.byteLength ? new Uint8Array(buffer, 0, length) : unsafe(length)
     try {
-      if (buffer === undefined || length > buffer.byteLength) {
-        const bytes = unsafe(length)
-        return { bytes: (await this.packs.read(pack, offset, bytes)) ? bytes : undefined, verified: false }
-      }
-      const bytes = new Uint8Array(buffer, 0, length)
-      const verified = elsewhere && (await this.packs.use(pack, (fd) => this.threads.read(fd, offset, buffer, chunks)))
-      if (verified) return { bytes, verified }
-      return { bytes: (await this.packs.read(pack, offset, bytes)) ? bytes : undefined, verified }
+      return (await this.packs.read(pack, offset, bytes)) ? bytes : undefined
     } catch {
-      return { bytes: undefined, verified: false }
+      return undefined
     }
-  }
-
-  async close(): Promise<void> {
-    await this.threads.close()
   }
 
   private row(digest: B3Digest, size: number): ChunkRow {
@@ -213,10 +189,6 @@ export class ChunkReader {
     }
     throw storageError(error, this.layout.packs)
   }
-}
-
-function sizeOf(chunks: readonly ChunkMeta[]): number {
-  return chunks.reduce((total, { size }) => total + size, 0)
 }
 
 /** Not zeroed: it is filled entirely, or not used. */

@@ -55,7 +55,6 @@ export class LocalStore {
 
   async close(): Promise<void> {
     await this.feed.close()
-    await this.chunks.close()
     this.index.release()
     this.packs.close()
     if (this.database.isOpen) this.database.close()

@@ -42,23 +42,16 @@ export class PackReader {
   }
 
   /** What {@link readSync} does, while the caller does something else. */
-  read(id: number, offset: number, into: Uint8Array): Promise<boolean> {
-    return this.use(id, async (fd) => {
+  async read(id: number, offset: number, into: Uint8Array): Promise<boolean> {
+    const pack = this.open(id)
+    pack.users++
+    try {
       for (let at = 0; at < into.length;) {
-        const count = await readOnce(fd, into, at, offset + at)
+        const count = await readOnce(pack.fd, into, at, offset + at)
         if (count === 0) return false
         at += count
       }
       return true
-    })
-  }
-
-  /** Calls `body` with the pack's file, which stays open until it is done. Throws as {@link readSync} does. */
-  async use<T>(id: number, body: (fd: number) => Promise<T>): Promise<T> {
-    const pack = this.open(id)
-    pack.users++
-    try {
-      return await body(pack.fd)
     } finally {
       pack.users--
       if (pack.evicted && pack.users === 0) closeSync(pack.fd)
