@@ -17,8 +17,8 @@ export async function storeAnswers(): Promise<Answers> {
   const script = (name: string): string => `<!doctype html><script type="module" src="${name}"></script>`
   return {
     "/store.html": ["text/html", script("store-page.js")],
-    "/store-page.js": ["text/javascript", await bundle(join(import.meta.dirname, "store-page.ts"))],
-    "/store-worker.js": ["text/javascript", await bundle(join(import.meta.dirname, "store-worker.ts"))],
+    "/store-page.js": ["text/javascript", await bundle(join(import.meta.dirname, "web", "store-page.ts"))],
+    "/store-worker.js": ["text/javascript", await bundle(join(import.meta.dirname, "web", "store-worker.ts"))],
     "/store-example.html": ["text/html", script("store-example.js")],
     "/store-example.js": ["text/javascript", await bundle(exampleFile())],
     ...(await exampleCache()),

@@ -5,7 +5,7 @@ import { byteStringFrom, byteStringOf, bytesOf } from "@tvix-ts/bytes"
 const REPLACEMENT = "\ufffd"
 /** A byte that is no part of UTF-8 text is U+DC00 and its value, which no text has: so words remain strings. */
 const ESCAPE = 0xdc00
-const ESCAPED = /[\udc80-\udcff]/
+const ESCAPED = /[\udc80-\udcff]/u
 
 /** `words` with escaped bytes where Node could not decode them, if the system tells which they were. */
 export function exactWords(

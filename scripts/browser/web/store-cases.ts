@@ -37,12 +37,12 @@ import {
   type PathInfo,
   type Store,
 } from "@tvix-ts/store"
-import { scriptScanner, wasmScanner } from "../../packages/castore/src/chunker/scanner.ts"
-import cutVectors from "../../packages/castore/src/chunker/vectors.json" with { type: "json" }
-import { noise, pieces } from "../../packages/castore/src/testing/bytes.ts"
-import { cutInput, type CutVectors } from "../../packages/castore/src/testing/cut-vectors.ts"
-import directoryVectors from "../../packages/castore/src/vectors.json" with { type: "json" }
-import type { Outcome } from "./outcome.ts"
+import { scriptScanner, wasmScanner } from "../../../packages/castore/src/chunker/scanner.ts"
+import cutVectors from "../../../packages/castore/src/chunker/vectors.json" with { type: "json" }
+import { noise, pieces } from "../../../packages/castore/src/testing/bytes.ts"
+import { cutInput, type CutVectors } from "../../../packages/castore/src/testing/cut-vectors.ts"
+import directoryVectors from "../../../packages/castore/src/vectors.json" with { type: "json" }
+import type { Outcome } from "../outcome.ts"
 
 /** How often anything may ask in vain whether it may compile: blake3-jit when it is loaded, we for it, the chunker, a case. */
 const VIOLATIONS_MAX = 4

@@ -1,5 +1,5 @@
 /** The page of the store's cases: runs them itself, has a worker run them, and leaves the results for main.ts. */
-import type { Outcome } from "./outcome.ts"
+import type { Outcome } from "../outcome.ts"
 import { runStoreCases } from "./store-cases.ts"
 
 const wasm = new URLSearchParams(location.search).has("wasm")
