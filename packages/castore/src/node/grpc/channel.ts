@@ -20,7 +20,7 @@ import {
 import type { CallOptions } from "../../call.ts"
 import { CastoreError } from "../../problem.ts"
 import { Backlog } from "./backlog.ts"
-import { fromStatus } from "./status.ts"
+import { fromStatus, withPeer } from "./status.ts"
 
 /** Bytes that a message may have, unless told otherwise: a directory of some 200,000 entries, the chunks of 100 GB. */
 export const MESSAGE_BYTES_MAX = 16 * 2 ** 20
@@ -52,6 +52,7 @@ export interface ChannelOptions {
  */
 export class GrpcChannel {
   readonly #client: Client
+  readonly #address: string
   readonly #deadlineMs: number | undefined
   readonly #names: "tvix" | "snix"
   #users = 0
@@ -59,6 +60,7 @@ export class GrpcChannel {
   /** @param address `host:port`, `[v6]:port`, or `unix:/path` */
   constructor(address: string, options: ChannelOptions = {}) {
     const { messageBytesMax = MESSAGE_BYTES_MAX, deadlineMs, names = "tvix" } = options
+    this.#address = address
     this.#deadlineMs = deadlineMs
     this.#names = names
     this.#client = new Client(address, credentials.createInsecure(), {
@@ -100,7 +102,7 @@ export class GrpcChannel {
         this.#options(),
         (error, response) => {
           signal?.removeEventListener("abort", cancel)
-          if (error !== null) reject(signal?.aborted === true ? signal.reason : error)
+          if (error !== null) reject(signal?.aborted === true ? signal.reason : withPeer(error, this.#address))
           else resolve(response!)
         },
       )
@@ -139,7 +141,7 @@ export class GrpcChannel {
       signal?.throwIfAborted()
       ended = true
     } catch (error) {
-      throw signal?.aborted === true ? signal.reason : error
+      throw signal?.aborted === true ? signal.reason : withPeer(error, this.#address)
     } finally {
       signal?.removeEventListener("abort", cancel)
       // Servers end connections on which many calls are cancelled, so those that are over are left alone.
@@ -158,6 +160,7 @@ export class GrpcChannel {
       (done) =>
         this.#client.makeClientStreamRequest(this.#path(method), asBuffer, asBytes, sent, this.#options(), done),
       (bytes) => decode(method.output, bytes),
+      this.#address,
       options.signal,
     )
   }
@@ -187,6 +190,7 @@ export class ClientStream<O> {
   constructor(
     start: (done: (error: Error | null, response?: Uint8Array) => void) => ClientWritableStream<Uint8Array>,
     decodeResponse: (bytes: Uint8Array) => O,
+    address: string,
     signal: AbortSignal | undefined,
   ) {
     signal?.throwIfAborted()
@@ -199,7 +203,7 @@ export class ClientStream<O> {
     const cancel = (): void => this.cancel()
     this.#call = start((error, response) => {
       signal?.removeEventListener("abort", cancel)
-      if (error !== null) return reject(signal?.aborted === true ? signal.reason : error)
+      if (error !== null) return reject(signal?.aborted === true ? signal.reason : withPeer(error, address))
       try {
         resolve(decodeResponse(response!))
       } catch (failure) {

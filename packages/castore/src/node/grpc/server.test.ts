@@ -138,6 +138,15 @@ async function check(from: Client, service: string): Promise<HealthCheckResponse
 }
 
 describe("addresses", () => {
+  test("nobody there: the client says whom it wanted, and nothing of name servers", async () => {
+    const socket = join(tmpdir(), "nobody-listens-here.sock")
+    const blobs = grpcBlobService(new GrpcChannel(`unix:${socket}`))
+    await assert.rejects(blobs.stat(digestOf(new Uint8Array())), {
+      message: `unix:${socket}: no connection, connect ENOENT ${socket}`,
+    })
+    await blobs.close()
+  })
+
   test("a port that is free", async () => {
     const { address } = await serve()
     assert.match(address, /^127\.0\.0\.1:[1-9]\d*$/)

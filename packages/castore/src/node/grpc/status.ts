@@ -93,6 +93,18 @@ export function fromStatus(error: unknown): CastoreError {
   )
 }
 
+/** For clients: an error of a call, which says whom it could not reach. */
+export function withPeer(error: unknown, address: string): unknown {
+  if (isServiceError(error) && error.code === status.UNAVAILABLE) {
+    // grpc-js says it in its own words, some of which are about name servers.
+    const reason = error.details
+      .replace(/^No connection established\. Last error: (Error: )?/, "no connection, ")
+      .replace(/\.? ?Resolution note: .*$/s, "")
+    error.details = `${address}: ${reason}`
+  }
+  return error
+}
+
 export function isNotFound(error: unknown): boolean {
   return isServiceError(error) && error.code === status.NOT_FOUND
 }
