@@ -9,9 +9,8 @@ export { grpcService, serverStreaming, unary, type GrpcService, type ServerCall 
 export { castoreServices } from "./grpc/services.ts"
 export { fromStatus, GrpcFailure, GrpcStatusCode, isNotFound, type GrpcStatus } from "./grpc/status.ts"
 export type { CollectOptions, CollectProgress, CollectReport } from "./local/collect.ts"
-export { transaction } from "./local/database.ts"
 export { storageError } from "./local/failure.ts"
-export { openSqlite } from "./local/sqlite.ts"
+export { openDatabaseOf, transaction, type DatabaseFormat } from "./local/sqlite.ts"
 export { openLocalCastore, type LocalCastore, type LocalCastoreOptions } from "./local/open.ts"
 export type { LocalStats, LocalUsage } from "./local/usage.ts"
 export {

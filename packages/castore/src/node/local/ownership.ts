@@ -8,7 +8,7 @@ import { randomBytes, randomInt } from "node:crypto"
 import { readdirSync, rmSync, statSync } from "node:fs"
 import type { DatabaseSync } from "node:sqlite"
 import { CastoreError } from "../../problem.ts"
-import { transaction } from "./database.ts"
+import { transaction } from "./sqlite.ts"
 import { lockPath, packPath, type Layout } from "./layout.ts"
 import { isLocked, tryLock, type Lock } from "./lock.ts"
 

@@ -1,6 +1,8 @@
 import { statSync } from "node:fs"
 import { DatabaseSync } from "node:sqlite"
 import { pathToFileURL } from "node:url"
+import { CastoreError } from "../../problem.ts"
+import { storageError } from "./failure.ts"
 
 /** How long to wait for another process' transaction. Those are short: the longest is the sweep of a collection. */
 const BUSY_MS = 30_000
@@ -9,13 +11,39 @@ const BUSY_MS = 30_000
 const SQLITE_READONLY = 8
 const SQLITE_CANTOPEN = 14
 
+/** What makes a database ours, and of which kind. */
+export interface DatabaseFormat {
+  /** PRAGMA application_id: four letters, as a number. */
+  readonly applicationId: number
+  /** PRAGMA user_version. Others are refused. */
+  readonly version: number
+  /** Statements that make it. */
+  readonly schema: string
+}
+
+/**
+ * Opens a database of a format, and makes it if there is none. What is committed is durable.
+ *
+ * @param pragmas statements for every connection
+ * @throws {CastoreError} `corrupt`, or `invalid` if the file is something else
+ */
+export function openDatabaseOf(format: DatabaseFormat, path: string, pragmas: string = ""): DatabaseSync {
+  let database: DatabaseSync | undefined
+  try {
+    database = openSqlite(path, `PRAGMA synchronous = FULL; ${pragmas}`)
+    prepareSchema(database, path, format)
+    return database
+  } catch (error) {
+    if (database?.isOpen === true) database.close()
+    throw storageError(error, path)
+  }
+}
+
 /**
  * Opens a database, and makes it if it is not there. Where the system allows nothing but reading it, since it is somebody
  * else's or on a medium that is only read, writing to it is what fails.
- *
- * @param pragmas statements for every connection
  */
-export function openSqlite(path: string, pragmas: string): DatabaseSync {
+function openSqlite(path: string, pragmas: string): DatabaseSync {
   try {
     return opened(new DatabaseSync(path, { timeout: BUSY_MS }), `PRAGMA journal_mode = WAL; ${pragmas}`)
   } catch (error) {
@@ -47,4 +75,47 @@ function opened(database: DatabaseSync, statements: string): DatabaseSync {
 function isRefusal(error: unknown): boolean {
   const { errcode } = error as { readonly errcode?: number }
   return errcode !== undefined && [SQLITE_READONLY, SQLITE_CANTOPEN].includes(errcode & 0xff)
+}
+
+function prepareSchema(database: DatabaseSync, path: string, format: DatabaseFormat): void {
+  if (isOf(format, database, path)) return
+  transaction(database, () => {
+    // Another process may have been faster.
+    if (isOf(format, database, path)) return
+    const { applicationId, version, schema } = format
+    database.exec(`${schema} PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${version}`)
+  })
+}
+
+function isOf(format: DatabaseFormat, database: DatabaseSync, path: string): boolean {
+  const application = pragma(database, "application_id")
+  const version = pragma(database, "user_version")
+  if (application === format.applicationId) {
+    if (version === format.version) return true
+    const reason = `its format has version ${version}, this program knows version ${format.version} only`
+    throw new CastoreError({ code: "invalid", field: path, reason })
+  }
+  const tables = Number(database.prepare("SELECT count(*) AS n FROM sqlite_schema").get()?.["n"])
+  if (application !== 0 || version !== 0 || tables !== 0) {
+    throw new CastoreError({ code: "invalid", field: path, reason: "it is a database of something else" })
+  }
+  return false
+}
+
+function pragma(database: DatabaseSync, name: string): number {
+  return Number(database.prepare(`PRAGMA ${name}`).get()?.[name])
+}
+
+/** Runs `body` with the write lock, which it waits for here and nowhere else; all or nothing of it happens. */
+export function transaction<T>(database: DatabaseSync, body: () => T): T {
+  database.exec("BEGIN IMMEDIATE")
+  try {
+    const result = body()
+    database.exec("COMMIT")
+    return result
+  } catch (error) {
+    // Some errors have ended the transaction already.
+    if (database.isTransaction) database.exec("ROLLBACK")
+    throw error
+  }
 }
