@@ -1,18 +1,29 @@
 import { cutChunk } from "./cut.ts"
 import { CHUNK_MAX } from "./gear.ts"
 
+/** Memory of {@link CHUNK_MAX} bytes for chunks that lie across pieces. */
+export interface ChunkBuffers {
+  take(): Uint8Array
+  /** The chunk in it was emitted. */
+  giveBack(buffer: Uint8Array): void
+}
+
 /**
- * Cuts what arrives in pieces. A chunk that lies within one piece is handed on where it is; others are joined in a buffer of
- * {@link CHUNK_MAX} bytes. Either way the array is good until `emit` returns.
+ * Cuts what arrives in pieces. A chunk that lies within one piece is handed on where it is; others are joined in a buffer.
  */
 export class Chunker {
-  private readonly emit: (chunk: Uint8Array) => void
+  private readonly emit: (chunk: Uint8Array, last: boolean) => void
+  private readonly buffers: ChunkBuffers
   private carry: Uint8Array | undefined
   private carried = 0
 
-  /** @param emit gets each chunk, none of them empty, in order */
-  constructor(emit: (chunk: Uint8Array) => void) {
+  /**
+   * @param emit gets each chunk, none of them empty, in order, and whether it was the last. The array is good until it
+   *   returns, or for as long as the buffers allow
+   */
+  constructor(emit: (chunk: Uint8Array, last: boolean) => void, buffers: ChunkBuffers = oneBuffer()) {
     this.emit = emit
+    this.buffers = buffers
   }
 
   write(bytes: Uint8Array): void {
@@ -35,32 +46,42 @@ export class Chunker {
       const before = this.carried
       const count = Math.min(carry.length - before, bytes.length - at)
       carry.set(bytes.subarray(at, at + count), before)
-      const have = before + count
-      const cut = cutChunk(carry, 0, have, final && at + count === bytes.length)
-      if (cut < 0) {
-        this.carried = have
+      const length = cutChunk(carry, 0, before + count, final && at + count === bytes.length)
+      if (length < 0) {
+        this.carried += count
         return
       }
-      if (cut >= before) {
-        // What follows is looked at where it came from.
-        this.carried = 0
-        at += cut - before
-        this.emit(carry.subarray(0, cut))
-      } else {
-        this.emit(carry.subarray(0, cut))
-        carry.copyWithin(0, cut, before)
-        this.carried = before - cut
-      }
+      this.carry = undefined
+      this.carried = 0
+      this.emit(carry.subarray(0, length), final && before - length + bytes.length - at === 0)
+      this.buffers.giveBack(carry)
+      // What follows the cut is looked at where it came from, unless that is gone.
+      if (length < before) this.carryOn(carry.subarray(length, before))
+      else at += length - before
     }
     while (at < bytes.length) {
-      const cut = cutChunk(bytes, at, bytes.length, final)
-      if (cut < 0) break
-      this.emit(bytes.subarray(at, cut))
-      at = cut
+      const end = cutChunk(bytes, at, bytes.length, final)
+      if (end < 0) {
+        this.carryOn(bytes.subarray(at))
+        return
+      }
+      this.emit(bytes.subarray(at, end), final && end === bytes.length)
+      at = end
     }
-    if (at === bytes.length) return
-    this.carry ??= new Uint8Array(CHUNK_MAX)
-    this.carry.set(bytes.subarray(at))
-    this.carried = bytes.length - at
+  }
+
+  private carryOn(bytes: Uint8Array): void {
+    this.carry = this.buffers.take()
+    // It may be the buffer that the bytes are in.
+    this.carry.set(bytes)
+    this.carried = bytes.length
+  }
+}
+
+function oneBuffer(): ChunkBuffers {
+  let buffer: Uint8Array | undefined
+  return {
+    take: () => (buffer ??= new Uint8Array(CHUNK_MAX)),
+    giveBack: () => undefined,
   }
 }

@@ -7,7 +7,7 @@ import { digestOf, DIGEST_LENGTH, type B3Digest } from "../../digest.ts"
 import type { EncodedDirectory } from "../../directory/closure.ts"
 import { CastoreError } from "../../problem.ts"
 import { CHUNK_MIN } from "../../chunker/gear.ts"
-import { BlobInProgress, ChunkBuffers } from "./blob-in-progress.ts"
+import { BlobInProgress, LentBuffers } from "./blob-in-progress.ts"
 import { openDatabase } from "./database.ts"
 import { transaction } from "./sqlite.ts"
 import { storageError } from "./failure.ts"
@@ -76,7 +76,7 @@ export class Intake {
   private indexed = 0
 
   private readonly batches = new Map<number, BatchState>()
-  private readonly buffers = new ChunkBuffers()
+  private readonly buffers = new LentBuffers()
   private readonly chunks = new Map<string, NewChunk>()
   private blobs: NewBlob[] = []
   private directories: EncodedDirectory[] = []
