@@ -14,16 +14,14 @@ import { toBinary } from "@bufbuild/protobuf"
 import { memoryBlobService } from "../../blob/memory.ts"
 import type { BlobService } from "../../blob/service.ts"
 import { digestOf, type B3Digest } from "../../digest.ts"
-import { CastoreError, type CastoreProblem } from "../../problem.ts"
 import { noise } from "../../testing/bytes.ts"
 import { grpcBlobService } from "./blob-client.ts"
 import { blobServices } from "./blob-server.ts"
 import { bulkServices } from "./bulk-server.ts"
 import { BULK_BLOB_BYTES_MAX } from "./bulk.ts"
-import { GrpcChannel } from "./channel.ts"
-import { serveGrpc } from "./server.ts"
 import { grpcService, serverStreaming, unary, type GrpcService } from "./service.ts"
 import { fromStatus, GrpcFailure, GrpcStatusCode } from "./status.ts"
+import { problem, withPeer } from "./testing/peer.ts"
 
 const { read, put } = BulkBlobService.method
 
@@ -31,18 +29,6 @@ const A = utf8("a")
 const B = utf8("the other")
 const LARGE = noise(BULK_BLOB_BYTES_MAX + 1, 7)
 const MISSING = digestOf(utf8("missing"))
-
-async function withPeer(
-  services: readonly GrpcService[],
-  body: (channel: GrpcChannel) => Promise<void>,
-): Promise<void> {
-  const server = await serveGrpc(services, { address: "127.0.0.1:0" })
-  try {
-    await body(new GrpcChannel(server.address))
-  } finally {
-    await server.close(0)
-  }
-}
 
 /** A store with some blobs, and the calls that are made of it by their names. */
 async function watchedPeer(): Promise<{ readonly services: GrpcService[]; readonly calls: string[] }> {
@@ -64,15 +50,6 @@ async function contents(blobs: BlobService, digest: B3Digest): Promise<Uint8Arra
   const pieces = await blobs.read(digest)
   return pieces === undefined ? undefined : concat(await Array.fromAsync(pieces))
 }
-
-const problem =
-  (code: CastoreProblem["code"], says: RegExp) =>
-  (error: unknown): true => {
-    assert(error instanceof CastoreError, String(error))
-    assert.equal(error.problem.code, code, error.message)
-    assert.match(error.message, says)
-    return true
-  }
 
 test("what is asked for in one moment goes in one call, and large blobs in calls of their own", async () => {
   const { services, calls } = await watchedPeer()

@@ -14,7 +14,7 @@ import {
 import { digestOf, type B3Digest } from "../../digest.ts"
 import { encodeDirectory } from "../../directory/codec.ts"
 import type { Directory } from "../../directory/service.ts"
-import { CastoreError, type CastoreProblem } from "../../problem.ts"
+import type { CastoreProblem } from "../../problem.ts"
 import { grpcBlobService } from "./blob-client.ts"
 import { encodeBlobChunk } from "./blob-chunk.ts"
 import { GrpcChannel } from "./channel.ts"
@@ -22,6 +22,7 @@ import { grpcDirectoryService } from "./directory-client.ts"
 import { serveGrpc } from "./server.ts"
 import { clientStreaming, grpcService, serverStreaming, unary, type GrpcService } from "./service.ts"
 import { GrpcFailure, GrpcStatusCode } from "./status.ts"
+import { problem, withPeer } from "./testing/peer.ts"
 
 const bytes = (length: number, seed = 0): Uint8Array => new Uint8Array(length).map((_, i) => (i * 7 + seed) & 255)
 const chunkList = (...parts: readonly Uint8Array[]): StatBlobResponse_ChunkMeta[] =>
@@ -57,27 +58,6 @@ function blobPeer({ chunks = [], read = () => [], put = new Uint8Array() }: Blob
     ],
   )
 }
-
-async function withPeer(
-  services: readonly GrpcService[],
-  body: (channel: GrpcChannel) => Promise<void>,
-): Promise<void> {
-  const server = await serveGrpc(services, { address: "127.0.0.1:0" })
-  try {
-    await body(new GrpcChannel(server.address))
-  } finally {
-    await server.close(0)
-  }
-}
-
-const problem =
-  (code: CastoreProblem["code"], says: RegExp) =>
-  (error: unknown): true => {
-    assert(error instanceof CastoreError, String(error))
-    assert.equal(error.problem.code, code, error.message)
-    assert.match(error.message, says)
-    return true
-  }
 
 /** Every case asks for {@link AB}; `got` is what may be given out before the lie is found. */
 const LIES: readonly {
