@@ -21,6 +21,7 @@ import type { CallOptions } from "../../call.ts"
 import { CastoreError } from "../../problem.ts"
 import { Backlog } from "./backlog.ts"
 import { fromStatus, withPeer } from "./status.ts"
+import { asBuffer, asBytes } from "./buffers.ts"
 
 /** Bytes that a message may have, unless told otherwise: a directory of some 200,000 entries, the chunks of 100 GB. */
 export const MESSAGE_BYTES_MAX = 16 * 2 ** 20
@@ -262,15 +263,6 @@ export async function answer<T>(promise: Promise<T>, signal: AbortSignal | undef
   } catch (error) {
     throw signal?.aborted === true ? signal.reason : fromStatus(error)
   }
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-}
-
-/** Not a Buffer, whose `slice` does not copy. */
-function asBytes(buffer: Buffer): Uint8Array {
-  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length)
 }
 
 function ignore(): void {

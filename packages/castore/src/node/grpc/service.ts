@@ -32,7 +32,8 @@ import type {
 } from "@grpc/grpc-js"
 import { CastoreError } from "../../problem.ts"
 import { Backlog } from "./backlog.ts"
-import { toStatus } from "./status.ts"
+import { GrpcStatusCode, toStatus } from "./status.ts"
+import { asBuffer, asBytes } from "./buffers.ts"
 
 /** Bytes handed to grpc-js that are not yet on the wire, after which a stream of answers waits. */
 const PENDING_BYTES_MAX = 2 ** 20
@@ -259,15 +260,6 @@ async function* messagesOf(call: Readable, signal: AbortSignal): AsyncGenerator<
 
 function statusOf(error: unknown, method: DescMethod, hooks: ServiceHooks): Error & { code: number; details: string } {
   const { code, details } = toStatus(error)
-  if (details === "internal error") hooks.onInternalError?.(error, `${method.parent.typeName}/${method.name}`)
+  if (code === GrpcStatusCode.INTERNAL) hooks.onInternalError?.(error, `${method.parent.typeName}/${method.name}`)
   return Object.assign(new Error(details), { code, details })
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-}
-
-/** Not a Buffer, whose `slice` does not copy. */
-function asBytes(buffer: Buffer): Uint8Array {
-  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length)
 }
