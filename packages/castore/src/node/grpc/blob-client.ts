@@ -233,10 +233,8 @@ async function* cut(stream: Contents, from: number, to: number): AsyncGenerator<
   }
 }
 
-// oxlint-disable-next-line require-yield
-async function* nothing(): AsyncGenerator<Uint8Array> {
-  // The empty blob.
-}
+// oxlint-disable-next-line require-yield -- the empty blob has no pieces
+async function* nothing(): AsyncGenerator<Uint8Array> {}
 
 function corrupt(digest: B3Digest, reason: string): CastoreError {
   return new CastoreError({ code: "corrupt", what: `blob ${formatDigest(digest)}`, reason })
