@@ -22,7 +22,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   protos: [],
   castore: ["bytes", "hash", "protos"],
   store: ["bytes", "hash", "nix-compat", "protos", "castore"],
-  glue: ["bytes", "hash", "nix-compat", "eval"],
+  glue: ["bytes", "hash", "nix-compat", "eval", "castore", "store"],
   cli: ["bytes", "hash", "syntax", "eval", "nix-compat", "glue", "castore", "store"],
 }
 

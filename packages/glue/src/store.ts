@@ -1,5 +1,6 @@
 /** What evaluation puts into a store and asks of it. Paths are store paths, all texts byte strings. */
 import type { Awaitable } from "@tvix-ts/eval"
+import type { Store } from "@tvix-ts/store"
 import { writeAterm, type Derivation, type DerivationHashes } from "@tvix-ts/nix-compat"
 
 export interface DerivationRecord {
@@ -18,6 +19,11 @@ export interface EvaluationStore {
   text(path: string): Awaitable<string | undefined>
   /** The store paths that the object at `path` refers to; undefined if it is not in the store. */
   references(path: string): Awaitable<Iterable<string> | undefined>
+  /**
+   * Where the trees are that evaluation can read and fetchers write: opened when it is first asked for, which most
+   * evaluations never do. Absent if there is none.
+   */
+  trees?(): Promise<Store>
 }
 
 /** A store that remembers the derivations and texts of this process, and nothing else. It answers at once. */
