@@ -7,7 +7,7 @@
  * from its contents. Strings are bytes between quotes, of which `"`, `\`, newline, return and tab are escaped.
  */
 import { encodeHex } from "@tvix-ts/bytes"
-import type { Derivation, DerivationOutput } from "./derivation.ts"
+import type { Derivation, DerivationOutput, DynamicInput } from "./derivation.ts"
 import { DerivationError } from "./problem.ts"
 import { methodPrefix } from "./store-path.ts"
 
@@ -19,15 +19,19 @@ export interface AtermOptions {
 }
 
 /** The variable that structured attributes are written as. */
-const JSON_VARIABLE = "__json"
+export const JSON_VARIABLE = "__json"
+/** What a derivation is written as that has inputs made by other derivations: C++ Nix's `dynamic-derivations`. */
+export const DYNAMIC_VERSION = "xp-dyn-drv"
 
 /** @throws {DerivationError} if the environment has a variable `__json` */
 export function writeAterm(derivation: Derivation, options: AtermOptions = {}): string {
-  const { outputs, inputSources, system, builder, args } = derivation
+  const { outputs, inputSources, system, builder, args, dynamicInputs } = derivation
   const { maskOutputs = false, inputs = derivation.inputDerivations } = options
   const written = [
     listOf(sortedEntries(outputs).map(([name, output]) => writeOutput(name, output, maskOutputs))),
-    listOf(sortedEntries(inputs).map(([input, names]) => `("${input}",${listOf(sorted(names).map(plain))})`)),
+    listOf(
+      sortedEntries(inputs).map(([input, names]) => `("${input}",${writeInput(names, dynamicInputs?.get(input))})`),
+    ),
     listOf(sorted(inputSources).map(plain)),
     // Nor does C++ Nix escape this one.
     plain(system),
@@ -35,7 +39,17 @@ export function writeAterm(derivation: Derivation, options: AtermOptions = {}): 
     listOf(args.map(quote)),
     listOf(writeEnvironment(derivation, maskOutputs)),
   ]
-  return `Derive(${written.join(",")})`
+  if (dynamicInputs !== undefined) written.unshift(plain(DYNAMIC_VERSION))
+  return `${dynamicInputs === undefined ? "Derive" : "DrvWithVersion"}(${written.join(",")})`
+}
+
+function writeInput(names: ReadonlySet<string>, dynamic: DynamicInput["dynamic"]): string {
+  const needed = listOf(sorted(names).map(plain))
+  if (dynamic === undefined) return needed
+  const nested = sortedEntries(dynamic).map(
+    ([name, input]) => `("${name}",${writeInput(input.outputs, input.dynamic)})`,
+  )
+  return `(${needed},${listOf(nested)})`
 }
 
 function writeOutput(name: string, output: DerivationOutput, maskOutputs: boolean): string {

@@ -15,12 +15,24 @@ export type DerivationOutput =
   /** Input-addressed, the path not known: not yet, or not before an input that is `floating` is built. */
   | { readonly kind: "deferred" }
 
+/** What is needed of a derivation that is an output of another. */
+export interface DynamicInput {
+  readonly outputs: ReadonlySet<string>
+  /** By output: what is needed of the derivation that it is. Not there if there are none. */
+  readonly dynamic?: ReadonlyMap<string, DynamicInput>
+}
+
 export interface Derivation {
   /** Without the `.drv` of its path. */
   readonly name: string
   readonly outputs: ReadonlyMap<string, DerivationOutput>
   /** Paths of derivations, and which outputs of each are needed. */
   readonly inputDerivations: ReadonlyMap<string, ReadonlySet<string>>
+  /**
+   * By paths among {@link inputDerivations}: what is needed of derivations that are outputs of those, which C++ Nix calls
+   * dynamic derivations and has as an experiment. Not there if there are none.
+   */
+  readonly dynamicInputs?: ReadonlyMap<string, ReadonlyMap<string, DynamicInput>>
   /** Store paths that are needed as they are. */
   readonly inputSources: ReadonlySet<string>
   /** What kind of machine builds it, as in `x86_64-linux`. */

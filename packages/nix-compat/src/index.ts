@@ -1,5 +1,6 @@
 export { writeAterm, type AtermOptions } from "./aterm.ts"
-export { outputKind, type Derivation, type DerivationOutput } from "./derivation.ts"
+export { parseAterm } from "./aterm-reader.ts"
+export { outputKind, type Derivation, type DerivationOutput, type DynamicInput } from "./derivation.ts"
 export {
   derivationHashes,
   derivationPath,

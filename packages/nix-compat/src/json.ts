@@ -1,4 +1,4 @@
-import { byteStringOf } from "@tvix-ts/bytes"
+import { byteStringOf, isUtf8 } from "@tvix-ts/bytes"
 
 /** What can be wrong with JSON that has to be of a certain form. */
 export type JsonProblem =
@@ -41,6 +41,19 @@ export function parseJson(text: string): Json {
     return new Json(JSON.parse(text))
   } catch (error) {
     throw new JsonError({ code: "syntax", reason: (error as SyntaxError).message })
+  }
+}
+
+/** What keeps the byte string `text` from being a JSON object. */
+export function jsonObjectProblem(text: string): string | undefined {
+  if (!isUtf8(text)) return "it is not UTF-8"
+  try {
+    const { value } = parseJson(text)
+    const isObject = typeof value === "object" && value !== null && !Array.isArray(value)
+    return isObject ? undefined : "it is not an object"
+  } catch (error) {
+    if (error instanceof JsonError) return error.message
+    throw error
   }
 }
 

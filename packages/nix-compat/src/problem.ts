@@ -76,6 +76,31 @@ export type DerivationProblem =
   | { readonly code: "floating-algorithms" }
   /** `__json` is where structured attributes go. */
   | { readonly code: "json-variable" }
+  | (AtermProblem & AtermPlace)
+
+/** Where in the file of a derivation something is wrong. */
+export interface AtermPlace {
+  /** A byte offset. */
+  readonly at: number
+  /** What is there: `the outputs`, `variable 'x'`. */
+  readonly part: string
+}
+
+/** What can be wrong with the file of a derivation. */
+export type AtermProblem =
+  | { readonly code: "aterm-start" }
+  | { readonly code: "aterm-version"; readonly version: string }
+  | { readonly code: "aterm-expected"; readonly expected: string }
+  | { readonly code: "aterm-unterminated" }
+  | { readonly code: "aterm-trailing" }
+  /** A name that was there already. */
+  | { readonly code: "aterm-repeated" }
+  | { readonly code: "aterm-path"; readonly path: string; readonly cause: StorePathProblem }
+  | { readonly code: "aterm-output-hash"; readonly reason: string }
+  /** An output with a path that cannot be known. */
+  | { readonly code: "aterm-output-path"; readonly kind: "floating" | "impure" }
+  | { readonly code: "aterm-json"; readonly reason: string }
+  | { readonly code: "aterm-depth"; readonly depthMax: number }
 
 export class DerivationError extends Error {
   override readonly name = "DerivationError"
@@ -87,6 +112,7 @@ export class DerivationError extends Error {
 }
 
 function describeDerivation(problem: DerivationProblem): string {
+  if ("part" in problem) return `${describeAterm(problem)}, at byte ${problem.at}, in ${problem.part}`
   switch (problem.code) {
     case "no-output-hash":
       return `no hash for output '${problem.output}' of derivation '${problem.derivation}'`
@@ -102,6 +128,35 @@ function describeDerivation(problem: DerivationProblem): string {
       return "all floating outputs must use the same hash algorithm"
     case "json-variable":
       return "Cannot have an environment variable named '__json'. This key is reserved for encoding structured attrs"
+  }
+}
+
+function describeAterm(problem: AtermProblem): string {
+  switch (problem.code) {
+    case "aterm-start":
+      return "derivation does not start with 'Derive' or 'DrvWithVersion'"
+    case "aterm-version":
+      return `Unknown derivation ATerm format version '${problem.version}'`
+    case "aterm-expected":
+      return `expected string '${problem.expected}'`
+    case "aterm-unterminated":
+      return "unterminated string in derivation"
+    case "aterm-trailing":
+      return "expected the end of the derivation"
+    case "aterm-repeated":
+      return "repeated in derivation"
+    case "aterm-path":
+      return problem.path.startsWith("/") ? describePath(problem.cause) : `bad path '${problem.path}' in derivation`
+    case "aterm-output-hash":
+      return problem.reason
+    case "aterm-output-path":
+      return problem.kind === "impure"
+        ? "impure derivation output should not specify output path"
+        : "content-addressing derivation output should not specify output path"
+    case "aterm-json":
+      return `cannot process __json attribute: ${problem.reason}`
+    case "aterm-depth":
+      return `more than ${problem.depthMax} outputs of outputs in derivation`
   }
 }
 
