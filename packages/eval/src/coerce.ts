@@ -1,5 +1,6 @@
 /** Turning values into strings and paths. */
 import { AttrSet, type Position } from "./attrs.ts"
+import { corePathText, isCorePath } from "./core-files.ts"
 import { checkNesting } from "./nesting.ts"
 import { fail, type Failure } from "./problem.ts"
 import { canonPath } from "./text/canon-path.ts"
@@ -70,7 +71,7 @@ export function* coerceToString(
       return v.bytes
     }
     if (v instanceof NixPath) {
-      if (!copyToStore) return v.path
+      if (!copyToStore) return isCorePath(v.path) ? corePathText(v.path) : v.path
       const copied = (yield vm.evaluation.copyToStore(v.path)) as NixString
       into.add(copied)
       return copied.bytes

@@ -2,6 +2,7 @@
 import { describe as describeSyntax, describeWarning, parse, SourceFile, type Expr } from "@tvix-ts/syntax"
 import { attrsFrom, type AttrSet, type Position } from "./attrs.ts"
 import type { Builtin } from "./builtins/builtin.ts"
+import { withCoreFiles } from "./core-files.ts"
 import { compile, UndefinedVariable } from "./compiler/compile.ts"
 import type { Unit } from "./compiler/unit.ts"
 import { AccessError, noIo, type EvalIO } from "./io.ts"
@@ -80,7 +81,7 @@ export class Evaluation {
 
   constructor(options: EvaluationOptions, makeGlobals: (evaluation: Evaluation) => AttrSet) {
     this.options = options
-    this.io = options.io ?? noIo
+    this.io = withCoreFiles(options.io ?? noIo)
     this.globals = makeGlobals(this)
   }
 

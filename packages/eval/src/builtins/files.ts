@@ -1,6 +1,7 @@
 /** Builtins that look at files, through {@link EvalIO}. */
 import { AttrSet, attrsFrom } from "../attrs.ts"
 import { coerceToPath, coerceToString, ContextBuilder } from "../coerce.ts"
+import { corePath, isCorePath } from "../core-files.ts"
 import { fail, Failure, type EvalProblem } from "../problem.ts"
 import { canonPath } from "../text/canon-path.ts"
 import { NixPath, NixString, Thunk, type Forced, type Value } from "../value.ts"
@@ -109,7 +110,7 @@ export const fileBuiltins = [
 
 function* pathOf(value: Value): Task<string> {
   const path = yield* coerceToPath(value, "while realising the context of a path", new ContextBuilder())
-  return path.startsWith("/") ? path : fail({ code: "file-not-found", path })
+  return path.startsWith("/") || isCorePath(path) ? path : fail({ code: "file-not-found", path })
 }
 function* fileType(evaluation: Evaluation, path: string): Task<FileType | undefined> {
   return yield* evaluation.ask(() => evaluation.io.fileType(path))
@@ -179,8 +180,7 @@ function* findFile(
     if ((yield* fileType(evaluation, real)) !== undefined) return new NixPath(real)
     if (!told(evaluation).has(path)) yield* tellIfMissing(evaluation, path)
   }
-  // Files that come with C++ Nix, which shows them like this, too. They need a store, and so are never found here.
-  return name.startsWith("nix/") ? new NixPath(`<${name}>`) : undefined
+  return name.startsWith("nix/") ? new NixPath(corePath(name)) : undefined
 }
 
 /** Entries of search paths that were looked at in vain; each is complained of once. */
