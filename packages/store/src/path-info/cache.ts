@@ -26,6 +26,10 @@ export function cachePathInfoService(near: PathInfoService, far: PathInfoService
       await near.put(stored, options)
       return stored
     },
+    async putMany(pathInfos, options) {
+      await far.putMany(pathInfos, options)
+      await near.putMany(pathInfos, options)
+    },
     list: (options) => far.list(options),
     close: () => closeAll(near, far),
   }

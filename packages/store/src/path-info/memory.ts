@@ -6,6 +6,12 @@ import { mergeSignatures } from "./signatures.ts"
 /** Path infos that last as long as the program. */
 export function memoryPathInfoService(): PathInfoService {
   const stored = new Map<string, PathInfo>()
+  const store = (pathInfo: PathInfo): PathInfo => {
+    const { digest } = pathInfo.storePath
+    const merged = mergeSignatures(stored.get(digest), pathInfo)
+    stored.set(digest, copyOf(merged))
+    return merged
+  }
   return {
     async get(digest, options) {
       options?.signal?.throwIfAborted()
@@ -15,10 +21,12 @@ export function memoryPathInfoService(): PathInfoService {
     async put(pathInfo, options) {
       options?.signal?.throwIfAborted()
       checkPathInfo(pathInfo)
-      const { digest } = pathInfo.storePath
-      const merged = mergeSignatures(stored.get(digest), pathInfo)
-      stored.set(digest, copyOf(merged))
-      return merged
+      return store(pathInfo)
+    },
+    async putMany(pathInfos, options) {
+      options?.signal?.throwIfAborted()
+      for (const pathInfo of pathInfos) checkPathInfo(pathInfo)
+      for (const pathInfo of pathInfos) store(pathInfo)
     },
     async *list(options) {
       for (const digest of [...stored.keys()].sort()) {

@@ -14,6 +14,11 @@ export interface PathInfoService {
    * more signatures.
    */
   put(pathInfo: PathInfo, options?: CallOptions): Promise<PathInfo>
+  /**
+   * Stores many as {@link put} does, each after those before it: whoever is interrupted leaves none that refers to one before
+   * it that is missing. If one is not valid, none is stored. All are durable when it resolves.
+   */
+  putMany(pathInfos: readonly PathInfo[], options?: CallOptions): Promise<void>
   /** Every path info, in the order of the digests. */
   list(options?: CallOptions): AsyncIterable<PathInfo>
   close(): Promise<void>

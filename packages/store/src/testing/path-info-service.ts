@@ -217,6 +217,45 @@ export function testPathInfoService(backend: string, open: () => Promise<OpenPat
       assert.equal(count, 3)
     })
 
+    test("puts many at once, those that others refer to before them", async () => {
+      const [a, b] = [signature("a", 1), signature("b", 2)]
+      await service.put(examplePathInfo("0", { signatures: [a] }))
+      const many = Array.from({ length: 300 }, (_, i) => {
+        const references = sortedPaths(
+          [i - 1, i >> 1].flatMap((n) => (n < 0 || n === i ? [] : exampleStorePath(`${n}`))),
+        )
+        return examplePathInfo(`${i}`, {
+          signatures: [b],
+          references: [...new Map(references.map((p) => [p.digest, p])).values()],
+        })
+      })
+      await service.putMany(many)
+      const stored = await all(service)
+      assert.equal(stored.length, 300)
+      for (const pathInfo of many.slice(1)) {
+        assert.deepEqual(plain((await service.get(pathInfo.storePath.digest))!), plain(pathInfo))
+      }
+      assert.deepEqual(
+        (await service.get(exampleStorePath("0").digest))!.signatures.map(({ name }) => name),
+        ["b", "a"],
+      )
+      await service.putMany([])
+    })
+
+    test("the same path twice among many: the last is what is stored", async () => {
+      const last = examplePathInfo("path", { narSize: 2 })
+      await service.putMany([examplePathInfo("path", { narSize: 1 }), last])
+      assert.deepEqual((await all(service)).map(plain), [plain(last)])
+    })
+
+    for (const [name, changes] of REFUSED) {
+      test(`refuses ${name} among many, and stores none`, async () => {
+        const many = [examplePathInfo("a"), { ...examplePathInfo("refused"), ...changes }, examplePathInfo("b")]
+        await assert.rejects(service.putMany(many), isInvalid)
+        assert.deepEqual(await all(service), [])
+      })
+    }
+
     test("concurrent puts of one path all succeed, and every signature is kept", async () => {
       await Promise.all(
         Array.from({ length: 8 }, (_, i) =>
@@ -231,6 +270,7 @@ export function testPathInfoService(backend: string, open: () => Promise<OpenPat
       const reason = new Error("enough")
       const signal = AbortSignal.abort(reason)
       await assert.rejects(service.put(pathInfo, { signal }), reason)
+      await assert.rejects(service.putMany([pathInfo], { signal }), reason)
       await assert.rejects(service.get(pathInfo.storePath.digest, { signal }), reason)
       assert.equal(await service.get(pathInfo.storePath.digest), undefined)
       await service.put(pathInfo)

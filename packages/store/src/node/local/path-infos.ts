@@ -1,4 +1,4 @@
-import type { DatabaseSync } from "node:sqlite"
+import type { DatabaseSync, StatementSync } from "node:sqlite"
 import { CastoreError, type CallOptions } from "@tvix-ts/castore"
 import { storageError, transaction } from "@tvix-ts/castore/node"
 import { checkPathInfo, checkStoreDigest } from "../../path-info/check.ts"
@@ -39,6 +39,9 @@ export class LocalPathInfoService implements PathInfoService {
   readonly #database: DatabaseSync
   readonly #path: string
   #waiting: WaitingPut[] = []
+  // Prepared when they are first needed: whoever only reads may have nothing to write to.
+  #reading: StatementSync | undefined
+  #writing: StatementSync | undefined
 
   constructor(database: DatabaseSync, path: string) {
     this.#database = database
@@ -59,6 +62,17 @@ export class LocalPathInfoService implements PathInfoService {
       this.#waiting.push({ pathInfo: structuredClone(pathInfo), options, resolve, reject })
       if (this.#waiting.length === 1) setImmediate(() => this.#flush())
     })
+  }
+
+  async putMany(pathInfos: readonly PathInfo[], options: CallOptions = {}): Promise<void> {
+    options.signal?.throwIfAborted()
+    // Checked before anything is written, by encoding it.
+    const rows = pathInfos.map((pathInfo) => ({ pathInfo, data: encodePathInfo(pathInfo) }))
+    this.#guard(() =>
+      transaction(this.#database, () => {
+        for (const { pathInfo, data } of rows) this.#write(pathInfo, data)
+      }),
+    )
   }
 
   async *list(options: CallOptions = {}): AsyncGenerator<PathInfo> {
@@ -145,20 +159,21 @@ export class LocalPathInfoService implements PathInfoService {
     }
   }
 
-  #write(pathInfo: PathInfo): PathInfo {
+  /** @param data `pathInfo` encoded, by whoever has done so already */
+  #write(pathInfo: PathInfo, data?: Uint8Array): PathInfo {
     const { digest } = pathInfo.storePath
     const merged = mergeSignatures(this.#readIfIntact(digest), pathInfo)
-    this.#database
-      .prepare(
-        `INSERT INTO path_infos (digest, data, touched) VALUES (?, ?, ?)
-         ON CONFLICT (digest) DO UPDATE SET data = excluded.data, touched = excluded.touched`,
-      )
-      .run(digest, encodePathInfo(merged), Date.now())
+    const encoded = merged === pathInfo && data !== undefined ? data : encodePathInfo(merged)
+    this.#writing ??= this.#database.prepare(
+      `INSERT INTO path_infos (digest, data, touched) VALUES (?, ?, ?)
+       ON CONFLICT (digest) DO UPDATE SET data = excluded.data, touched = excluded.touched`,
+    )
+    this.#writing.run(digest, encoded, Date.now())
     return merged
   }
 
   #read(digest: string): PathInfo | undefined {
-    const row = this.#database.prepare("SELECT data FROM path_infos WHERE digest = ?").get(digest)
+    const row = this.#row(digest)
     if (row === undefined) return undefined
     const pathInfo = decodeRow(digest, row["data"])
     if (pathInfo instanceof CastoreError) throw pathInfo
@@ -167,9 +182,14 @@ export class LocalPathInfoService implements PathInfoService {
 
   /** What is damaged is no hindrance to putting it right. */
   #readIfIntact(digest: string): PathInfo | undefined {
-    const row = this.#database.prepare("SELECT data FROM path_infos WHERE digest = ?").get(digest)
+    const row = this.#row(digest)
     const pathInfo = row === undefined ? undefined : decodeRow(digest, row["data"])
     return pathInfo instanceof CastoreError ? undefined : pathInfo
+  }
+
+  #row(digest: string): Record<string, unknown> | undefined {
+    this.#reading ??= this.#database.prepare("SELECT data FROM path_infos WHERE digest = ?")
+    return this.#reading.get(digest)
   }
 
   #guard<T>(run: () => T): T {
