@@ -27,6 +27,11 @@ export function textOf(byteString: string): string {
 
 /** The bytes themselves. Characters above 255 are a mistake of the caller's and lose their upper bits. */
 export function bytesOf(byteString: string): Uint8Array {
+  // ASCII, nearly all there is, encodes natively; any other character makes the lengths differ.
+  if (byteString.length > 64) {
+    const encoded = encoder.encode(byteString)
+    if (encoded.length === byteString.length) return encoded
+  }
   const bytes = new Uint8Array(byteString.length)
   for (let i = 0; i < bytes.length; i++) bytes[i] = byteString.charCodeAt(i)
   return bytes

@@ -115,6 +115,7 @@ export class Evaluation {
   /** Imports from now on read files anew. */
   forgetFiles(): void {
     this.#files.clear()
+    this.io.forget?.()
   }
 
   #compile(source: SourceFile, expr: Expr, base: Position, basePath: string, scope?: ReadonlyMap<string, Value>): Unit {

@@ -29,6 +29,8 @@ export interface EvalIO {
    * there is no store.
    */
   copyToStore?(path: string): Awaitable<string>
+  /** Answers from now on are of the world as it is by then. Absent where nothing is remembered. */
+  forget?(): void
 }
 
 /** What went wrong with a file, in C++ Nix's words: "opening file '/x': No such file or directory". */

@@ -136,6 +136,10 @@ export function storeIo(io: EvalIO, store: EvaluationStore): EvalIO {
           () => io.isExecutable!(original(path)),
         ),
     }),
+    forget() {
+      copies.clear()
+      io.forget?.()
+    },
     copyToStore(path) {
       const known = copies.get(path)
       return known ?? run(copy(seen, path, copies, originals))

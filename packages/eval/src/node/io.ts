@@ -1,17 +1,8 @@
 /** The file system, environment and clock of this process. Symbolic links in paths are followed, as the kernel does. */
-import {
-  closeSync,
-  constants,
-  lstatSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  type Dirent,
-} from "node:fs"
+import { closeSync, constants, lstatSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from "node:fs"
 import { byteStringOf, textOf } from "@tvix-ts/bytes"
-import { IoError, type EvalIO, type FileType } from "../io.ts"
-import { followLinks, nativePath, type Links } from "./links.ts"
+import { IoError, type EvalIO } from "../io.ts"
+import { followLinks, Links, nativePath, typeOfEntry } from "./links.ts"
 import { restricted, type Restriction } from "./restricted.ts"
 
 export interface NodeIoOptions {
@@ -21,15 +12,24 @@ export interface NodeIoOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
 }
 
-/** An {@link EvalIO} that answers at once. */
+type Listing = Awaited<ReturnType<EvalIO["readDir"]>>
+
+/**
+ * An {@link EvalIO} that answers at once. What it has learned of folders and links it does not ask again, until it is told
+ * to forget it.
+ */
 export function nodeIo({ restriction, env = process.env }: NodeIoOptions = {}): EvalIO {
-  const links: Links = new Map()
+  const links = new Links()
+  const listings = new Map<string, Listing>()
   const io: EvalIO = {
     readFile: readBytes,
     readDir(path) {
+      const known = listings.get(path)
+      if (known !== undefined) return known
       try {
-        const entries = readdirSync(nativePath(path), { withFileTypes: true, encoding: "buffer" })
-        return entries.map((entry) => [entry.name.toString("latin1"), typeOfEntry(entry)] as const)
+        const listing = list(path)
+        listings.set(path, listing)
+        return listing
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === "ENOTDIR" && isThere(path)) {
           throw new IoError(`cannot read directory "${path}": Not a directory`)
@@ -39,14 +39,12 @@ export function nodeIo({ restriction, env = process.env }: NodeIoOptions = {}): 
     },
     fileType(path) {
       try {
-        return typeOfEntry(lstatSync(nativePath(path)))
+        return links.type(path)
       } catch (error) {
-        const { code } = error as NodeJS.ErrnoException
-        if (code === "ENOENT" || code === "ENOTDIR") return undefined
         throw ioError("getting status of", path, error)
       }
     },
-    realPath: (path) => followLinks(path, links),
+    realPath: (path) => links.follow(path),
     readLink(path) {
       try {
         return readlinkSync(nativePath(path), "latin1")
@@ -63,9 +61,22 @@ export function nodeIo({ restriction, env = process.env }: NodeIoOptions = {}): 
     },
     getEnv: (name) => byteStringOf(env[textOf(name)] ?? ""),
     currentTime: () => Math.floor(Date.now() / 1000),
+    forget() {
+      links.forget()
+      listings.clear()
+    },
   }
   return restriction === undefined ? io : restricted(io, restriction)
 }
+
+function list(path: string): Listing {
+  return readdirSync(nativePath(path), { withFileTypes: true, encoding: "latin1" }).map(
+    (entry) => [entry.name, typeOfEntry(entry)] as const,
+  )
+}
+
+/** Bytes of most files that programs are made of, and then some: they are read in one call, into memory that is there. */
+const buffer = Buffer.allocUnsafeSlow(2 ** 17)
 
 function readBytes(path: string): string {
   let file: number
@@ -75,20 +86,17 @@ function readBytes(path: string): string {
     throw ioError("opening file", path, error)
   }
   try {
-    return readFileSync(file, "latin1")
+    const first = readSync(file, buffer)
+    const start = buffer.toString("latin1", 0, first)
+    // Only nothing means the end: what is no file on a disk may give less than there is.
+    const second = first === 0 ? 0 : readSync(file, buffer)
+    return second === 0 ? start : start + buffer.toString("latin1", 0, second) + readFileSync(file, "latin1")
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EISDIR") throw new IoError("read of 4096 bytes: Is a directory")
     throw ioError("reading file", path, error)
   } finally {
     closeSync(file)
   }
-}
-
-type Kind = Pick<Dirent, "isFile" | "isDirectory" | "isSymbolicLink">
-function typeOfEntry(entry: Kind): FileType {
-  if (entry.isSymbolicLink()) return "symlink"
-  if (entry.isDirectory()) return "directory"
-  return entry.isFile() ? "regular" : "unknown"
 }
 
 function isThere(path: string): boolean {

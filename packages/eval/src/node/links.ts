@@ -1,7 +1,7 @@
 /** Symbolic links, followed by us and not by the kernel: messages have to name where they led. */
-import { readlinkSync } from "node:fs"
+import { lstatSync, readlinkSync, type Dirent } from "node:fs"
 import { byteStringOf } from "@tvix-ts/bytes"
-import { IoError } from "../io.ts"
+import { IoError, type FileType } from "../io.ts"
 
 /** What `node:fs` takes: text where the path is ASCII, else the bytes. */
 export function nativePath(path: string): string | Buffer {
@@ -10,41 +10,105 @@ export function nativePath(path: string): string | Buffer {
 
 /** As many as C++ Nix follows. */
 const LINKS_MAX = 1024
+/** Bytes; the kernel takes no path longer than that. */
+const PATH_MAX = 4096
 
-/** What is known of paths: where they link to, undefined if they are no links. Paths share most of their components. */
-export type Links = Map<string, string | undefined>
-
-/** All symbolic links in `path` followed, as far as the path exists. A relative one starts in the working directory. */
-export function followLinks(path: string, links: Links = new Map()): string {
-  let followed = 0
-  let real = path.startsWith("/") ? "" : byteStringOf(process.cwd())
-  const todo = path.split("/").reverse()
-  while (todo.length > 0) {
-    const name = todo.pop()!
-    if (name === "" || name === ".") continue
-    if (name === "..") {
-      real = real.slice(0, Math.max(0, real.lastIndexOf("/")))
-      continue
-    }
-    const next = `${real}/${name}`
-    let target = links.get(next)
-    if (target === undefined && !links.has(next)) links.set(next, (target = linkTarget(next)))
-    if (target === undefined) {
-      real = next
-      continue
-    }
-    if (++followed > LINKS_MAX) throw new IoError(`infinite symlink recursion in path '${path}'`)
-    if (target.startsWith("/")) real = ""
-    todo.push(...target.split("/").reverse())
-  }
-  return real === "" ? "/" : real
+type Kind = Pick<Dirent, "isFile" | "isDirectory" | "isSymbolicLink">
+export function typeOfEntry(entry: Kind): FileType {
+  if (entry.isSymbolicLink()) return "symlink"
+  if (entry.isDirectory()) return "directory"
+  return entry.isFile() ? "regular" : "unknown"
 }
 
-function linkTarget(path: string): string | undefined {
+/** What is known of the disk. It is asked about a path once: most paths are asked about often, and share their folders. */
+export class Links {
+  readonly #types = new Map<string, FileType | undefined>()
+  readonly #targets = new Map<string, string>()
+  readonly #real = new Map<string, string>()
+
+  forget(): void {
+    this.#types.clear()
+    this.#targets.clear()
+    this.#real.clear()
+  }
+
+  /** What is at `path`, a link not followed; undefined if nothing is. @throws what `lstat` does for any other reason */
+  type(path: string): FileType | undefined {
+    const known = this.#types.get(path)
+    if (known !== undefined || this.#types.has(path)) return known
+    const type = typeAt(path)
+    this.#types.set(path, type)
+    return type
+  }
+
+  /** All symbolic links in `path` followed, as far as the path exists. A relative one starts in the working directory. */
+  follow(path: string): string {
+    const known = this.#real.get(path)
+    if (known !== undefined) return known
+    const slash = path.lastIndexOf("/")
+    const name = path.slice(slash + 1)
+    const isPlain = slash >= 0 && name !== "" && name !== "." && name !== ".." && path.length <= PATH_MAX
+    let real: string
+    if (!isPlain || (!path.startsWith("/") && slash >= 0)) real = this.#followAll(path)
+    else {
+      const parent = slash === 0 ? "" : this.follow(path.slice(0, slash))
+      const next = parent === "/" ? `/${name}` : `${parent}/${name}`
+      real = this.#target(next) === undefined ? next : this.#followAll(path)
+    }
+    this.#real.set(path, real)
+    return real
+  }
+
+  #followAll(path: string): string {
+    let followed = 0
+    let real = path.startsWith("/") ? "" : byteStringOf(process.cwd())
+    const todo = path.split("/").reverse()
+    while (todo.length > 0) {
+      const name = todo.pop()!
+      if (name === "" || name === ".") continue
+      if (name === "..") {
+        real = real.slice(0, Math.max(0, real.lastIndexOf("/")))
+        continue
+      }
+      const next = `${real}/${name}`
+      const target = this.#target(next)
+      if (target === undefined) {
+        real = next
+        continue
+      }
+      if (++followed > LINKS_MAX) throw new IoError(`infinite symlink recursion in path '${path}'`)
+      if (target.startsWith("/")) real = ""
+      todo.push(...target.split("/").reverse())
+    }
+    return real === "" ? "/" : real
+  }
+
+  /** Where a link points; undefined of what is none, or cannot be looked at: whoever opens it will say so. */
+  #target(path: string): string | undefined {
+    const known = this.#targets.get(path)
+    if (known !== undefined) return known
+    try {
+      if (this.type(path) !== "symlink") return undefined
+      const target = readlinkSync(nativePath(path), "latin1")
+      this.#targets.set(path, target)
+      return target
+    } catch {
+      return undefined
+    }
+  }
+}
+
+/** As {@link Links.follow}, with nothing known. */
+export function followLinks(path: string): string {
+  return new Links().follow(path)
+}
+
+function typeAt(path: string): FileType | undefined {
   try {
-    return readlinkSync(nativePath(path), "latin1")
-  } catch {
-    // EINVAL: not a link; ENOENT and the like: whoever opens it will say so.
-    return undefined
+    const stats = lstatSync(nativePath(path), { throwIfNoEntry: false })
+    return stats === undefined ? undefined : typeOfEntry(stats)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOTDIR") return undefined
+    throw error
   }
 }
