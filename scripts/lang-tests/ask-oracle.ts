@@ -34,7 +34,8 @@ export async function askOracle(expressions: readonly string[]): Promise<Answer[
   return answers
 }
 
-function parseError(stderr: string): Answer {
+/** What a trace on standard error ends with. */
+export function parseError(stderr: string): Extract<Answer, { error: string }> {
   const last = stderr.split(/^\s*error:/m).at(-1) ?? ""
   const [message = "", ...places] = last.split(/\n\s+at /)
   const line = /^«string»:(\d+):/.exec(places[0] ?? "")?.[1]

@@ -1,0 +1,142 @@
+/**
+ * `npm run nixpkgs -- PATH [ATTRIBUTE…]`: compares a whole package set, such as a checkout of nixpkgs, with C++ Nix: the
+ * `drvPath` of every attribute, what is wrong with those that fail, and the bytes of every file that evaluation writes
+ * to the store.
+ *
+ *     npm run nixpkgs -- [PATH] [--show N] [ATTRIBUTE…]
+ *
+ * PATH is `$NIXPKGS` unless given, and `fixture`, the package set beside this file, without that. ATTRIBUTE, such as
+ * `git` or `python3Packages`, takes only what is there; without, all is walked: sets of packages as
+ * far as they say `recurseForDerivations`, and others one level deep. `--show` prints that many differences of a kind.
+ */
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join, resolve } from "node:path"
+import process from "node:process"
+import { parseArgs } from "node:util"
+import type { Answer } from "../lang-tests/ask-oracle.ts"
+import { oracleProgram, requireOracle } from "../oracle.ts"
+import { Session } from "./ours.ts"
+import { askRepl } from "./repl.ts"
+import { Tally } from "./tally.ts"
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { show: { type: "string", default: "5" } },
+})
+const root = resolve(positionals[0] ?? process.env["NIXPKGS"] ?? join(import.meta.dirname, "fixture"))
+const wanted = positionals.slice(1)
+const shown = Number(options.show)
+
+/** What describe.nix says of an attribute. */
+type Description =
+  | { readonly kind: "derivation"; readonly drvPath: string }
+  | { readonly kind: "set"; readonly names: readonly string[]; readonly recurse: boolean }
+  | { readonly kind: "int" | "bool" | "string" | "path" | "null" | "list" | "lambda" | "float" }
+
+type Path = readonly string[]
+
+/** Sets deeper than this are left alone, whatever they say. */
+const DEPTH_MAX = 4
+
+const DEFINITIONS = [
+  ["describe", `import ${join(import.meta.dirname, "describe.nix")}`],
+  ["root", `let imported = import ${root}; in if builtins.isFunction imported then imported { } else imported`],
+] as const
+
+const storeRoot = mkdtempSync(join(tmpdir(), "nixpkgs-"))
+try {
+  await compare()
+} finally {
+  rmSync(storeRoot, { recursive: true })
+}
+
+async function compare(): Promise<void> {
+  const ours = new Session()
+  for (const [name, expression] of DEFINITIONS) ours.define(name, expression)
+
+  const derivations = new Tally("attributes: equal drvPath", shown)
+  const others = new Tally("attributes: other values", shown)
+  const failures = new Tally("attributes that fail in both", shown)
+  const messages = new Tally("failures with the same message", shown)
+  let level: Path[] = wanted.length > 0 ? wanted.map((path) => path.split(".")) : [[]]
+  for (let depth = 0; level.length > 0; depth++) {
+    const questions = level.map((path) => `describe root [ ${path.map(quote).join(" ")} ]`)
+    const theirs = await askTheirs(questions)
+    const next: Path[] = []
+    for (const [index, path] of level.entries()) {
+      const their = theirs[index]!
+      const our = ours.ask(questions[index]!)
+      const name = path.join(".")
+      if ("value" in their) {
+        const description = JSON.parse(their.value) as Description
+        const tally = description.kind === "derivation" ? derivations : others
+        tally.add("value" in our && our.value === their.value, () => `${name}\n${difference(our, their)}`)
+        if (description.kind === "set") next.push(...membersOf(path, description))
+      } else {
+        failures.add("error" in our, () => `${name}\n${difference(our, their)}`)
+        if ("error" in our) {
+          messages.add(sameMessage(our.error, their.error), () => `${name}\n${difference(our, their)}`)
+        }
+      }
+    }
+    level = next
+  }
+
+  const files = new Tally("files in the store: equal bytes", shown)
+  const storeDir = join(storeRoot, "nix", "store")
+  let objects = 0
+  for (const base of existsSync(storeDir) ? readdirSync(storeDir) : []) {
+    if (base === ".links" || base.endsWith(".lock")) continue
+    const path = `/nix/store/${base}`
+    const our = await ours.text(path)
+    ours.added.delete(path)
+    if (our === undefined && !base.endsWith(".drv")) objects++
+    else {
+      const their = readFileSync(join(storeDir, base), "latin1")
+      files.add(our === their, () => `${path}\nours:    ${our}\nC++ Nix: ${their}`)
+    }
+  }
+  for (const path of ours.added) files.add(false, () => `${path}\nis only in our store`)
+
+  const tallies = [derivations, others, failures, messages, files]
+  for (const tally of tallies) tally.print()
+  console.log(`and ${objects} copies of sources`)
+  const failed = tallies.reduce((sum, tally) => sum + tally.failed, 0)
+  console.log(`${tallies.reduce((sum, tally) => sum + tally.passed, 0)} passed, ${failed} failed`)
+  if (failed > 0) process.exitCode = 1
+}
+
+function askTheirs(questions: readonly string[]): Promise<Answer[]> {
+  // A store that lives for a minute need not survive the loss of power.
+  process.env["NIX_CONFIG"] = `${process.env["NIX_CONFIG"] ?? ""}\nfsync-metadata = false`
+  const command = [...oracleProgram(requireOracle(), "nix"), "repl", "--store", storeRoot]
+  return askRepl(
+    command,
+    DEFINITIONS.map(([name, expression]) => `${name} = ${expression}`),
+    questions,
+  )
+}
+
+function membersOf(path: Path, { names, recurse }: Extract<Description, { kind: "set" }>): Path[] {
+  if (!(path.length <= 1 || recurse) || path.length >= DEPTH_MAX) return []
+  // The package set again, or for another system.
+  if (path.length > 0 && names.includes("stdenv") && names.includes("callPackage")) return []
+  return names.map((name) => [...path, name])
+}
+
+function quote(name: string): string {
+  return `"${name.replace(/["\\$]/g, String.raw`\$&`)}"`
+}
+
+/** C++ Nix indents what comes with a trace, and refuses to look for what no store object can be called. */
+function sameMessage(our: string, their: string): boolean {
+  if (/valid store path|illegal base-32 character/.test(their) && our.endsWith("does not exist")) return true
+  const plain = (message: string): string => message.replace(/\s+/g, " ").trim()
+  return plain(our) === plain(their)
+}
+
+function difference(our: Answer, their: Answer): string {
+  const show = (answer: Answer): string => ("value" in answer ? answer.value : `error: ${answer.error}`)
+  return `ours:    ${show(our)}\nC++ Nix: ${show(their)}\n`
+}
