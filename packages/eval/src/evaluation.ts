@@ -12,7 +12,7 @@ import { fail, Failure, type EvalProblem } from "./problem.ts"
 import { NixString, Thunk, type Forced, type Value } from "./value.ts"
 import { Code } from "./vm/code.ts"
 import { LoadedUnit } from "./vm/load.ts"
-import { asFailure, isPromise, Run, type RunOptions, type Task, vm } from "./vm/machine.ts"
+import { asFailure, isPromise, Run, type Outcome, type RunOptions, type Task, vm } from "./vm/machine.ts"
 import { absPath, parentPath } from "./text/canon-path.ts"
 
 export interface Limits {
@@ -55,6 +55,11 @@ export interface EvaluationOptions {
   readonly builtins?: readonly Builtin[]
   readonly compilerObserver?: CompilerObserver
   readonly runtimeObserver?: RuntimeObserver
+  /**
+   * Called every few milliseconds while something is evaluated. True lets other work of the process have a turn, unless
+   * the evaluation is synchronous.
+   */
+  readonly onSlice?: () => boolean
 }
 
 /** About half a gigabyte of frames, and with what they hold a gigabyte or two. */
@@ -75,6 +80,8 @@ export class Evaluation {
   readonly #files = new Map<string, Thunk>()
   /** The end of the last run: an evaluator's thunks must not be forced from two sides at once. */
   #last: Promise<unknown> = Promise.resolve()
+  /** Runs that were begun and are not over. */
+  #running = 0
   /** Of the run that has its turn. */
   #signal: AbortSignal | undefined
   #steps = 0
@@ -110,6 +117,11 @@ export class Evaluation {
   #loadAt(base: Position, source: SourceFile, expr: Expr, basePath: string, scope?: ReadonlyMap<string, Value>): Thunk {
     this.options.compilerObserver?.parsed?.(source, expr)
     return this.#start(this.#compile(source, expr, base, basePath, scope), base, scope)
+  }
+
+  /** How many files were imported so far. */
+  get fileCount(): number {
+    return this.#files.size
   }
 
   /** Imports from now on read files anew. */
@@ -244,11 +256,12 @@ export class Evaluation {
 
   /** As {@link runSync}, waiting where needed and letting other work of the process go on now and then. */
   async run<T = Forced>(start: Value | Task<T>, signal?: AbortSignal): Promise<T> {
+    this.#running++
     const result = this.#last.then(() => {
       this.#signal = signal ?? this.options.signal
       return this.runNow<T>(start)
     })
-    this.#last = result.catch(() => undefined)
+    this.#last = result.then(this.#over, this.#over)
     return result
   }
   /**
@@ -256,10 +269,32 @@ export class Evaluation {
    * function of the host does that a program called. What interrupts that run interrupts this one.
    */
   async runNow<T>(start: Value | Task<T>): Promise<T> {
-    const signal = this.#signal
     const clock = { since: Date.now() }
-    const run = new Run(this, start, this.#runOptions(clock, signal))
-    let outcome = run.resume(null)
+    const run = new Run(this, start, this.#runOptions(clock, this.#signal))
+    return this.#goOn<T>(run, run.resume(null), clock)
+  }
+  /**
+   * At once, as {@link runSync}, if there is nothing to wait for; otherwise a promise, as {@link run}. Nobody else gets a
+   * turn before that, and whoever aborts signals could not.
+   */
+  runSoon<T = Forced>(start: Value | Task<T>): T | Promise<T> {
+    if (this.#running > 0) return this.run(start)
+    const clock = { since: Infinity }
+    this.#signal = this.options.signal
+    const run = new Run(this, start, this.#runOptions(clock, this.#signal))
+    const outcome = run.resume(null)
+    if (outcome.kind === "done") return outcome.value as T
+    if (outcome.kind === "failed") throw outcome.failure
+    this.#running++
+    const result = this.#goOn<T>(run, outcome, clock)
+    this.#last = result.then(this.#over, this.#over)
+    return result
+  }
+  readonly #over = (): void => void this.#running--
+
+  async #goOn<T>(run: Run, first: Outcome, clock: { since: number }): Promise<T> {
+    const signal = this.#signal
+    let outcome = first
     while (outcome.kind === "waiting" || outcome.kind === "yielded") {
       let input: Forced | Failure = null
       if (outcome.kind === "waiting") {
@@ -278,7 +313,7 @@ export class Evaluation {
   }
 
   #runOptions(clock: { readonly since: number } | undefined, signal: AbortSignal | undefined): RunOptions {
-    const { limits = {} } = this.options
+    const { limits = {}, onSlice } = this.options
     const { steps = Infinity, memory = Infinity, heapUsed, depth = Infinity } = limits
     const slice = Math.min(SLICE, steps)
     const endOfSlice = (): boolean => {
@@ -286,7 +321,8 @@ export class Evaluation {
       if (this.#steps >= steps) fail({ code: "limit", limit: "steps" })
       if (heapUsed !== undefined && heapUsed() > memory) fail({ code: "limit", limit: "memory" })
       if (signal?.aborted === true) fail({ code: "interrupted" })
-      return clock !== undefined && Date.now() - clock.since > YIELD_AFTER
+      const letGo = onSlice !== undefined && onSlice()
+      return clock !== undefined && (letGo || Date.now() - clock.since > YIELD_AFTER)
     }
     return { framesMax: FRAMES_MAX, callsMax: depth, slice, endOfSlice }
   }
