@@ -9,7 +9,7 @@ import { parseArgs } from "node:util"
 import { byteStringOf, textOf } from "@tvix-ts/bytes"
 import { deeply, describe, Evaluation, Failure, makeGlobals, printValue } from "@tvix-ts/eval"
 import { nodeIo } from "@tvix-ts/eval/node"
-import { memoryStore, storeBuiltins, storeIo } from "@tvix-ts/glue"
+import { evaluationStore, storeBuiltins, storeIo } from "@tvix-ts/glue"
 import { SourceFile } from "@tvix-ts/syntax"
 import { askOracle } from "../lang-tests/ask-oracle.ts"
 import { LANG_TESTS } from "../lang-tests/fixtures.ts"
@@ -49,7 +49,7 @@ function rowsOf(printed: string): string[] {
 
 function evaluate(text: string): string {
   const directory = byteStringOf(LANG_TESTS)
-  const store = memoryStore()
+  const store = evaluationStore()
   const evaluation = new Evaluation({ io: storeIo(nodeIo(), store), builtins: storeBuiltins(store) }, makeGlobals)
   try {
     const root = evaluation.load(new SourceFile("«string»", byteStringOf(text)), directory)

@@ -25,7 +25,7 @@ import {
   type Value,
 } from "@tvix-ts/eval"
 import { nodeIo, type NodeIoOptions } from "@tvix-ts/eval/node"
-import { memoryStore, storeBuiltins, storeIo } from "@tvix-ts/glue"
+import { evaluationStore, storeBuiltins, storeIo } from "@tvix-ts/glue"
 import { printString, printTree, SourceFile } from "@tvix-ts/syntax"
 import { existsSync, readFileSync } from "node:fs"
 import { getHeapStatistics } from "node:v8"
@@ -54,7 +54,7 @@ export class Session {
     this.#settings = settings
     const entries = searchPath(settings)
     const home = process.env["HOME"]
-    const store = memoryStore()
+    const store = evaluationStore()
     this.evaluation = new Evaluation(
       {
         io: storeIo(nodeIo(restrictionOf(settings, folders, entries, this.#directory)), store),

@@ -17,7 +17,7 @@ import {
 import { nodeIo } from "@tvix-ts/eval/node"
 import { writeAterm } from "@tvix-ts/nix-compat"
 import { SourceFile } from "@tvix-ts/syntax"
-import { memoryStore, storeBuiltins, storeIo } from "./index.ts"
+import { evaluationStore, storeBuiltins, storeIo } from "./index.ts"
 import vectors from "./vectors.json" with { type: "json" }
 
 /** Where the sources of the vectors are. */
@@ -25,7 +25,7 @@ const DIRECTORY = byteStringOf(join(import.meta.dirname, "../../../lang-tests"))
 
 /** What C++ Nix would print, in the form in which vectors.json has it. */
 function printed(expression: string): string {
-  const store = memoryStore()
+  const store = evaluationStore()
   const evaluation = new Evaluation({ io: storeIo(nodeIo(), store), builtins: storeBuiltins(store) }, makeGlobals)
   const source = new SourceFile(byteStringOf("«string»"), byteStringOf(expression))
   try {
@@ -49,7 +49,7 @@ for (const [group, cases] of Object.entries(groups)) {
 
 describe("what is left in the store", () => {
   const evaluated = (expression: string) => {
-    const store = memoryStore()
+    const store = evaluationStore()
     const evaluator = new Evaluator({ io: storeIo(memoryIo({}), store), builtins: storeBuiltins(store) })
     return { store, value: evaluator.evaluateSync(expression).toJS() as string }
   }
@@ -106,7 +106,7 @@ describe("sources that have to be waited for", () => {
     readLink: (path) => later(now.readLink!(path)),
   }
   const evaluator = (io: EvalIO) => {
-    const store = memoryStore()
+    const store = evaluationStore()
     return new Evaluator({ io: storeIo(io, store), builtins: storeBuiltins(store) })
   }
   for (const expression of [
@@ -144,7 +144,7 @@ test("a long chain of derivations is no matter of the JavaScript stack", () => {
 })
 
 test("what is in the store so far can be read there", async () => {
-  const store = memoryStore()
+  const store = evaluationStore()
   const evaluator = new Evaluator({
     io: storeIo(memoryIo({ "/src/default.nix": "import ./number.nix", "/src/number.nix": "7" }), store),
     builtins: storeBuiltins(store),

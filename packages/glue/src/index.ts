@@ -1,3 +1,4 @@
 export { storeBuiltins } from "./builtins.ts"
 export { storeIo } from "./source.ts"
-export { memoryStore, type DerivationRecord, type EvaluationStore } from "./store.ts"
+export { evaluationStore, type EvaluationStoreOptions } from "./evaluation-store.ts"
+export type { AddedTree, DerivationRecord, EvaluationStore } from "./store.ts"

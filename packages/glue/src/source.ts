@@ -101,9 +101,7 @@ export function storeIo(io: EvalIO, store: EvaluationStore): EvalIO {
   const orText = <T>(path: string, ofText: (contents: string) => T, otherwise: () => Awaitable<T>): Awaitable<T> => {
     if (!path.startsWith(`${STORE_DIR}/`)) return otherwise()
     const text = store.text(path)
-    const choose = (contents: string | undefined): Awaitable<T> =>
-      contents === undefined ? otherwise() : ofText(contents)
-    return isPromise(text) ? text.then(choose) : choose(text)
+    return text === undefined ? otherwise() : ofText(text)
   }
   const seen: EvalIO = {
     readFile: (path) =>
