@@ -1,5 +1,5 @@
 import type { TreeSink } from "@tvix-ts/castore"
-import type { Amounts } from "./progress.ts"
+import type { Amounts } from "../progress.ts"
 
 /** Bytes of a string of `length` bytes in a Nix archive: its length comes first, and it is padded. */
 const narString = (length: number): number => 8 + Math.ceil(length / 8) * 8

@@ -4,7 +4,7 @@ import { formatDigest, type Node } from "@tvix-ts/castore"
 import { formatHash } from "@tvix-ts/hash"
 import { formatContentAddress, formatSignature, formatStorePath, pathInfoJson } from "@tvix-ts/nix-compat"
 import type { PathInfo } from "@tvix-ts/store"
-import { formatBytes, formatCount, formatNumber } from "./amounts.ts"
+import { formatBytes, formatCount, formatNumber } from "../amounts.ts"
 
 /** As `nix path-info --json` gives it, and `node`: what the path is in the castore. */
 export function pathInfoRecord(pathInfo: PathInfo): object {

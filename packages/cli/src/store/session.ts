@@ -7,7 +7,7 @@ import type { Tool } from "../commands/command.ts"
 import { misuse } from "../commands/usage.ts"
 import { UsageError } from "../options.ts"
 import { colorsWanted, printable, writeError } from "../output.ts"
-import { Progress } from "./progress.ts"
+import { Progress } from "../progress.ts"
 import { storeAddress, type StoreSettings } from "./settings.ts"
 
 /** What shells report of commands killed by these. */

@@ -3,10 +3,10 @@ import assert from "node:assert/strict"
 import { describe, test } from "node:test"
 import type { TreeSink } from "@tvix-ts/castore"
 import { NarWriter } from "@tvix-ts/nix-compat"
-import { formatBytes, formatCount, formatDuration, formatNumber } from "./amounts.ts"
+import { formatBytes, formatCount, formatDuration, formatNumber } from "../amounts.ts"
 import { parsePathWord, parseStoreWord } from "./lookup.ts"
 import { MeteredTree } from "./metered-tree.ts"
-import { progressLine } from "./progress.ts"
+import { progressLine } from "../progress.ts"
 import { defaultStore, parseDuration, storeAddress, storeSettings } from "./settings.ts"
 
 describe("amounts", () => {

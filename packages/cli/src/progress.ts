@@ -1,7 +1,7 @@
 /** How far a long command is: one line on standard error, drawn again and again. Nothing if that is not a terminal. */
 import { isatty } from "node:tty"
 import { byteStringOf } from "@tvix-ts/bytes"
-import { printable, writeError } from "../output.ts"
+import { printable, writeError } from "./output.ts"
 import { formatBytes, formatCount, formatDuration, formatNumber } from "./amounts.ts"
 
 const INTERVAL_MS = 100
@@ -48,9 +48,17 @@ export class Progress {
     this.#draw(`${what}  ${formatNumber(done)}${total === undefined ? "" : ` of ${formatNumber(total)}`}`)
   }
 
+  /** The same for anything else; the line is not made unless it is shown. Whether it was. */
+  line(make: (elapsedMs: number) => string): boolean {
+    const now = this.#due()
+    if (now === undefined) return false
+    this.#draw(make(now - this.#started))
+    return true
+  }
+
   /** What time it is, if it is time to draw. */
   #due(): number | undefined {
-    if (this.#quiet) return undefined
+    if (this.#quiet || this.#terminal === false) return undefined
     const now = performance.now()
     if (now - this.#drawn < INTERVAL_MS || now - this.#started < PATIENCE_MS) return undefined
     this.#terminal ??= isatty(2) && (process.env["TERM"] ?? "dumb") !== "dumb"
