@@ -23,11 +23,20 @@ import type {
   SourceFile,
 } from "@tvix-ts/syntax"
 import { compareNames } from "../attrs.ts"
-import { absPath, canonPath } from "../text/canon-path.ts"
-import { makeInt, NixFloat, NixPath, type Forced } from "../value.ts"
+import { internalize } from "../text/internalize.ts"
+import { makeInt, NixFloat } from "../value.ts"
+import { CompiledUnit } from "./compiled-unit.ts"
 import { wordOf, type Op } from "./opcodes.ts"
 import { Scope, type WithScope } from "./scope.ts"
-import type { CodeInfo, FormalInfo, LambdaInfo, ParamInfo, ShapeInfo, Unit } from "./unit.ts"
+import {
+  PathLiteral,
+  type CodeInfo,
+  type Constant,
+  type FormalInfo,
+  type LambdaInfo,
+  type ParamInfo,
+  type ShapeInfo,
+} from "./unit.ts"
 
 /** Deeper than any hand-written expression; each level costs a few native frames at run time. */
 const NESTING_MAX = 40
@@ -90,7 +99,7 @@ interface Place {
   readonly certain: boolean
 }
 
-export function compile(source: SourceFile, expr: Expr, options: CompileOptions): Unit {
+export function compile(source: SourceFile, expr: Expr, options: CompileOptions): CompiledUnit {
   return new Compiler(source, options).compile(expr)
 }
 
@@ -98,13 +107,12 @@ class Compiler {
   readonly #source: SourceFile
   readonly #options: CompileOptions
   readonly #words: number[] = []
-  readonly #constants: Forced[] = []
-  readonly #constantIndex = new Map<Forced, number>()
+  readonly #constants: Constant[] = []
+  readonly #constantIndex = new Map<Constant, number>()
   readonly #names: string[] = []
   readonly #nameIndex = new Map<string, number>()
   readonly #shapes: ShapeInfo[] = []
   readonly #codes: CodeBuilder[] = []
-  readonly #internalized = new Map<string, string>()
   readonly #queue: (() => void)[] = []
   #undefined: UndefinedVariable | undefined
 
@@ -113,7 +121,7 @@ class Compiler {
     this.#options = options
   }
 
-  compile(expr: Expr): Unit {
+  compile(expr: Expr): CompiledUnit {
     const code = this.#newCode(undefined, 0)
     const names = this.#options.scope
     let scope: Scope | undefined
@@ -123,16 +131,14 @@ class Compiler {
     this.#body(code, scope, expr)
     for (let next = this.#queue.pop(); next !== undefined; next = this.#queue.pop()) next()
     if (this.#undefined !== undefined) throw this.#undefined
-    return {
-      source: this.#source,
-      basePath: this.#options.basePath,
-      home: this.#options.home,
+    const tables = {
       words: Int32Array.from(this.#words),
       constants: this.#constants,
       names: this.#names,
       shapes: this.#shapes,
       codes: this.#codes.map(finish),
     }
+    return new CompiledUnit(tables, this.#source, this.#options.basePath, this.#options.home)
   }
 
   // -------------------------------------------------------------------------------------------- emitting
@@ -143,7 +149,7 @@ class Compiler {
   #word(word: number): void {
     this.#words.push(word)
   }
-  #constant(value: Forced): void {
+  #constant(value: Constant): void {
     let index = this.#constantIndex.get(value)
     if (index === undefined) {
       index = this.#constants.push(value) - 1
@@ -154,26 +160,13 @@ class Compiler {
   #name(name: string): void {
     let index = this.#nameIndex.get(name)
     if (index === undefined) {
-      index = this.#names.push(this.#internalize(name)) - 1
+      index = this.#names.push(internalize(name)) - 1
       this.#nameIndex.set(name, index)
     }
     this.#word(index)
   }
   #slot(owner: number, slot: number): void {
     this.#words.push(owner, slot)
-  }
-
-  /**
-   * The engine's own copy of a name. Names cut out of a source text are separate strings, and comparing two of those
-   * reads both; comparing two internalized ones compares pointers.
-   */
-  #internalize(name: string): string {
-    let known = this.#internalized.get(name)
-    if (known === undefined) {
-      known = Object.keys({ [name]: 0 })[0]!
-      this.#internalized.set(name, known)
-    }
-    return known
   }
 
   #newCode(parent: CodeBuilder | undefined, at: number, nested = false): CodeBuilder {
@@ -344,24 +337,20 @@ class Compiler {
     } else this.#queue.push(() => this.#body(code, place.scope, expr))
   }
 
-  #literal(expr: Extract<Expr, { kind: "int" | "float" | "string" | "path" }>): Forced {
+  #literal(expr: Extract<Expr, { kind: "int" | "float" | "string" | "path" }>): Constant {
     switch (expr.kind) {
       case "int":
-        return makeInt(BigInt(expr.value))!
+        return makeInt(BigInt(expr.value)) as number | bigint
       case "float":
         return new NixFloat(expr.value)
       case "string":
         return expr.value
       case "path":
-        return new NixPath(this.#resolvePath(expr.text))
+        return new PathLiteral(expr.text, false)
     }
   }
   #text({ from, to }: Expr): void {
     this.#words.push(from, to)
-  }
-  #resolvePath(text: string): string {
-    if (text.startsWith("~")) return canonPath((this.#options.home ?? "/homeless-shelter") + text.slice(1))
-    return text.startsWith("/") ? canonPath(text) : absPath(text, this.#options.basePath)
   }
 
   #lazyVariable(name: string, scope: Scope | undefined): boolean {
@@ -439,9 +428,8 @@ class Compiler {
     expr.parts.forEach((part, i) => {
       this.#word(expr.partAt[i]!)
       if (part.kind === "path" && i === 0) {
-        const slash = part.text.length > 1 && part.text.endsWith("/") ? "/" : ""
         this.#emit("constant")
-        this.#constant(new NixPath(this.#resolvePath(part.text).replace(/\/$/, "") + slash))
+        this.#constant(new PathLiteral(part.text, true))
       } else this.expr(part, here)
     })
   }
@@ -487,7 +475,7 @@ class Compiler {
     const { code } = place
     const owner = code.frameOwner.index
     const sources = bindings.inheritFrom.map(() => code.newSlot())
-    const slots = new Map(bindings.statics.map((binding) => [this.#internalize(binding.name), code.newSlot()]))
+    const slots = new Map(bindings.statics.map((binding) => [internalize(binding.name), code.newSlot()]))
     const scope = Scope.of(place.scope, code, slots)
     const inner: Place = { ...place, scope }
     this.#emit("let")
@@ -543,7 +531,7 @@ class Compiler {
     const sorted = [...bindings.statics].sort((a, b) => compareNames(a.name, b.name))
     const shape =
       this.#shapes.push({
-        names: sorted.map(({ name }) => this.#internalize(name)),
+        names: sorted.map(({ name }) => internalize(name)),
         offsets: sorted.map(({ at }) => at),
       }) - 1
     const owner = here.code.frameOwner.index
@@ -650,7 +638,7 @@ class Compiler {
         const fallback = formal.fallback === undefined ? -1 : this.#words.length
         if (formal.fallback !== undefined)
           this.lazy(formal.fallback, { code, scope, depth: 0, certain: false }, formal.name)
-        return { name: this.#internalize(formal.name), slot: found.slot, at: formal.at, fallback }
+        return { name: internalize(formal.name), slot: found.slot, at: formal.at, fallback }
       })
     scope.fillingFrom = Infinity
     return formals

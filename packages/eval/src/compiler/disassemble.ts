@@ -19,14 +19,14 @@ export interface DisassembleOptions {
 
 /** The whole unit as a byte string: one paragraph a code object. */
 export function disassemble(unit: Unit, options: DisassembleOptions = {}): string {
-  return unit.codes.map((_, index) => disassembleCode(unit, index, options)).join("\n")
+  return Array.from({ length: unit.codeCount }, (_, index) => disassembleCode(unit, index, options)).join("\n")
 }
 
 /** One code object: its heading and its instructions, each line ended. */
 export function disassembleCode(unit: Unit, index: number, options: DisassembleOptions = {}): string {
   const { width = 100 } = options
   const reader = new Reader(unit, options)
-  return `${heading(unit, index, reader)}\n${layOut(reader.expr(unit.codes[index]!.entry), "  ", width)}`
+  return `${heading(unit, index, reader)}\n${layOut(reader.expr(unit.code(index).entry), "  ", width)}`
 }
 
 /** One instruction as it is printed. */
@@ -74,11 +74,14 @@ class Reader {
     if (typeof operand !== "string") return this.#many(operand)
     switch (operand) {
       case "constant":
-        return printConstant(this.#unit.constants[this.#word()]!)
+        return printConstant(this.#unit.constant(this.#word()))
       case "name":
-        return printName(this.#unit.names[this.#word()]!)
+        return printName(this.#unit.name(this.#word()))
       case "shape":
-        return `{ ${this.#unit.shapes[this.#word()]!.names.map((name) => `${printName(name)} `).join("")}}`
+        return `{ ${this.#unit
+          .shape(this.#word())
+          .names.map((name) => `${printName(name)} `)
+          .join("")}}`
       case "code":
         return `#${this.#word()}`
       case "at":
@@ -108,7 +111,7 @@ class Reader {
 
   #step(): Text {
     const index = this.#word()
-    if (index >= 0) return { head: `.${printName(this.#unit.names[index]!)}`, parts: [] }
+    if (index >= 0) return { head: `.${printName(this.#unit.name(index))}`, parts: [] }
     this.#text()
     return { head: [".computed", this.#place(this.#word())].join(" ").trimEnd(), parts: [this.#instruction()] }
   }
@@ -143,7 +146,7 @@ const SHORT_NAMES: { readonly [O in Op]?: string } = {
 }
 
 function heading(unit: Unit, index: number, reader: Reader): string {
-  const { parent, slots, lambda, at } = unit.codes[index]!
+  const { parent, slots, lambda, at } = unit.code(index)
   const kind = lambda === undefined ? (index === 0 ? "file" : "code") : `lambda${printParams(lambda, reader)}`
   const inside = parent < 0 ? "" : ` in #${parent}`
   const size = slots === 0 ? "" : `, ${slots} ${slots === 1 ? "slot" : "slots"}`

@@ -8,8 +8,9 @@ const LESS = wordOf("less")
 const VARIABLE = wordOf("variable")
 
 /** The ordering that the lambda with this index is, if its code shows that it is one. */
-export function orderingOf({ words, codes }: Unit, index: number): Ordering | undefined {
-  const { entry, lambda } = codes[index]!
+export function orderingOf(unit: Unit, index: number): Ordering | undefined {
+  const { words } = unit
+  const { entry, lambda } = unit.code(index)
   if (words[entry] !== LESS || lambda?.params.length !== 2) return undefined
   // less at (variable owner slot at) (variable owner slot at)
   const [left, right] = [entry + 2, entry + 6]

@@ -1,18 +1,54 @@
 import type { SourceFile } from "@tvix-ts/syntax"
-import type { Forced } from "../value.ts"
+import { absPath, canonPath } from "../text/canon-path.ts"
+import { NixPath, type Forced, type NixFloat } from "../value.ts"
 
-/** One compiled file: everything but the source text and the globals that running it needs. */
+/**
+ * One compiled file: everything but the globals that running it needs. Its tables are asked for by index, since most of
+ * a file is never run, and a unit that comes from a cache is decoded as far as it is.
+ */
 export interface Unit {
   readonly source: SourceFile
-  /** What relative paths and `~` were resolved against. */
+  /** What relative paths and `~` are resolved against. */
   readonly basePath: string
   readonly home: string | undefined
+  readonly words: Int16Array | Int32Array
+  readonly codeCount: number
+  /** The first is the file itself. */
+  code(index: number): CodeInfo
+  constant(index: number): Forced
+  name(index: number): string
+  shape(index: number): ShapeInfo
+}
+
+/** What a unit is made of, whatever source text it comes from: other files with the same text have the same. */
+export interface UnitTables {
   readonly words: Int32Array
-  readonly constants: readonly Forced[]
+  readonly constants: readonly Constant[]
   readonly names: readonly string[]
   readonly shapes: readonly ShapeInfo[]
-  /** The first is the file itself. */
   readonly codes: readonly CodeInfo[]
+}
+
+/** A value; or a path as it is written, which is a value only where the file is. */
+export type Constant = null | number | bigint | string | NixFloat | readonly never[] | PathLiteral
+export class PathLiteral {
+  readonly text: string
+  /** Whether it begins an interpolated path, and so keeps the slash at its end. */
+  readonly begins: boolean
+
+  constructor(text: string, begins: boolean) {
+    this.text = text
+    this.begins = begins
+  }
+
+  resolve({ basePath, home }: Pick<Unit, "basePath" | "home">): NixPath {
+    const { text } = this
+    const slash = this.begins && text.length > 1 && text.endsWith("/") ? "/" : ""
+    const path = text.startsWith("~")
+      ? canonPath((home ?? "/homeless-shelter") + text.slice(1))
+      : absPath(text, basePath)
+    return new NixPath(slash === "" ? path : path.replace(/\/$/, "") + slash)
+  }
 }
 
 /** The names of a set literal, sorted by byte, and the offsets they were defined at (-1 if unknown). */

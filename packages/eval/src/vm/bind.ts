@@ -15,7 +15,7 @@ import { bindPattern } from "./pattern.ts"
 
 /** Gives `code` its instructions. */
 export function bindCode(loaded: LoadedUnit, index: number, code: Code): void {
-  const info = loaded.unit.codes[index]!
+  const info = loaded.unit.code(index)
   const binder = new Binder(loaded, index, info.entry, binders)
   const body = binder.expr()
   code.height = binder.height + 1
@@ -31,7 +31,7 @@ export function bindCode(loaded: LoadedUnit, index: number, code: Code): void {
 }
 
 export function bindLambda(loaded: LoadedUnit, index: number, code: LambdaCode): void {
-  const info = loaded.unit.codes[index]!
+  const info = loaded.unit.code(index)
   const binder = new Binder(loaded, index, info.entry, binders)
   const body = binder.expr()
   code.height = binder.height + 2

@@ -51,10 +51,10 @@ export class Binder {
     return OPS[this.loaded.unit.words[this.#next]!]!
   }
   constant(): Forced {
-    return this.loaded.unit.constants[this.word()]!
+    return this.loaded.unit.constant(this.word())
   }
   name(): string {
-    return this.loaded.unit.names[this.word()]!
+    return this.loaded.unit.name(this.word())
   }
   position(): Position {
     return this.loaded.position(this.word())
@@ -66,7 +66,10 @@ export class Binder {
     return () => this.loaded.text(from, to)
   }
   many<T>(read: (i: number) => T): T[] {
-    return Array.from({ length: this.word() }, (_, i) => read(i))
+    const count = this.word()
+    const items: T[] = []
+    for (let i = 0; i < count; i++) items.push(read(i))
+    return items
   }
 
   expr(): Exec {
@@ -119,10 +122,11 @@ export class Binder {
 
   /** The default of a formal: as `lazy`; but one that is another formal, and has a value by now, is that value. */
   fallback(): Lazy {
-    const { codes, words } = this.loaded.unit
+    const { unit } = this.loaded
+    const { words } = unit
     const index = this.peek() === "thunk" ? words[this.#next + 1]! : -1
     const lazy = this.lazy()
-    const entry = codes[index]?.entry
+    const entry = index < 0 ? undefined : unit.code(index).entry
     if (entry === undefined || OPS[words[entry]!] !== "variable" || words[entry + 1] !== this.#codeIndex) return lazy
     const slot = new Binder(this.loaded, this.#codeIndex, entry + 1, this.#table).slot()
     return (frame) => slot(frame) ?? lazy(frame)
@@ -130,7 +134,8 @@ export class Binder {
 
   /** A `lazy` operand of a call, in the forms that callees may want it in. */
   argument(): Argument {
-    const { codes, words } = this.loaded.unit
+    const { unit } = this.loaded
+    const { words } = unit
     if (this.peek() !== "thunk") {
       const lazy = this.lazy()
       return { lazy, eager: lazy, exec: (frame) => force(lazy(frame), 0) }
@@ -138,7 +143,7 @@ export class Binder {
     const index = words[this.#next + 1]!
     const lazy = this.lazy()
     // A code with a frame of its own does more than the few instructions that cannot fail.
-    const info = codes[index]!
+    const info = unit.code(index)
     // An observer sees every instruction, so none is done on the side for it.
     const onTheSide = info.slots === 0 && this.loaded.observer === undefined
     const eager = !onTheSide ? undefined : new Binder(this.loaded, index, info.entry, this.#table).eager()
@@ -193,14 +198,14 @@ export class Binder {
   slot(): (frame: Frame) => Slot {
     const owner = this.word()
     const index = this.word()
-    return slotReader(this.loaded.unit.codes[owner]!.slots, index, this.#hops(owner))
+    return slotReader(this.loaded.unit.code(owner).slots, index, this.#hops(owner))
   }
   /** Reads the operands of `variable`. */
   variable(): Exec {
     const owner = this.word()
     const index = this.word()
     const at = this.position()
-    const { slots } = this.loaded.unit.codes[owner]!
+    const { slots } = this.loaded.unit.code(owner)
     const hops = this.#hops(owner)
     const direct = forceSlot(slots, index, hops, at)
     if (direct !== undefined) return direct
@@ -210,14 +215,18 @@ export class Binder {
   /** Reads a slot operand that is written: always one of the code's own frame. */
   slotToFill(): (frame: Frame, value: Value) => void {
     const owner = this.word()
-    return slotWriter(this.loaded.unit.codes[owner]!.slots, this.word())
+    return slotWriter(this.loaded.unit.code(owner).slots, this.word())
   }
 
   /** How many frames up the frame of code `owner` is from the one instructions run in. */
   #hops(owner: number): number {
-    const { codes } = this.loaded.unit
+    const { unit } = this.loaded
     let hops = 0
-    for (let i = this.#codeIndex; i !== owner; i = codes[i]!.parent) if (codes[i]!.slots > 0) hops++
+    for (let i = this.#codeIndex; i !== owner;) {
+      const code = unit.code(i)
+      if (code.slots > 0) hops++
+      i = code.parent
+    }
     return hops
   }
 }

@@ -55,7 +55,7 @@ export class LoadedUnit {
   lambda(index: number): LambdaCode {
     const known = this.#lambdas[index]
     if (known !== undefined) return known
-    const info = this.unit.codes[index]!.lambda!
+    const info = this.unit.code(index).lambda!
     const params = info.params.map(({ name, at, formals, ellipsis, doc }) => ({
       name,
       at: this.position(at),
@@ -71,7 +71,7 @@ export class LoadedUnit {
   shape(index: number): Shape {
     const known = this.#shapes[index]
     if (known !== undefined) return known
-    const { names, offsets } = this.unit.shapes[index]!
+    const { names, offsets } = this.unit.shape(index)
     return (this.#shapes[index] = new Shape(
       names,
       true,

@@ -88,7 +88,7 @@ function readPath(b: Binder): Step[] {
   return b.many(() => {
     const index = b.word()
     if (index >= 0) {
-      const name = b.loaded.unit.names[index]!
+      const name = b.loaded.unit.name(index)
       return { name, text: () => name, at: 0, exec: undefined }
     }
     return { name: undefined, text: b.text(), at: b.position(), exec: b.expr() }
