@@ -15,14 +15,13 @@ import { ROOT } from "./toolchain.mjs"
 
 const DIST = join(ROOT, "dist")
 const CLI = join(ROOT, "packages", "cli", "src")
-/** What each command begins with, and the threads that it starts: files beside main.cjs. */
+/** The thread of a store in a folder that writes. */
+const WRITER = join(ROOT, "packages", "castore", "src", "node", "local", "writer-thread.ts")
+/** What each command begins with, and the threads and processes that it starts: files beside main.cjs. */
 const COMMANDS = {
-  tvix: { main: join(CLI, "tvix.ts") },
-  "nix-instantiate": { main: join(CLI, "nix-instantiate.ts") },
-  "tvix-store": {
-    main: join(CLI, "tvix-store.ts"),
-    "writer-thread": join(ROOT, "packages", "castore", "src", "node", "local", "writer-thread.ts"),
-  },
+  tvix: { main: join(CLI, "tvix.ts"), "writer-thread": WRITER },
+  "nix-instantiate": { main: join(CLI, "nix-instantiate.ts"), "writer-thread": WRITER },
+  "tvix-store": { main: join(CLI, "tvix-store.ts"), "writer-thread": WRITER },
 }
 /** Bundles older than this are removed. Not at once: a command that started from one may still load a chunk of it. */
 const KEEP_MS = 10 * 60_000
