@@ -1,19 +1,20 @@
 /** What goes wrong in the layers below, as a problem of the program. */
 import { fail } from "@tvix-ts/eval/builtins"
 import { HashError, type HashAlgorithm } from "@tvix-ts/hash"
-import { DerivationError, StorePathError } from "@tvix-ts/nix-compat"
+import { DerivationError, FlakeRefError, StorePathError } from "@tvix-ts/nix-compat"
 
 export function refuse(message: string): never {
   return fail({ code: "invalid-argument", message })
 }
+
+const KNOWN = [StorePathError, DerivationError, HashError, FlakeRefError]
 
 /** Runs `work`; what it finds wrong with names, hashes and derivations is the program's problem. */
 export function checked<T>(work: () => T): T {
   try {
     return work()
   } catch (error) {
-    const known = error instanceof StorePathError || error instanceof DerivationError || error instanceof HashError
-    if (known) refuse(error.message)
+    if (KNOWN.some((kind) => error instanceof kind)) refuse((error as Error).message)
     throw error
   }
 }

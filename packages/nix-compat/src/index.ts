@@ -36,6 +36,9 @@ export {
   type References,
   type StorePath,
 } from "./store-path.ts"
+export { formatFlakeRef, parseFlakeRef } from "./flake-ref/flake-ref.ts"
+export type { InputAttribute, InputAttributes } from "./flake-ref/input.ts"
+export { FlakeRefError, type FlakeRefProblem } from "./flake-ref/problem.ts"
 export { fingerprint, type Signed } from "./fingerprint.ts"
 export { JsonError, type JsonProblem } from "./json.ts"
 export { formatNarInfo, NarInfoError, parseNarInfo, type NarInfo, type NarInfoProblem } from "./nar-info.ts"
