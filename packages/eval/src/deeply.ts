@@ -2,16 +2,26 @@
 import { AttrSet, type Position } from "./attrs.ts"
 import { functionPlace } from "./function-place.ts"
 import type { Failure } from "./problem.ts"
+import type { OnItem } from "./print/walk.ts"
 import { printAttributeName } from "./text/escape.ts"
 import { CALL, CallThunk, isList, Thunk, type Forced, type Value } from "./value.ts"
 import { Code, type Result } from "./vm/code.ts"
 import { force, pause, type Continuation } from "./vm/machine.ts"
 
 /** What, when forced, forces `value` and all it holds, and then is it. Values may contain themselves. */
-export function deeply(value: Value): Thunk {
-  return new Thunk(DEEPLY, value)
+export function deeply(value: Value, onItem?: OnItem): Thunk {
+  return onItem === undefined ? new Thunk(DEEPLY, value) : new Thunk(WATCHED, { value, onItem })
 }
 const DEEPLY = new Code((value) => forceDeeply(value as unknown as Value), 5)
+
+interface Watched {
+  readonly value: Value
+  readonly onItem: OnItem
+}
+const WATCHED = new Code((watched) => {
+  const { value, onItem } = watched as unknown as Watched
+  return forceDeeply(value, onItem)
+}, 6)
 
 /** Whom the trace of a call says it came from when nobody called: C++ Nix names the function itself. */
 function callerOf(value: Value): Position {
@@ -28,14 +38,14 @@ interface Level {
   next: number
 }
 
-function forceDeeply(value: Value): Result {
+function forceDeeply(value: Value, onItem?: OnItem): Result {
   const top = force(value, callerOf(value))
-  return top === undefined ? pause(TOP) : enter(top)
+  return top === undefined ? pause(TOP, onItem) : enter(top, onItem)
 }
-const TOP: Continuation = { name: "deeply", resume: (_, value) => enter(value) }
+const TOP: Continuation = { name: "deeply", resume: ({ a: onItem }, value) => enter(value, onItem) }
 
-function enter(top: Forced): Result {
-  const walk = new Walk(top)
+function enter(top: Forced, onItem: OnItem | undefined): Result {
+  const walk = new Walk(top, onItem)
   walk.push(top)
   return walk.run()
 }
@@ -45,9 +55,11 @@ class Walk {
   readonly #seen = new Set<object>()
   /** The nesting of the value is here and not on the JavaScript stack. */
   readonly #levels: Level[] = []
+  readonly #onItem: OnItem | undefined
 
-  constructor(top: Forced) {
+  constructor(top: Forced, onItem: OnItem | undefined) {
     this.top = top
+    this.#onItem = onItem
   }
 
   push(value: Forced): void {
@@ -70,7 +82,9 @@ class Walk {
         levels.pop()
         continue
       }
-      const slot = values[set === undefined ? i : set.shape.order()[i]!]!
+      const at = set === undefined ? i : set.shape.order()[i]!
+      const slot = values[at]!
+      this.#onItem?.(levels.length - 1, set === undefined ? i : set.shape.names[at]!)
       const value = force(slot, callerOf(slot))
       if (value === undefined) return pause(WALK, this)
       this.push(value)

@@ -26,6 +26,7 @@ export { describe, Failure, type EvalProblem, type ProblemCode, type Trace } fro
 export { printJson } from "./print/json.ts"
 export { printShort } from "./print/short.ts"
 export { printValue } from "./print/value.ts"
+export type { OnItem } from "./print/walk.ts"
 export { printXml } from "./print/xml.ts"
 export { autoCall, parseSelectionPath, select, type AutoArguments } from "./select.ts"
 export { canonPath } from "./text/canon-path.ts"

@@ -22,7 +22,7 @@ import {
   type Value,
 } from "../value.ts"
 import { TextBuffer } from "./text-buffer.ts"
-import { Open } from "./walk.ts"
+import { Open, type OnItem } from "./walk.ts"
 import { asFailure, vm, type Task } from "../vm/machine.ts"
 
 export interface JsonOptions {
@@ -32,6 +32,7 @@ export interface JsonOptions {
   readonly strict: boolean
   /** Where the value comes from, if that is known. */
   readonly at?: Position
+  readonly onItem?: OnItem
 }
 
 /**
@@ -39,7 +40,7 @@ export interface JsonOptions {
  * Evaluation goes on after a string that is not UTF-8, since other problems are to be reported first.
  */
 export function* printJson(value: Value, options: JsonOptions, context: ContextBuilder): Task<string> {
-  const { strict, copyToStore } = options
+  const { strict, copyToStore, onItem } = options
   const stack: Open[] = []
   const json = new TextBuffer()
   let invalid: JsonError | undefined
@@ -118,6 +119,7 @@ export function* printJson(value: Value, options: JsonOptions, context: ContextB
       at = top.shape.position(i)
     }
     slot = top.values[i]!
+    onItem?.(stack.length - 1, top.shape?.names[i] ?? i)
   }
   if (invalid !== undefined) {
     fail({ code: "invalid-argument", message: `JSON serialization error: ${invalid.message}` })

@@ -1,6 +1,13 @@
 import type { AttrSet, Position, Shape } from "../attrs.ts"
 import type { Value } from "../value.ts"
 
+/**
+ * Called with the name or the index of an item before it is evaluated: for those who show how far a walk is.
+ *
+ * @param depth how many lists and sets it is inside of, besides its own
+ */
+export type OnItem = (depth: number, item: string | number) => void
+
 /** A list or set that is being written: what the stack of a printer consists of. */
 export class Open {
   /** The names, undefined for a list. */
