@@ -19,7 +19,11 @@ const CLI = join(ROOT, "packages", "cli", "src")
 const WRITER = join(ROOT, "packages", "castore", "src", "node", "local", "writer-thread.ts")
 /** What each command begins with, and the threads and processes that it starts: files beside main.cjs. */
 const COMMANDS = {
-  tvix: { main: join(CLI, "tvix.ts"), "writer-thread": WRITER },
+  tvix: {
+    main: join(CLI, "tvix.ts"),
+    "writer-thread": WRITER,
+    "jobs-worker": join(CLI, "jobs", "jobs-worker.ts"),
+  },
   "nix-instantiate": { main: join(CLI, "nix-instantiate.ts"), "writer-thread": WRITER },
   "tvix-store": { main: join(CLI, "tvix-store.ts"), "writer-thread": WRITER },
 }

@@ -9,6 +9,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     // Part of the program and not loaded apart: it is what a start must be quick for.
     load: () => Promise.resolve(evalCommand),
   },
+  "eval-jobs": {
+    summary: "evaluate all derivations in a set, in several processes",
+    load: async () => (await import("./eval-jobs.ts")).command,
+  },
   repl: {
     summary: "evaluate expressions as you type them",
     load: async () => (await import("./repl.ts")).command,

@@ -1,0 +1,67 @@
+/** One run of `tvix eval-jobs`: workers, progress, and the end, be it Ctrl-C. */
+import { isatty } from "node:tty"
+import { byteStringOf } from "@tvix-ts/bytes"
+import { writeError } from "../output.ts"
+import { formatBytes, formatCount, formatDuration } from "../amounts.ts"
+import { Progress } from "../progress.ts"
+import { FatalProblem, Scheduler, type Totals } from "./scheduler.ts"
+import { memoryBound, workerCount, type JobSettings } from "./settings.ts"
+
+/** What shells report of commands killed by these. */
+const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
+
+/** What an engine without memory says before it dies; nobody can use the rest. */
+const LAST_WORDS = /\n?<--- Last few GCs --->|FATAL ERROR: /
+
+/** Prints the derivations of the program that `words` name. The result is the exit code. */
+export async function runJobs(words: readonly string[], settings: JobSettings): Promise<number> {
+  const started = performance.now()
+  const progress = new Progress(settings.quiet)
+  const scheduler = new Scheduler({
+    words,
+    workers: workerCount(settings),
+    memoryMiB: memoryBound(settings),
+    ordered: settings.ordered,
+    message(bytes) {
+      const text = bytes.toString("latin1")
+      const end = LAST_WORDS.exec(text)?.index ?? text.length
+      if (end === 0) return
+      progress.clear()
+      writeError(text.slice(0, end))
+    },
+    progress: (totals) => progress.steps(progressText(totals), totals.done, totals.known),
+  })
+  for (const [signal, code] of Object.entries(EXIT_CODES)) {
+    process.on(signal, () => {
+      scheduler.stop()
+      progress.clear()
+      process.exit(code)
+    })
+  }
+  try {
+    const totals = await scheduler.run()
+    progress.clear()
+    if (!settings.quiet && isatty(2)) writeError(byteStringOf(`${summary(totals, performance.now() - started)}\n`))
+    return 0
+  } catch (error) {
+    progress.clear()
+    if (!(error instanceof FatalProblem)) throw error
+    writeError(`${error.text}\n`)
+    return 1
+  }
+}
+
+function progressText({ failed, memory }: Totals): string {
+  const parts = ["evaluating"]
+  if (failed > 0) parts.push(`${failed} failed`)
+  parts.push(memory.map(formatBytes).join(" + "))
+  return parts.join("  ")
+}
+
+function summary({ derivations, failed, replaced, memory }: Totals, ms: number): string {
+  const parts = [formatCount(derivations, "derivation")]
+  if (failed > 0) parts.push(`${failed} failed`)
+  parts.push(formatDuration(ms), formatCount(memory.length, "worker"))
+  if (replaced > 0) parts.push(`${replaced} replaced`)
+  return parts.join(", ")
+}

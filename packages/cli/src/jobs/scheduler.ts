@@ -1,0 +1,309 @@
+/**
+ * Hands attributes to workers and takes in what they find. Whatever happens to a worker, each attribute has one result in
+ * the end: those that a worker had in hand when it died are looked at again, one at a time, and one that kills a worker
+ * which did nothing else before is a failed attribute.
+ */
+import { errorRecord } from "./record.ts"
+import type { Answer } from "./protocol.ts"
+import { Queue, type Node, type Range, type Share } from "./queue.ts"
+import { WorkerProcess, type End } from "./worker-process.ts"
+import { orderedOutput, unorderedOutput, type ResultOutput } from "./output.ts"
+
+export interface SchedulerOptions {
+  /** Of the command line: what workers read. */
+  readonly words: readonly string[]
+  readonly workers: number
+  /** Of each. */
+  readonly memoryMiB: number
+  readonly ordered: boolean
+  readonly message: (bytes: Buffer) => void
+  readonly progress: (totals: Totals) => void
+}
+
+export interface Totals {
+  /** Attributes looked at, and known of. */
+  done: number
+  known: number
+  derivations: number
+  failed: number
+  /** Workers that died or grew too large, and others that took their places. */
+  replaced: number
+  /** Bytes in use, by worker. */
+  memory: readonly number[]
+}
+
+/** The program itself cannot be evaluated, or no worker can be kept alive. */
+export class FatalProblem extends Error {
+  override readonly name = "FatalProblem"
+  /** A byte string for people, `error:` included. */
+  readonly text: string
+  constructor(text: string) {
+    super(text)
+    this.text = text
+  }
+}
+
+/** How long the attributes of a batch should take, as far as those before tell. */
+const BATCH_MS = 100
+const BATCH_LENGTH_MAX = 128
+/** A batch is at most this part of what each worker has left, so that all come to an end together. */
+const BATCH_SHARE = 4
+/** Before anything is known. */
+const MS_PER_ATTRIBUTE = 20
+/** Workers that die before they have evaluated the program: after so many in a row, more will not help. */
+const DEATHS_AT_START_MAX = 2
+
+/** A place for a worker, and who has it. */
+class Seat {
+  readonly share: Share
+  process: WorkerProcess | undefined
+  /** The program is evaluated. */
+  ready = false
+  /** It has looked at nothing yet. */
+  fresh = true
+  /** What it is at: the first of them has no result yet. */
+  batch: Range | undefined
+  since = 0
+  batchLength = 0
+  /** A running mean. */
+  msPerAttribute = MS_PER_ATTRIBUTE
+  /** Bytes in use. */
+  memory = 0
+
+  constructor(share: Share) {
+    this.share = share
+  }
+}
+
+/** An attribute that a worker died of, or may have. */
+interface Suspect {
+  readonly node: Node
+  readonly index: number
+  /** One has died of nothing else: the next must have no other reason. */
+  readonly needsFresh: boolean
+}
+
+/** The set that holds the root. */
+const SUPER: Node = { path: [], names: ["the program"], parent: undefined }
+
+export class Scheduler {
+  readonly #options: SchedulerOptions
+  readonly #output: ResultOutput
+  readonly #queue = new Queue()
+  readonly #suspects: Suspect[] = []
+  readonly #seats: Seat[] = []
+  readonly #totals = { done: 0, known: 1, derivations: 0, failed: 0, replaced: 0 }
+  readonly #finished = Promise.withResolvers<Totals>()
+  #deathsAtStart = 0
+  #over = false
+
+  constructor(options: SchedulerOptions) {
+    this.#options = options
+    this.#output = options.ordered ? orderedOutput(SUPER) : unorderedOutput()
+    for (let i = 0; i < options.workers; i++) this.#seats.push(new Seat(this.#queue.join()))
+    this.#queue.put(this.#seats[0]!.share, { node: SUPER, from: 0, to: 1 })
+  }
+
+  /** @throws {FatalProblem} */
+  async run(): Promise<Totals> {
+    for (const seat of this.#seats) this.#start(seat)
+    return this.#finished.promise
+  }
+
+  /** Ends all workers, at once. */
+  stop(): void {
+    this.#over = true
+    for (const { process } of this.#seats) process?.kill()
+  }
+
+  #start(seat: Seat): void {
+    seat.ready = false
+    seat.fresh = true
+    const { words, memoryMiB, message } = this.#options
+    const worker = new WorkerProcess(words, memoryMiB, {
+      message,
+      answer: (answer) => {
+        if (!this.#over && seat.process === worker) this.#take(seat, answer)
+      },
+      end: (end) => {
+        if (!this.#over && seat.process === worker) this.#ended(seat, end)
+      },
+    })
+    seat.process = worker
+  }
+
+  #replace(seat: Seat): void {
+    this.#totals.replaced++
+    this.#start(seat)
+  }
+
+  // -------------------------------------------------------------------------------------------- answers
+
+  #take(seat: Seat, { kind, text }: Answer): void {
+    switch (kind) {
+      case "r":
+        seat.ready = true
+        this.#deathsAtStart = 0
+        return this.#assign(seat)
+      case "d":
+        this.#totals.derivations++
+        return this.#result(seat, text)
+      case "e":
+        this.#totals.failed++
+        return this.#result(seat, text)
+      case "n":
+        return this.#result(seat, undefined)
+      case "s":
+        return this.#enter(seat, JSON.parse(text) as string[])
+      case "m":
+        return this.#tooLarge(seat, text)
+      case "b":
+        this.#endBatch(seat, text)
+        return this.#assign(seat)
+      case "l":
+        this.#endBatch(seat, text)
+        return this.#replace(seat)
+      case "x":
+        return this.#fail(JSON.parse(text) as string)
+    }
+  }
+
+  /** The next attribute of the batch is done. */
+  #next(seat: Seat): { readonly node: Node; readonly index: number } {
+    seat.fresh = false
+    this.#totals.done++
+    const { node, from } = seat.batch!
+    seat.batch = { ...seat.batch!, from: from + 1 }
+    return { node, index: from }
+  }
+
+  #result(seat: Seat, line: string | undefined): void {
+    const { node, index } = this.#next(seat)
+    this.#output.result(node, index, line)
+  }
+
+  #enter(seat: Seat, names: readonly string[]): void {
+    const { node, index } = this.#next(seat)
+    const path = node === SUPER ? [] : [...node.path, node.names[index]!]
+    const inner: Node = { path, names, parent: { node, index } }
+    this.#output.enter(node, index, inner)
+    this.#totals.known += names.length
+    this.#queue.put(seat.share, { node: inner, from: 0, to: names.length })
+    for (const other of this.#seats) if (other.batch === undefined) this.#assign(other)
+  }
+
+  #tooLarge(seat: Seat, record: string): void {
+    const { fresh } = seat
+    if (fresh) {
+      this.#totals.failed++
+      return this.#result(seat, record)
+    }
+    const { node, index } = this.#next(seat)
+    this.#totals.done--
+    this.#suspects.push({ node, index, needsFresh: true })
+  }
+
+  #endBatch(seat: Seat, memory: string): void {
+    const { batch, batchLength, since } = seat
+    const done = batchLength - (batch!.to - batch!.from)
+    if (done > 0) seat.msPerAttribute = (seat.msPerAttribute + (performance.now() - since) / done) / 2
+    seat.memory = Number(memory)
+    seat.batch = undefined
+    this.#queue.put(seat.share, batch!)
+    this.#output.flush()
+    this.#report()
+  }
+
+  // -------------------------------------------------------------------------------------------- work
+
+  #assign(seat: Seat): void {
+    if (!seat.ready || seat.batch !== undefined) return
+    const batch = this.#suspect(seat) ?? this.#queue.take(seat.share, this.#batchLength(seat))
+    if (batch !== undefined) {
+      const { node, from, to } = batch
+      seat.batch = { node, from, to }
+      seat.batchLength = to - from
+      seat.since = performance.now()
+      seat.process!.send({ path: node.path, names: node === SUPER ? [] : node.names.slice(from, to) })
+      return
+    }
+    if (this.#seats.some(({ ready, batch }) => !ready || batch !== undefined)) return
+    // Nobody is about to be fresh for it.
+    if (this.#suspects.length > 0) this.#replaceIdle(seat)
+    else this.#finish()
+  }
+
+  #suspect(seat: Seat): Range | undefined {
+    // A fresh worker is for who needs one.
+    const first = this.#suspects.findIndex(({ needsFresh }) => needsFresh === seat.fresh)
+    const at = first < 0 ? this.#suspects.findIndex(({ needsFresh }) => !needsFresh) : first
+    if (at < 0) return undefined
+    const [{ node, index }] = this.#suspects.splice(at, 1) as [Suspect]
+    return { node, from: index, to: index + 1 }
+  }
+
+  #replaceIdle(seat: Seat): void {
+    seat.process!.dismiss()
+    this.#replace(seat)
+  }
+
+  #batchLength({ msPerAttribute }: Seat): number {
+    const fair = Math.ceil(this.#queue.length / (BATCH_SHARE * this.#seats.length))
+    return Math.max(1, Math.min(Math.floor(BATCH_MS / msPerAttribute), BATCH_LENGTH_MAX, fair))
+  }
+
+  // -------------------------------------------------------------------------------------------- ends
+
+  /** A worker is gone that should not be. */
+  #ended(seat: Seat, end: End): void {
+    if (!seat.ready && ++this.#deathsAtStart >= DEATHS_AT_START_MAX) {
+      return this.#fail(`error: a worker ${wordsFor(end)} while it evaluated the program itself`)
+    }
+    const { batch, batchLength, fresh } = seat
+    seat.batch = undefined
+    if (batch !== undefined) {
+      const { node, from, to } = batch
+      if (batchLength === 1 && from < to && fresh) {
+        const path = node === SUPER ? [] : [...node.path, node.names[from]!]
+        this.#totals.failed++
+        this.#totals.done++
+        this.#output.result(node, from, errorRecord(path, this.#deathText(end)))
+      } else {
+        for (let index = from; index < to; index++) {
+          this.#suspects.push({ node, index, needsFresh: batchLength === 1 })
+        }
+      }
+    }
+    this.#replace(seat)
+  }
+
+  #deathText(end: End): string {
+    const bound = `memory may have run out, which is bounded to ${this.#options.memoryMiB} MiB (--max-memory-size)`
+    return `error: the process that evaluated this attribute ${wordsFor(end)}, twice; ${bound}`
+  }
+
+  #report(): void {
+    this.#options.progress(this.#all())
+  }
+  #all(): Totals {
+    return { ...this.#totals, memory: this.#seats.map(({ memory }) => memory) }
+  }
+
+  #finish(): void {
+    this.#over = true
+    this.#output.flush()
+    for (const { process } of this.#seats) process?.dismiss()
+    this.#finished.resolve(this.#all())
+  }
+
+  #fail(text: string): void {
+    this.#output.flush()
+    this.stop()
+    this.#finished.reject(new FatalProblem(text))
+  }
+}
+
+function wordsFor({ code, signal }: End): string {
+  if (signal !== null) return `was killed by ${signal}`
+  return code === null ? "could not be started" : `ended with exit code ${code}`
+}

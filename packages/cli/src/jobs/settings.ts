@@ -1,0 +1,213 @@
+/** The command line of `tvix eval-jobs`, read by the command and again by each worker. */
+import { availableParallelism, totalmem } from "node:os"
+import { applySetting } from "../nix-config.ts"
+import { UsageError, type Option } from "../options.ts"
+import type { Program } from "../session.ts"
+import { defaultSettings, EVALUATION_OPTIONS, wholeNumber, type Settings } from "../settings.ts"
+
+export interface JobSettings extends Settings {
+  /** `-E` */
+  expressions: string[]
+  workers: number | undefined
+  /** Of each worker; MiB. */
+  memoryMaxMiB: number | undefined
+  forceRecurse: boolean
+  meta: boolean
+  inputDerivations: boolean
+  /** Functions, as Nix expressions: of the root, and of each derivation. */
+  select: string | undefined
+  apply: string | undefined
+  instantiate: boolean
+  gcRootsDir: string | undefined
+  ordered: boolean
+  quiet: boolean
+}
+
+export function jobSettings(): JobSettings {
+  return {
+    ...defaultSettings(),
+    expressions: [],
+    workers: undefined,
+    memoryMaxMiB: undefined,
+    forceRecurse: false,
+    meta: false,
+    inputDerivations: false,
+    select: undefined,
+    apply: undefined,
+    instantiate: true,
+    gcRootsDir: undefined,
+    ordered: false,
+    quiet: false,
+  }
+}
+
+const WORKERS_MAX = 256
+/** Less than this does not hold the evaluator and a package set. */
+const MEMORY_MIN_MIB = 256
+/** As nix-eval-jobs. */
+const MEMORY_DEFAULT_MIB = 4096
+/** What workers may take of the memory there is, all together, unless told. */
+const MEMORY_SHARE = 0.75
+
+export function workerCount({ workers }: JobSettings): number {
+  return workers ?? Math.min(availableParallelism(), WORKERS_MAX)
+}
+
+/** The bound of each worker, in MiB. */
+export function memoryBound(settings: JobSettings): number {
+  const share = Math.floor((MEMORY_SHARE * totalmem()) / 2 ** 20 / workerCount(settings))
+  return settings.memoryMaxMiB ?? Math.max(MEMORY_MIN_MIB, Math.min(MEMORY_DEFAULT_MIB, share))
+}
+
+/** What the words on the command line name. @throws {UsageError} unless it is one program */
+export function programOf(operands: readonly string[], { expressions }: JobSettings): Program {
+  const programs = [
+    ...expressions.map((text): Program => ({ kind: "expression", text })),
+    ...operands.map((path): Program => ({ kind: "file", path })),
+  ]
+  const [program, ...more] = programs
+  if (program === undefined) throw new UsageError("nothing to evaluate: name a file, or -E EXPR")
+  if (more.length > 0) throw new UsageError("one program at a time: a file, or -E EXPR")
+  if (operands.includes("-")) {
+    throw new UsageError("standard input can be read once, and every worker reads the program; put it into a file")
+  }
+  return program
+}
+
+/** Options of nix-eval-jobs that ask for what is not there yet. */
+function refused(name: string, values: readonly string[], why: string): Option<JobSettings> {
+  return {
+    names: [name],
+    values,
+    set: () => {
+      throw new UsageError(`${name}: ${why}`)
+    },
+  }
+}
+
+const EVALUATION = new Set(["--arg", "--argstr", "-I", "--show-trace"])
+
+export const OPTIONS: readonly Option<JobSettings>[] = [
+  {
+    names: ["-E", "--expr"],
+    values: ["EXPR"],
+    summary: "the derivations of EXPR",
+    set: (to, text) => void to.expressions.push(text),
+  },
+  {
+    names: ["--workers"],
+    values: ["N"],
+    summary: "evaluate in N processes at once; as many as there are processors unless given",
+    set: (to, text) => {
+      to.workers = wholeNumber("--workers", text, 1)
+      if (to.workers > WORKERS_MAX) throw new UsageError(`--workers takes at most ${WORKERS_MAX}`)
+    },
+  },
+  {
+    names: ["--max-memory-size"],
+    values: ["MIB"],
+    summary: "replace a worker that has grown to so many MiB; 4096 unless given, or less on small machines",
+    set: (to, text) => void (to.memoryMaxMiB = wholeNumber("--max-memory-size", text, MEMORY_MIN_MIB)),
+  },
+  {
+    names: ["--ordered"],
+    values: [],
+    summary: "print in the order of attribute paths, the same in every run, rather than as results come",
+    set: (to) => void (to.ordered = true),
+  },
+  {
+    names: ["--force-recurse"],
+    values: [],
+    summary: "go into all sets, not only those with recurseForDerivations = true",
+    set: (to) => void (to.forceRecurse = true),
+  },
+  {
+    names: ["--meta"],
+    values: [],
+    summary: "print the meta attributes of derivations, too",
+    set: (to) => void (to.meta = true),
+  },
+  {
+    names: ["--show-input-drvs"],
+    values: [],
+    summary: "print which derivations a derivation needs, too",
+    set: (to) => void (to.inputDerivations = true),
+  },
+  {
+    names: ["--select"],
+    values: ["FUNCTION"],
+    summary: "look at what FUNCTION makes of the program's value, such as 'pkgs: pkgs.python3Packages'",
+    set: (to, text) => void (to.select = text),
+  },
+  {
+    names: ["--apply"],
+    values: ["FUNCTION"],
+    summary: "call FUNCTION with each derivation, and print the set that it returns as extraValue",
+    set: (to, text) => void (to.apply = text),
+  },
+  {
+    names: ["--no-instantiate", "--dry-run"],
+    values: [],
+    summary: "write no derivations to the store",
+    set: (to) => void (to.instantiate = false),
+  },
+  {
+    names: ["--gc-roots-dir"],
+    values: ["DIR"],
+    summary: "keep the derivations from being collected, each with a link in DIR",
+    set: (to, dir) => void (to.gcRootsDir = dir),
+  },
+  ...EVALUATION_OPTIONS.filter(({ names }) => names.some((name) => EVALUATION.has(name))),
+  {
+    names: ["--pure"],
+    values: [],
+    summary: "no environment, no clock, no NIX_PATH; files only from the folder of the program and of -I",
+    set: (to) => void (to.pure = true),
+  },
+  {
+    names: ["--impure"],
+    values: [],
+    set: (to) => void (to.pure = false),
+  },
+  {
+    names: ["--timeout"],
+    values: ["SECONDS"],
+    summary: "give an attribute up after so long",
+    set: (to, text) => {
+      const seconds = Number(text)
+      if (!(seconds > 0 && seconds < 2 ** 31 / 1000)) {
+        throw new UsageError(`--timeout takes a number of seconds, not '${text}'`)
+      }
+      to.timeoutMs = Math.ceil(seconds * 1000)
+    },
+  },
+  {
+    names: ["--system"],
+    values: ["SYSTEM"],
+    summary: "what builtins.currentSystem says",
+    set: (to, system) => void (to.system = system),
+  },
+  {
+    names: ["--extra-experimental-features"],
+    values: ["NAMES"],
+    summary: "allow what Nix does not allow yet, such as pipe-operators",
+    set: (to, names) => void applySetting(to, "extra-experimental-features", names),
+  },
+  {
+    names: ["--option"],
+    values: ["NAME", "VALUE"],
+    summary: "set NAME of Nix's configuration",
+    set: (to, name, value) => {
+      if (!applySetting(to, name, value)) throw new UsageError(`unknown setting '${name}'`)
+    },
+  },
+  {
+    names: ["-q", "--quiet"],
+    values: [],
+    summary: "no progress, and no summary on standard error",
+    set: (to) => void (to.quiet = true),
+  },
+  refused("--flake", [], "flakes are not there yet; name a file that evaluates to the set"),
+  refused("--check-cache-status", [], "substituters are not asked yet"),
+  refused("--constituents", [], "Hydra's aggregates are not there yet"),
+]

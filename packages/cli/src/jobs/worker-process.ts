@@ -1,0 +1,79 @@
+/** A worker as the command sees it: a process that is sent batches and answers in lines. */
+import { spawn, type ChildProcessByStdio } from "node:child_process"
+import { extname } from "node:path"
+import type { Readable, Writable } from "node:stream"
+import { fileURLToPath } from "node:url"
+import { formatRequest, LineReader, parseAnswer, type Answer, type Batch } from "./protocol.ts"
+
+/** How it ended. */
+export interface End {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+}
+
+export interface WorkerEvents {
+  readonly answer: (answer: Answer) => void
+  /** What it, or the program, wrote to standard error. */
+  readonly message: (bytes: Buffer) => void
+  /** It is gone: nothing comes any more. */
+  readonly end: (end: End) => void
+}
+
+export class WorkerProcess {
+  readonly #child: ChildProcessByStdio<Writable, Readable, Readable>
+
+  /**
+   * @param words of the command line
+   * @param memoryMiB what the process may take
+   */
+  constructor(words: readonly string[], memoryMiB: number, events: WorkerEvents) {
+    const program = fileURLToPath(new URL(`./jobs-worker${extname(import.meta.url)}`, import.meta.url))
+    const child = spawn(process.execPath, [...engineFlags(memoryMiB), program], { stdio: ["pipe", "pipe", "pipe"] })
+    this.#child = child
+    const reader = new LineReader((line) => events.answer(parseAnswer(line)))
+    child.stdout.on("data", (bytes: Buffer) => {
+      try {
+        reader.push(bytes)
+      } catch {
+        // Not our worker's words: as good as dead.
+        this.kill()
+      }
+    })
+    child.stderr.on("data", events.message)
+    // It may have died meanwhile, which `close` tells.
+    child.stdin.on("error", () => {})
+    let failed = false
+    child.on("error", () => {
+      if (child.pid !== undefined || failed) return
+      failed = true
+      events.end({ code: null, signal: null })
+    })
+    child.on("close", (code, signal) => {
+      if (!failed) events.end({ code, signal })
+    })
+    child.stdin.write(formatRequest({ words }), "latin1")
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid
+  }
+  send(batch: Batch): void {
+    this.#child.stdin.write(formatRequest(batch), "latin1")
+  }
+  /** Lets it end when it has done what it was told. */
+  dismiss(): void {
+    this.#child.stdin.end()
+  }
+  kill(): void {
+    this.#child.kill("SIGKILL")
+  }
+}
+
+/** What a process takes besides the old generation of its heap: the young one, compiled code, the runtime. */
+const BESIDES_MIB = 160
+
+/** Our own flags, `--conditions=source` among them, with a heap of another size. */
+function engineFlags(memoryMiB: number): readonly string[] {
+  const own = process.execArgv.filter((flag) => !/^--(?:max-old-space-size|input-type|test)/.test(flag))
+  return [...own, `--max-old-space-size=${memoryMiB - BESIDES_MIB}`]
+}

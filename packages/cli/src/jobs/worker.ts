@@ -1,0 +1,192 @@
+/** What a worker of `tvix eval-jobs` does: it evaluates the program once, then looks at the attributes it is told to. */
+import { Socket } from "node:net"
+import { getHeapStatistics } from "node:v8"
+import { AttrSet, autoCall, nixText, plain, type Failure, type Forced, type Value } from "@tvix-ts/eval"
+import { asFailure, call, fail, type Task } from "@tvix-ts/eval/builtins"
+import { dirname } from "node:path"
+import { byteStringOf } from "@tvix-ts/bytes"
+import { applyConfiguration } from "../nix-config.ts"
+import { parseOptions } from "../options.ts"
+import { writeOut } from "../output.ts"
+import { Session, type Program } from "../session.ts"
+import { formatAnswer, LineReader, type AnswerKind, type Batch, type Greeting } from "./protocol.ts"
+import { errorRecord } from "./record.ts"
+import { jobSettings, OPTIONS, programOf, type JobSettings } from "./settings.ts"
+import { Walk, type Found } from "./walk.ts"
+
+/** Answers are sent on after so long: each time wakes the command, which shares the processors with the workers. */
+const SEND_AFTER_MS = 50
+
+/** Serves until the command closes the pipe, or is gone. */
+export async function serve(): Promise<void> {
+  // Ctrl-C reaches all processes of a terminal; it is the command that ends its workers.
+  process.on("SIGINT", () => {})
+  const requests = readLines(new Socket({ fd: 0, readable: true, writable: false }))
+  const greeting = await requests.next()
+  if (greeting.done === true) return
+  const { words } = JSON.parse(greeting.value) as Greeting
+  const settings = jobSettings()
+  applyConfiguration(settings)
+  const operands = parseOptions(words, OPTIONS, settings, { clusters: false, unknown: String, missing: String })
+  const worker = new Worker(settings, programOf(operands, settings))
+  if (!(await worker.start())) return
+  for await (const line of requests) {
+    if (!(await worker.work(JSON.parse(line) as Batch))) return
+  }
+}
+
+async function* readLines(socket: Socket): AsyncGenerator<string, void, undefined> {
+  const lines: string[] = []
+  let wake = (): void => {}
+  const reader = new LineReader((line) => void lines.push(line))
+  socket.on("data", (bytes: Buffer) => {
+    reader.push(bytes)
+    wake()
+  })
+  // Whoever asked is gone, perhaps in the middle of an evaluation: nobody wants the rest.
+  socket.on("close", () => process.exit(0))
+  socket.on("error", () => socket.destroy())
+  for (;;) {
+    const line = lines.shift()
+    if (line === undefined) await new Promise<void>((resolve) => void (wake = resolve))
+    else yield line
+  }
+}
+
+class Worker {
+  readonly #settings: JobSettings
+  readonly #program: Program
+  readonly #timeoutMs: number | undefined
+  readonly #session: Session
+  readonly #memory: Memory
+  #walk: Walk | undefined
+  /** Answers that are not sent yet. */
+  #answers = ""
+  #sent = 0
+
+  constructor(settings: JobSettings, program: Program) {
+    // A limit for each attribute, and not for all of them.
+    this.#timeoutMs = settings.timeoutMs
+    settings.timeoutMs = undefined
+    this.#settings = settings
+    this.#program = program
+    this.#memory = new Memory()
+    settings.memoryMax ??= this.#memory.max
+    const folders = program.kind === "file" ? [byteStringOf(dirname(program.path))] : []
+    this.#session = new Session(settings, () => plain, folders)
+  }
+
+  /** Whether the program could be evaluated; if not, that has been told. */
+  async start(): Promise<boolean> {
+    try {
+      this.#session.loadArguments()
+      const { args } = this.#session
+      const program = this.#session.load(this.#program)
+      const select = await this.#function(this.#settings.select)
+      const apply = await this.#function(this.#settings.apply)
+      const root = await this.#session.evaluation.run(rootOf(program, select, args))
+      const { forceRecurse, meta, inputDerivations } = this.#settings
+      const find = function* (): Task<undefined> {}
+      this.#walk = new Walk(root, { forceRecurse, meta, inputDerivations, args, apply, find })
+      this.#answer("r", 0, "")
+    } catch (problem) {
+      this.#answer("x", 0, JSON.stringify(this.#textOf(asFailure(problem))))
+    }
+    this.#send()
+    return this.#walk !== undefined
+  }
+
+  async #function(text: string | undefined): Promise<Value | undefined> {
+    return text === undefined ? undefined : this.#session.load({ kind: "expression", text })
+  }
+
+  /** Looks at some attributes. False if it has not the memory for more. */
+  async work({ path, names }: Batch): Promise<boolean> {
+    this.#sent = performance.now()
+    const paths = names.length === 0 ? [path] : names.map((name) => [...path, name])
+    for (const [index, each] of paths.entries()) {
+      const fits = await this.#look(each, index)
+      if (!fits || this.#memory.isFull()) {
+        this.#answer("l", 0, String(this.#memory.used()))
+        this.#send()
+        return false
+      }
+      if (performance.now() - this.#sent > SEND_AFTER_MS) this.#send()
+    }
+    this.#answer("b", 0, String(this.#memory.used()))
+    this.#send()
+    return true
+  }
+
+  /** False if memory did not suffice. */
+  async #look(path: readonly string[], index: number): Promise<boolean> {
+    try {
+      const signal = this.#timeoutMs === undefined ? undefined : AbortSignal.timeout(this.#timeoutMs)
+      this.#found(index, await this.#session.evaluation.run<Found>(this.#walk!.look(path), signal))
+      return true
+    } catch (thrown) {
+      const failure = this.#asTimeout(asFailure(thrown))
+      const { problem } = failure
+      const full = problem.code === "limit" && problem.limit === "memory"
+      this.#answer(full ? "m" : "e", index, errorRecord(path, this.#textOf(failure)))
+      return !full
+    }
+  }
+
+  #found(index: number, found: Found): void {
+    switch (found.kind) {
+      case "derivation":
+        return this.#answer("d", index, found.record)
+      case "set":
+        return this.#answer("s", index, JSON.stringify(found.names))
+      case "other":
+        return this.#answer("n", index, "")
+    }
+  }
+
+  #asTimeout(failure: Failure): Failure {
+    if (failure.problem.code !== "interrupted") return failure
+    return failure.about({ code: "limit", limit: "time" })
+  }
+
+  #textOf(failure: Failure): string {
+    const { positions } = this.#session.evaluation
+    return nixText(failure, { positions, showTrace: this.#settings.showTrace })
+  }
+
+  #answer(kind: AnswerKind, index: number, text: string): void {
+    this.#answers += formatAnswer({ kind, index, text })
+  }
+
+  #send(): void {
+    writeOut(this.#answers)
+    this.#answers = ""
+    this.#sent = performance.now()
+  }
+}
+
+/** A task whose result is what is to be walked through. */
+function* rootOf(program: Value, select: Value | undefined, args: Session["args"]): Task<Forced> {
+  const value = (yield autoCall((yield program) as Forced, args)) as Forced
+  const root = select === undefined ? value : ((yield call(select, value)) as Forced)
+  if (root instanceof AttrSet) return root
+  return fail({ code: "type-error", expected: "a set", found: root })
+}
+
+/** Of the memory that the engine may have, what may be in use between two attributes: the rest is for one of them. */
+const FULL_SHARE = 0.5
+/** Above this the attribute in hand is given up. Collections get slow well before the end. */
+const MAX_SHARE = 0.75
+
+class Memory {
+  readonly #limit = getHeapStatistics().heap_size_limit
+  /** Bytes */
+  readonly max = MAX_SHARE * this.#limit
+
+  used(): number {
+    return getHeapStatistics().used_heap_size
+  }
+  isFull(): boolean {
+    return this.used() > FULL_SHARE * this.#limit
+  }
+}
