@@ -10,9 +10,11 @@ import { join } from "node:path"
 import { ROOT } from "../toolchain.mjs"
 
 const HOME = join(ROOT, ".cache", "nix-2.26")
-/** What is kept of the source, each without the two folders it is in. The last one is there only if all are. */
-const KEPT = ["tests/functional/lang", "tests/functional/*.nar", "src/libstore-tests/data"]
+/** What is kept of the source, each without the two folders it is in. */
+const KEPT = ["tests/functional/lang", "tests/functional/*.nar", "tests/functional/derivation", "src/libstore-tests/data"]
 const FUNCTIONAL = join(HOME, "functional")
+/** Some of what is in `data/derivation` are links to here, which lead nowhere once they are moved. */
+const DERIVATIONS = join(FUNCTIONAL, "derivation")
 const STORE_DATA = join(HOME, "libstore-tests", "data")
 
 /** The folder that holds `lang/`; lang.sh of the corpus runs there. */
@@ -21,14 +23,14 @@ export function fetchCorpus(): string {
   return FUNCTIONAL
 }
 
-/** The folder of the archives, and that of narinfos, path infos and the like. */
-export function fetchStoreVectors(): { readonly archives: string; readonly data: string } {
+/** The folders of the archives, of derivations in full, and of narinfos, path infos and the like. */
+export function fetchStoreVectors(): { readonly archives: string; readonly derivations: string; readonly data: string } {
   fetch()
-  return { archives: FUNCTIONAL, data: STORE_DATA }
+  return { archives: FUNCTIONAL, derivations: DERIVATIONS, data: STORE_DATA }
 }
 
 function fetch(): void {
-  if (existsSync(STORE_DATA)) return
+  if (existsSync(STORE_DATA) && existsSync(DERIVATIONS)) return
   const draft = join(HOME, "draft")
   rmSync(draft, { recursive: true, force: true })
   for (const dir of ["lists/partial", "archives/partial", "source"]) mkdirSync(join(draft, dir), { recursive: true })

@@ -8,7 +8,12 @@ import process from "node:process"
 import { byteStringFrom } from "@tvix-ts/bytes"
 import { hash } from "@tvix-ts/hash"
 import {
+  checkDerivation,
   contentAddressPath,
+  DERIVATION_SUFFIX,
+  derivationHashes,
+  derivationJson,
+  derivationsJson,
   fingerprint,
   formatListing,
   formatNarInfo,
@@ -17,10 +22,16 @@ import {
   NarLister,
   NarReader,
   NarWriter,
+  parseAterm,
+  parseDerivationJson,
   parseNarInfo,
   parsePublicKey,
+  parseStorePathBase,
   SecretKey,
   verifySignature,
+  writeAterm,
+  type Derivation,
+  type DerivationHashes,
   type NarInfo,
   type NarSink,
 } from "@tvix-ts/nix-compat"
@@ -45,6 +56,7 @@ export function interopCases(
       run: () => nix.inFolder((folder) => compareTree(nix, folder, randomTree(new Random(seed + i), 3))),
     })),
     { name: "keys of theirs", run: () => nix.inFolder((folder) => compareKeys(nix, folder)) },
+    { name: "derivations of theirs", run: () => nix.inFolder((folder) => compareDerivations(nix, folder)) },
     {
       name: "a binary cache, signed by them and by us",
       run: () => nix.inFolder((folder) => compareCache(nix, folder)),
@@ -163,6 +175,52 @@ function compareKeys(nix: Peer, folder: string): void {
   assert.equal(key.reveal(), read("secret"))
   assert.equal(formatPublicKey(key.publicKey), read("public"))
   assert.deepEqual(parsePublicKey(read("public")), key.publicKey)
+}
+
+/** Every kind of output that needs no experiment, and every kind of text. */
+const DERIVATIONS = String.raw`
+  let
+    source = builtins.toFile "source" "contents";
+    fixed = name: mode: algo: hash: derivation {
+      inherit name; system = "s"; builder = "b"; outputHashMode = mode; outputHashAlgo = algo; outputHash = hash;
+    };
+    md5 = fixed "md5" "flat" "md5" "d41d8cd98f00b204e9800998ecf8427e";
+    tree = fixed "tree" "recursive" "sha256" "0000000000000000000000000000000000000000000000000000";
+    many = derivation {
+      name = "many"; system = "x86_64-linux"; builder = source; outputs = [ "out" "dev" ];
+      args = [ "\\" "\"" "\n\r\t" "é" "" ]; inherit md5; "10" = 1; "9" = null; __proto__ = true;
+    };
+  in derivation {
+    name = "all"; system = "s"; builder = "b"; __structuredAttrs = true; outputs = [ "out" "doc" ];
+    inputs = [ many.dev tree source ]; numbers = [ 1 9007199254740993 1.5 1.0 1.0e-7 1.0e100 ]; empty = { }; text = "é\"\n";
+    outputChecks.out.maxSize = 1;
+  }
+`
+
+/** What they write is read, written again as it was, has the paths that it says, and shown as they show it. */
+function compareDerivations(nix: Peer, folder: string): void {
+  const store = join(folder, "store")
+  nix.run("nix-instantiate", ["--store", store, "-E", DERIVATIONS], folder)
+  const files = globSync("*.drv", { cwd: join(store, "nix", "store") }).sort()
+  assert.equal(files.length, 4)
+  const derivations = new Map<string, Derivation>()
+  for (const file of files) {
+    const text = readFileSync(join(store, "nix", "store", file), "latin1")
+    const derivation = parseAterm(text, parseStorePathBase(file).name.slice(0, -DERIVATION_SUFFIX.length))
+    assert.equal(writeAterm(derivation), text)
+    derivations.set(`/nix/store/${file}`, derivation)
+  }
+  const hashesOfInput = (path: string): DerivationHashes => derivationHashes(derivations.get(path)!, hashesOfInput)
+  for (const [path, derivation] of derivations) {
+    assert.deepEqual(checkDerivation(derivation, { path, hashesOfInput }), [])
+    assert.deepEqual(parseDerivationJson(derivationJson(derivation)), derivation)
+  }
+  const show = (...flags: string[]): string =>
+    byteStringFrom(
+      nix.run("nix", ["derivation", "show", "--store", store, ...flags, ...derivations.keys()], folder),
+    ).trimEnd()
+  assert.equal([...derivationsJson(derivations)].join(""), show())
+  assert.equal([...derivationsJson(derivations, { indent: 2 })].join(""), show("--pretty"))
 }
 
 async function compareCache(nix: Peer, folder: string): Promise<void> {

@@ -1,7 +1,7 @@
 /**
- * `npm run store-vectors`: what C++ Nix 2.26's own tests have of archives, path infos, narinfos, content addresses and
- * store references, read and written by packages/nix-compat; then random trees, keys, signatures and a binary cache, in
- * both directions, with the C++ Nix that scripts/oracle.ts finds.
+ * `npm run store-vectors`: what C++ Nix 2.26's own tests have of archives, path infos, narinfos, content addresses, store
+ * references and derivations, read and written by packages/nix-compat; then random trees, keys, signatures, a binary cache
+ * and the derivations of a program, with the C++ Nix that scripts/oracle.ts finds.
  *
  *     npm run store-vectors -- [--trees N] [--seed FIRST]
  */
@@ -10,6 +10,7 @@ import { parseArgs } from "node:util"
 import { fetchStoreVectors } from "../corpus/fetch.ts"
 import { requireOracle } from "../oracle.ts"
 import { archiveCases } from "./archives.ts"
+import { derivationCases } from "./derivations.ts"
 import { interopCases } from "./interop.ts"
 import { recordCases } from "./records.ts"
 
@@ -22,10 +23,11 @@ export interface Case {
 const { values: options } = parseArgs({
   options: { trees: { type: "string", default: "20" }, seed: { type: "string", default: "1" } },
 })
-const { archives, data } = fetchStoreVectors()
+const { archives, derivations, data } = fetchStoreVectors()
 const cases: readonly Case[] = [
   ...archiveCases(archives),
   ...recordCases(data),
+  ...derivationCases(data, derivations),
   ...interopCases(requireOracle(), { trees: Number(options.trees), seed: Number(options.seed) }),
 ]
 let failed = 0

@@ -10,13 +10,10 @@
  */
 import { HashError, parseBareHash, parseHashAlgorithm } from "@tvix-ts/hash"
 import { DYNAMIC_VERSION, JSON_VARIABLE } from "./aterm.ts"
-import type { Derivation, DerivationOutput, DynamicInput } from "./derivation.ts"
+import { DYNAMIC_DEPTH_MAX, type Derivation, type DerivationOutput, type DynamicInput } from "./derivation.ts"
 import { jsonObjectProblem } from "./json.ts"
 import { DerivationError, StorePathError, type AtermProblem } from "./problem.ts"
 import { methodPrefix, parseStorePath, STORE_DIR, type HashMethod } from "./store-path.ts"
-
-/** Inputs that are made by inputs that are made by inputs…: nobody has more than two. */
-const DYNAMIC_DEPTH_MAX = 32
 
 /**
  * The derivation that `text` is the file of. Whether its paths are right is another question: checkDerivation.

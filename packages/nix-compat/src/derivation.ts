@@ -15,6 +15,9 @@ export type DerivationOutput =
   /** Input-addressed, the path not known: not yet, or not before an input that is `floating` is built. */
   | { readonly kind: "deferred" }
 
+/** Of {@link DynamicInput}s in each other, those that are read: nobody has more than two. */
+export const DYNAMIC_DEPTH_MAX = 32
+
 /** What is needed of a derivation that is an output of another. */
 export interface DynamicInput {
   readonly outputs: ReadonlySet<string>

@@ -1,5 +1,23 @@
 export { writeAterm, type AtermOptions } from "./aterm.ts"
 export { parseAterm } from "./aterm-reader.ts"
+export { checkDerivation, type DerivationCheck } from "./derivation-check.ts"
+export {
+  derivationJson,
+  derivationsJson,
+  parseDerivationJson,
+  type DerivationJsonOptions,
+  type DerivationJsonVersion,
+} from "./derivation-json.ts"
+export {
+  derivationOptions,
+  inputPlaceholder,
+  requiredSystemFeatures,
+  type DerivationOptions,
+  type InputReference,
+  type OutputChecks,
+  type OutputChecksOf,
+  type Reference,
+} from "./derivation-options.ts"
 export { outputKind, type Derivation, type DerivationOutput, type DynamicInput } from "./derivation.ts"
 export {
   derivationHashes,
@@ -11,6 +29,7 @@ export {
 export {
   ContentAddressError,
   DerivationError,
+  describeDerivation,
   StorePathError,
   type ContentAddressProblem,
   type DerivationProblem,

@@ -17,6 +17,8 @@ export type StorePathProblem =
   | { readonly code: "git-hash"; readonly algorithm: HashAlgorithm }
   | { readonly code: "fixed-output-references"; readonly name: string }
   | { readonly code: "text-self-reference"; readonly name: string }
+  /** A text by another hash than SHA-256. */
+  | { readonly code: "text-hash"; readonly algorithm: HashAlgorithm }
   /** A digest of so many bytes. */
   | { readonly code: "digest-length"; readonly length: number }
 
@@ -61,6 +63,8 @@ function describePath(problem: StorePathProblem): string {
       )
     case "text-self-reference":
       return `text '${problem.name}' is not allowed to refer to itself`
+    case "text-hash":
+      return `texts are addressed by SHA-256, not by ${problem.algorithm}`
     case "digest-length":
       return `the digest of a store path has 20 bytes, not ${problem.length}`
   }
@@ -76,6 +80,27 @@ export type DerivationProblem =
   | { readonly code: "floating-algorithms" }
   /** `__json` is where structured attributes go. */
   | { readonly code: "json-variable" }
+  /** What JSON cannot say. */
+  | { readonly code: "json-utf8"; readonly part: string }
+  /** A name or path that cannot be one. `part` is in words: `output 'out'`. */
+  | { readonly code: "part-path"; readonly part: string; readonly cause: StorePathProblem }
+  | { readonly code: "part-empty"; readonly part: string }
+  | { readonly code: "input-not-derivation"; readonly path: string }
+  /** Not the path that follows from the rest. */
+  | { readonly code: "output-path-wrong"; readonly output: string; readonly path: string; readonly expected: string }
+  /** A path that cannot be known before an input is built. */
+  | { readonly code: "output-path-unknowable"; readonly output: string; readonly path: string }
+  | { readonly code: "output-path-missing"; readonly output: string; readonly expected: string }
+  | { readonly code: "output-variable-missing"; readonly output: string; readonly expected: string }
+  | {
+      readonly code: "output-variable-wrong"
+      readonly output: string
+      readonly value: string
+      readonly expected: string
+    }
+  | { readonly code: "derivation-path-wrong"; readonly path: string; readonly expected: string }
+  /** Of derivationOptions: a value of the wrong form. */
+  | { readonly code: "option"; readonly option: string; readonly reason: string }
   | (AtermProblem & AtermPlace)
 
 /** Where in the file of a derivation something is wrong. */
@@ -111,8 +136,9 @@ export class DerivationError extends Error {
   }
 }
 
-function describeDerivation(problem: DerivationProblem): string {
-  if ("part" in problem) return `${describeAterm(problem)}, at byte ${problem.at}, in ${problem.part}`
+/** What is wrong, in a sentence. */
+export function describeDerivation(problem: DerivationProblem): string {
+  if ("at" in problem) return `${describeAterm(problem)}, at byte ${problem.at}, in ${problem.part}`
   switch (problem.code) {
     case "no-output-hash":
       return `no hash for output '${problem.output}' of derivation '${problem.derivation}'`
@@ -128,6 +154,28 @@ function describeDerivation(problem: DerivationProblem): string {
       return "all floating outputs must use the same hash algorithm"
     case "json-variable":
       return "Cannot have an environment variable named '__json'. This key is reserved for encoding structured attrs"
+    case "json-utf8":
+      return `${problem.part} is not UTF-8, as JSON has to be`
+    case "part-path":
+      return `${problem.part}: ${describePath(problem.cause)}`
+    case "part-empty":
+      return `${problem.part} must not be empty`
+    case "input-not-derivation":
+      return `input derivation '${problem.path}' is not a derivation`
+    case "output-path-wrong":
+      return `derivation has incorrect output '${problem.path}', should be '${problem.expected}'`
+    case "output-path-unknowable":
+      return `derivation has incorrect output '${problem.path}', should be deferred`
+    case "output-path-missing":
+      return `derivation has incorrect deferred output, should be '${problem.expected}'.`
+    case "output-variable-missing":
+      return `derivation has missing environment variable '${problem.output}', should be '${problem.expected}' but is not present`
+    case "output-variable-wrong":
+      return `derivation has incorrect environment variable '${problem.output}', should be '${problem.expected}' but is actually '${problem.value}'`
+    case "derivation-path-wrong":
+      return `the path of the derivation is '${problem.path}', should be '${problem.expected}'`
+    case "option":
+      return `while parsing attribute '${problem.option}': ${problem.reason}`
   }
 }
 

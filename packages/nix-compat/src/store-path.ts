@@ -121,6 +121,7 @@ export function fixedOutputPath(
   const written = formatPrefixedHash(hash, "base16")
   const others = [...references.others].sort()
   if (method === "text") {
+    if (algorithm !== "sha256") throw new StorePathError({ code: "text-hash", algorithm })
     if (references.self) throw new StorePathError({ code: "text-self-reference", name })
     return makeStorePath(["text", ...others].join(":"), written, name, storeDir)
   }
