@@ -12,6 +12,8 @@ export type Position = number
 
 /** Up to this many names a scan is faster than a `Map` look-up. */
 const SCAN_MAX = 8
+/** Names that can be put into a table in the time that a search for one takes. */
+const SEARCH_COST = 3
 
 export class Shape {
   /** Distinct. Sorted by byte if `sorted`; else in any order. */
@@ -20,6 +22,8 @@ export class Shape {
   /** One per name, or undefined if none is known. */
   readonly positions: readonly Position[] | undefined
   #index: Map<string, number> | undefined
+  /** What searching has cost so far. */
+  #searches = 0
   #order: Uint32Array | undefined
   #unplaced: Shape | undefined
   #plans: UpdatePlan[] | undefined
@@ -44,17 +48,24 @@ export class Shape {
       for (let i = 0; i < names.length; i++) if (names[i] === name) return i
       return -1
     }
-    let index = this.#index
-    if (index === undefined) {
-      index = new Map()
-      for (let i = 0; i < names.length; i++) index.set(names[i]!, i)
-      this.#index = index
-    }
+    if (this.#index !== undefined) return this.#index.get(name) ?? -1
+    // A table costs as much as searching for a good part of the names, and most shapes are asked about a few.
+    if (this.sorted && (this.#searches += SEARCH_COST) < names.length) return search(names, name)
+    const index = new Map<string, number>()
+    for (let i = 0; i < names.length; i++) index.set(names[i]!, i)
+    this.#index = index
     return index.get(name) ?? -1
   }
 
   position(index: number): Position {
     return this.positions === undefined ? 0 : this.positions[index]!
+  }
+
+  /** The shape of the attributes with these indices. */
+  pick(indices: readonly number[]): Shape {
+    const { names, positions } = this
+    if (indices.length === 0) return EMPTY_SHAPE
+    return new Shape(pick(names, indices), this.sorted, positions && pick(positions, indices))
   }
 
   /** The same names in the same order, known to be nowhere in particular. */
@@ -67,9 +78,10 @@ export class Shape {
   order(): Uint32Array {
     if (this.#order === undefined) {
       const { names } = this
-      const order = Array.from(names.keys())
+      const order = new Uint32Array(names.length)
+      for (let i = 0; i < order.length; i++) order[i] = i
       if (!this.sorted) order.sort((i, j) => compareNames(names[i]!, names[j]!))
-      this.#order = Uint32Array.from(order)
+      this.#order = order
     }
     return this.#order
   }
@@ -84,6 +96,20 @@ export class Shape {
     this.#nextPlan = (this.#nextPlan + 1) & 3
     return plan
   }
+}
+
+/** Index of `name` in `names`, which are sorted; or -1. */
+function search(names: readonly string[], name: string): number {
+  let from = 0
+  let to = names.length
+  while (from < to) {
+    const middle = (from + to) >> 1
+    const there = names[middle]!
+    if (there === name) return middle
+    if (there < name) from = middle + 1
+    else to = middle
+  }
+  return -1
 }
 
 /** Bytewise, since names are byte strings. */
@@ -231,7 +257,16 @@ function merge(under: AttrSet, over: AttrSet): AttrSet {
 export function update(under: AttrSet, over: AttrSet): AttrSet {
   if (over.isEmpty) return under
   if (under.isEmpty) return over
-  if (over.base !== null) over.flat()
+  if (under.base === null && isLarge((over.base ?? over).values, under.values)) {
+    // What `over` does not have can as well lie on top of it.
+    const rest = without(under, over)
+    return rest.isEmpty ? over : lay(rest, over)
+  }
+  return lay(over.flat(), under)
+}
+
+/** `over`, which is flat, on top of `under`. */
+function lay(over: AttrSet, under: AttrSet): AttrSet {
   let layer = over
   let base: AttrSet | null = under
   // Merge with every layer not at least twice as large, so that sizes double from layer to layer.
@@ -240,11 +275,29 @@ export function update(under: AttrSet, over: AttrSet): AttrSet {
     base = base.base
   }
   if (base === null) return layer
-  if (base.values.length >= LAYER_SIZE_MIN && base.values.length >= LAYER_RATIO * layer.values.length) {
-    return new AttrSet(layer.shape, layer.values, base)
-  }
+  if (isLarge(base.values, layer.values)) return new AttrSet(layer.shape, layer.values, base)
   const top = merge(base, layer)
   return base.base === null ? top : new AttrSet(top.shape, top.values, base.base)
+}
+
+/** Whether `values` are so many more than `others` that they are not copied. */
+function isLarge(values: readonly Value[], others: readonly Value[]): boolean {
+  return values.length >= LAYER_SIZE_MIN && values.length >= LAYER_RATIO * others.length
+}
+
+/** The attributes of `set`, which is flat, that `other` has not. */
+function without(set: AttrSet, other: AttrSet): AttrSet {
+  const { shape, values } = set
+  const { names } = shape
+  const kept: number[] = []
+  for (let i = 0; i < names.length; i++) if (!other.has(names[i]!)) kept.push(i)
+  return kept.length === names.length ? set : new AttrSet(shape.pick(kept), pick(values, kept))
+}
+
+export function pick<T>(items: readonly T[], indices: readonly number[]): T[] {
+  const picked = new Array<T>(indices.length)
+  for (let i = 0; i < picked.length; i++) picked[i] = items[indices[i]!]!
+  return picked
 }
 
 /** A set from entries with distinct names, in any order. */

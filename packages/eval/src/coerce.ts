@@ -17,6 +17,7 @@ import {
   NixString,
   Thunk,
   type Forced,
+  type StringContext,
   type Value,
 } from "./value.ts"
 import { Code } from "./vm/code.ts"
@@ -33,18 +34,25 @@ export interface Coercion {
 
 /** What string contexts are collected in while a string is put together. */
 export class ContextBuilder {
-  #context: Set<string> | undefined
+  #context: StringContext | undefined
+  /** The same, if it is ours to change: a string made of others often refers to no more than one of them. */
+  #own: Set<string> | undefined
   add(value: NixString): void {
-    this.#context ??= new Set()
-    for (const element of value.context) this.#context.add(element)
+    const { context } = value
+    if (this.#context === undefined) this.#context = context
+    else if (this.#context !== context) for (const element of context) this.addElement(element)
   }
   addElement(element: string): void {
-    ;(this.#context ??= new Set()).add(element)
+    if (this.#context?.has(element) === true) return
+    if (this.#own === undefined) this.#context = this.#own = new Set(this.#context)
+    this.#own.add(element)
   }
   get isEmpty(): boolean {
     return this.#context === undefined
   }
+  /** Once it is in a string the context changes no more. */
   string(bytes: string): string | NixString {
+    this.#own = undefined
     return makeString(bytes, this.#context)
   }
 }

@@ -1,5 +1,5 @@
 /** The attributes of a derivation, read in the order of their names (libexpr/primops.cc, derivationStrictInternal). */
-import type { AttrSet, Evaluation, Value } from "@tvix-ts/eval"
+import { NixString, Thunk, type AttrSet, type Evaluation, type Forced, type Value } from "@tvix-ts/eval"
 import {
   asFailure,
   bytesOfString,
@@ -8,6 +8,7 @@ import {
   JsonError,
   printJson,
   quoteJson,
+  type Coercion,
   type Task,
 } from "@tvix-ts/eval/builtins"
 import { isHashAlgorithm, type HashAlgorithm } from "@tvix-ts/hash"
@@ -46,10 +47,14 @@ export function* readAttributes(evaluation: Evaluation, name: string, given: Att
   const structured = yield* flag(given, "__structuredAttrs")
   const ignoreNulls = yield* flag(given, "__ignoreNulls")
   const reader = new Reader(evaluation, name)
-  for (const [key, value, at] of given.entries()) {
+  const { shape, values } = given.flat()
+  for (const i of shape.order()) {
+    const key = shape.names[i]!
+    const value = values[i]!
+    const at = shape.position(i)
     if (key === "__ignoreNulls") continue
     try {
-      if (ignoreNulls && (yield value) === null) continue
+      if (ignoreNulls && ((value instanceof Thunk ? yield value : value) as Forced) === null) continue
       if (key === "__contentAddressed" || key === "__impure") {
         const feature = key === "__impure" ? "impure-derivations" : "ca-derivations"
         if (yield* forceAs(value, BOOLEAN)) refuseExperimental(feature)
@@ -110,15 +115,22 @@ class Reader {
 
   *readArguments(value: Value): Task<null> {
     for (const item of yield* forceAs(value, LIST)) {
-      this.#args.push((yield coerceToString(item, AS_ARGUMENT, this.#context)) as string)
+      this.#args.push(yield* this.#coerce(item, AS_ARGUMENT))
     }
     return null
   }
 
+  *#coerce(value: Value, coercion: Coercion): Task<string> {
+    const forced = (value instanceof Thunk ? yield value : value) as Forced
+    if (typeof forced === "string") return forced
+    if (!(forced instanceof NixString)) return (yield coerceToString(forced, coercion, this.#context)) as string
+    this.#context.add(forced)
+    return forced.bytes
+  }
+
   /** An attribute that becomes an environment variable. */
   *readVariable(key: string, value: Value): Task<null> {
-    const text =
-      typeof value === "string" ? value : ((yield coerceToString(value, AS_VARIABLE, this.#context)) as string)
+    const text = yield* this.#coerce(value, AS_VARIABLE)
     if (key === "__json") {
       const advice = `setting structured attributes via '__json' is deprecated, and may be disallowed in future versions of Nix. Set '__structuredAttrs = true' instead.`
       this.#evaluation.say("notice", `In derivation '${this.#name}': ${advice}`)

@@ -14,12 +14,10 @@ import {
 } from "@tvix-ts/eval/builtins"
 import {
   checkName,
-  derivationHashes,
-  derivationPath,
   DERIVATION_SUFFIX,
   fixedOutputPath,
+  instantiate as instantiateDraft,
   StorePathError,
-  withOutputPaths,
   type Derivation,
   type DerivationHashes,
   type DerivationOutput,
@@ -91,9 +89,7 @@ function* instantiate(evaluation: Evaluation, store: EvaluationStore, name: stri
   }
   const known = read.outputHash === undefined ? yield* inputHashes(evaluation, store, draft) : new Map<string, never>()
   const hashesOfInput = (path: string): DerivationHashes => known.get(path)!
-  const derivation = checked(() => withOutputPaths(draft, hashesOfInput))
-  const path = checked(() => derivationPath(derivation))
-  const hashes = checked(() => derivationHashes(derivation, hashesOfInput))
+  const { derivation, path, hashes } = checked(() => instantiateDraft(draft, hashesOfInput))
   yield* evaluation.ask(() => store.addDerivation(path, { derivation, hashes }))
   return resultOf(path, derivation)
 }

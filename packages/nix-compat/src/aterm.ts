@@ -24,31 +24,83 @@ export const JSON_VARIABLE = "__json"
 export const DYNAMIC_VERSION = "xp-dyn-drv"
 
 /** @throws {DerivationError} if the environment has a variable `__json` */
-export function writeAterm(derivation: Derivation, options: AtermOptions = {}): string {
-  const { outputs, inputSources, system, builder, args, dynamicInputs } = derivation
-  const { maskOutputs = false, inputs = derivation.inputDerivations } = options
-  const written = [
-    listOf(sortedEntries(outputs).map(([name, output]) => writeOutput(name, output, maskOutputs))),
-    listOf(
-      sortedEntries(inputs).map(([input, names]) => `("${input}",${writeInput(names, dynamicInputs?.get(input))})`),
-    ),
-    listOf(sorted(inputSources).map(plain)),
-    // Nor does C++ Nix escape this one.
-    plain(system),
-    quote(builder),
-    listOf(args.map(quote)),
-    listOf(writeEnvironment(derivation, maskOutputs)),
-  ]
-  if (dynamicInputs !== undefined) written.unshift(plain(DYNAMIC_VERSION))
-  return `${dynamicInputs === undefined ? "Derive" : "DrvWithVersion"}(${written.join(",")})`
+export function writeAterm(derivation: Derivation, options?: AtermOptions): string {
+  return new AtermText(derivation).write(options)
+}
+
+/** The text of a derivation in several versions: what they have in common is written once. */
+export class AtermText {
+  #derivation: Derivation
+  /** From the sources to the arguments. */
+  readonly #middle: string
+  /** Of the environment, in order. */
+  readonly #variables: string[]
+  /** Where among them those of the outputs are. */
+  readonly #outputVariables = new Map<string, number>()
+  /** From the sources to the end, outputs not masked. */
+  #end: string | undefined
+
+  /** @throws {DerivationError} if the environment has a variable `__json` */
+  constructor(derivation: Derivation) {
+    const { inputSources, system, builder, args } = derivation
+    this.#derivation = derivation
+    // Nor does C++ Nix escape the system.
+    this.#middle = `${listOf(sorted(inputSources).map(plain))},${plain(system)},${quote(builder)},${listOf(args.map(quote))}`
+    this.#variables = this.#writeEnvironment()
+  }
+
+  #writeEnvironment(): string[] {
+    const { env, outputs, structuredAttrs } = this.#derivation
+    if (env.has(JSON_VARIABLE)) throw new DerivationError({ code: "json-variable" })
+    const names = [...env.keys()]
+    if (structuredAttrs !== undefined) names.push(JSON_VARIABLE)
+    return sortedInPlace(names).map((name, place) => {
+      if (outputs.has(name)) this.#outputVariables.set(name, place)
+      return writeVariable(name, env.get(name) ?? structuredAttrs!)
+    })
+  }
+
+  /** From now on the outputs, and the variables called like them, are those of `derivation`, which is otherwise the same. */
+  setOutputs(derivation: Derivation): void {
+    this.#derivation = derivation
+    this.#end = undefined
+    for (const [name, place] of this.#outputVariables) {
+      this.#variables[place] = writeVariable(name, derivation.env.get(name)!)
+    }
+  }
+
+  write({ maskOutputs = false, inputs = this.#derivation.inputDerivations }: AtermOptions = {}): string {
+    const { outputs, dynamicInputs } = this.#derivation
+    const outputList = sorted(outputs.keys()).map((name) => writeOutput(name, outputs.get(name)!, maskOutputs))
+    const inputList = sorted(inputs.keys()).map(
+      (input) => `("${input}",${writeInput(inputs.get(input)!, dynamicInputs?.get(input))})`,
+    )
+    const end = maskOutputs ? this.#maskedEnd() : (this.#end ??= this.#endWith(this.#variables))
+    const body = `${listOf(outputList)},${listOf(inputList)},${end}`
+    return dynamicInputs === undefined ? `Derive(${body})` : `DrvWithVersion(${plain(DYNAMIC_VERSION)},${body})`
+  }
+
+  #maskedEnd(): string {
+    const masked = [...this.#variables]
+    for (const [name, place] of this.#outputVariables) masked[place] = writeVariable(name, "")
+    return this.#endWith(masked)
+  }
+  #endWith(variables: readonly string[]): string {
+    return `${this.#middle},${listOf(variables)}`
+  }
+}
+
+function writeVariable(name: string, value: string): string {
+  return `(${quote(name)},${quote(value)})`
 }
 
 function writeInput(names: ReadonlySet<string>, dynamic: DynamicInput["dynamic"]): string {
   const needed = listOf(sorted(names).map(plain))
   if (dynamic === undefined) return needed
-  const nested = sortedEntries(dynamic).map(
-    ([name, input]) => `("${name}",${writeInput(input.outputs, input.dynamic)})`,
-  )
+  const nested = sorted(dynamic.keys()).map((name) => {
+    const input = dynamic.get(name)!
+    return `("${name}",${writeInput(input.outputs, input.dynamic)})`
+  })
   return `(${needed},${listOf(nested)})`
 }
 
@@ -70,15 +122,6 @@ function writeOutput(name: string, output: DerivationOutput, maskOutputs: boolea
   }
 }
 
-function writeEnvironment({ env, outputs, structuredAttrs }: Derivation, maskOutputs: boolean): string[] {
-  if (env.has(JSON_VARIABLE)) throw new DerivationError({ code: "json-variable" })
-  const entries = [...env]
-  if (structuredAttrs !== undefined) entries.push([JSON_VARIABLE, structuredAttrs])
-  return entries
-    .sort(byName)
-    .map(([name, value]) => `(${quote(name)},${maskOutputs && outputs.has(name) ? '""' : quote(value)})`)
-}
-
 const listOf = (items: readonly string[]): string => `[${items.join(",")}]`
 const plain = (text: string): string => `"${text}"`
 const SPECIAL = /["\\\n\r\t]/
@@ -89,11 +132,10 @@ function quote(text: string): string {
 
 // Byte strings compare as their bytes do.
 function sorted(texts: Iterable<string>): string[] {
-  return [...texts].sort()
+  return sortedInPlace([...texts])
 }
-function sortedEntries<T>(map: ReadonlyMap<string, T>): (readonly [string, T])[] {
-  return [...map].sort(byName)
-}
-function byName([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
-  return a < b ? -1 : a > b ? 1 : 0
+/** Most come sorted. */
+function sortedInPlace(texts: string[]): string[] {
+  for (let i = 1; i < texts.length; i++) if (texts[i - 1]! > texts[i]!) return texts.sort()
+  return texts
 }

@@ -7,7 +7,7 @@
  */
 import { encodeHex } from "@tvix-ts/bytes"
 import { hexDigest } from "@tvix-ts/hash"
-import { writeAterm } from "./aterm.ts"
+import { AtermText } from "./aterm.ts"
 import { outputKind, type Derivation, type DerivationOutput } from "./derivation.ts"
 import { DerivationError } from "./problem.ts"
 import { DERIVATION_SUFFIX, methodPrefix, outputPath, STORE_DIR, textPath } from "./store-path.ts"
@@ -23,78 +23,122 @@ export interface DerivationHashes {
 /** The hashes of an input, by the path of its derivation. Asked for no others than `inputDerivations`. */
 export type HashesOfInput = (derivationPath: string) => DerivationHashes
 
+/** A derivation, and what follows from it. */
+export interface Instantiated {
+  readonly derivation: Derivation
+  /** Of its file. */
+  readonly path: string
+  /** What is in the file: an ATerm. */
+  readonly text: string
+  readonly hashes: DerivationHashes
+}
+
 /** The path of the derivation itself. @throws {StorePathError} if its name is not valid */
 export function derivationPath(derivation: Derivation, storeDir: string = STORE_DIR): string {
-  const references = [...derivation.inputSources, ...derivation.inputDerivations.keys()]
-  return textPath(derivation.name + DERIVATION_SUFFIX, writeAterm(derivation), new Set(references), storeDir)
+  return pathOfText(derivation, new AtermText(derivation).write(), storeDir)
+}
+function pathOfText(derivation: Derivation, text: string, storeDir: string): string {
+  const references = new Set(derivation.inputSources)
+  for (const path of derivation.inputDerivations.keys()) references.add(path)
+  return textPath(derivation.name + DERIVATION_SUFFIX, text, references, storeDir)
 }
 
 /**
  * What stands for `derivation` in others.
  *
- * @param maskOutputs for finding the paths of its own outputs, which cannot be part of what they come from
  * @throws {DerivationError}
  */
-export function derivationHashes(
-  derivation: Derivation,
-  hashesOfInput: HashesOfInput,
-  maskOutputs = false,
-): DerivationHashes {
+export function derivationHashes(derivation: Derivation, hashesOfInput: HashesOfInput): DerivationHashes {
   const kind = outputKind(derivation)
-  const outputs = new Map<string, string>()
-  if (kind === "fixed") {
-    for (const [name, output] of derivation.outputs) outputs.set(name, promiseHash(output))
-    return { outputs, deferred: false }
-  }
+  if (kind === "fixed") return promiseHashes(derivation)
+  return hashesOf(derivation, new AtermText(derivation), inputHashes(derivation, kind, hashesOfInput), false)
+}
+
+/** What stands for the inputs, and the outputs that are needed of each. */
+interface InputHashes {
+  readonly inputs: ReadonlyMap<string, ReadonlySet<string>>
+  readonly deferred: boolean
+}
+
+function inputHashes(
+  { name, inputDerivations }: Derivation,
+  kind: DerivationOutput["kind"],
+  hashesOfInput: HashesOfInput,
+): InputHashes {
   let deferred = kind === "floating" || kind === "impure"
   const inputs = new Map<string, Set<string>>()
-  for (const [path, needed] of derivation.inputDerivations) {
+  for (const [path, needed] of inputDerivations) {
     const input = hashesOfInput(path)
     deferred ||= input.deferred
     for (const output of needed) {
       const hash = input.outputs.get(output)
-      if (hash === undefined) throw new DerivationError({ code: "no-output-hash", output, derivation: derivation.name })
+      if (hash === undefined) throw new DerivationError({ code: "no-output-hash", output, derivation: name })
       // Different derivations may promise the same output.
       const names = inputs.get(hash)
       if (names === undefined) inputs.set(hash, new Set([output]))
       else names.add(output)
     }
   }
-  const hash = hexDigest("sha256", writeAterm(derivation, { maskOutputs, inputs }))
-  for (const name of derivation.outputs.keys()) outputs.set(name, hash)
-  return { outputs, deferred }
+  return { inputs, deferred }
 }
 
-function promiseHash(output: DerivationOutput): string {
-  const { method, hash, path } = output as DerivationOutput & { readonly kind: "fixed" }
-  const algorithm = methodPrefix(method) + hash.algorithm
-  return hexDigest("sha256", `fixed:out:${algorithm}:${encodeHex(hash.digest)}:${path}`)
+function hashesOf(
+  { outputs }: Derivation,
+  text: AtermText,
+  { inputs, deferred }: InputHashes,
+  maskOutputs: boolean,
+): DerivationHashes {
+  const hash = hexDigest("sha256", text.write({ maskOutputs, inputs }))
+  const hashes = new Map<string, string>()
+  for (const name of outputs.keys()) hashes.set(name, hash)
+  return { outputs: hashes, deferred }
+}
+
+function promiseHashes({ outputs }: Derivation): DerivationHashes {
+  const hashes = new Map<string, string>()
+  for (const [name, output] of outputs) {
+    const { method, hash, path } = output as DerivationOutput & { readonly kind: "fixed" }
+    const algorithm = methodPrefix(method) + hash.algorithm
+    hashes.set(name, hexDigest("sha256", `fixed:out:${algorithm}:${encodeHex(hash.digest)}:${path}`))
+  }
+  return { outputs: hashes, deferred: false }
 }
 
 /**
- * `derivation` with the paths of its deferred outputs found, unless an input keeps them from being known, and the
- * environment variable of each output set to its path if it is empty or missing.
+ * `draft` with the paths of its deferred outputs found, unless an input keeps them from being known, and the environment
+ * variable of each output set to its path if it is empty or missing; and everything that follows from that.
  *
  * @throws {DerivationError}
- * @throws {StorePathError} if the name of an output is not valid
+ * @throws {StorePathError} if the name of the derivation or of an output is not valid
  */
-export function withOutputPaths(
-  derivation: Derivation,
+export function instantiate(
+  draft: Derivation,
   hashesOfInput: HashesOfInput,
   storeDir: string = STORE_DIR,
-): Derivation {
-  const found = new Map(derivation.outputs)
-  const env = new Map(derivation.env)
+): Instantiated {
+  const kind = outputKind(draft)
+  const env = new Map(draft.env)
   // There already when the hash is taken, though empty.
-  for (const name of found.keys()) if (!env.has(name)) env.set(name, "")
-  const { outputs, deferred } = derivationHashes({ ...derivation, env }, hashesOfInput, true)
-  for (const [name, output] of derivation.outputs) {
-    let path = "path" in output ? output.path : undefined
-    if (output.kind === "deferred" && !deferred) {
-      path = outputPath(derivation.name, name, outputs.get(name)!, storeDir)
-      found.set(name, { kind: "input-addressed", path })
+  for (const name of draft.outputs.keys()) if (!env.has(name)) env.set(name, "")
+  const masked: Derivation = { ...draft, env }
+  const text = new AtermText(masked)
+  const inputs = kind === "fixed" ? undefined : inputHashes(draft, kind, hashesOfInput)
+  const outputs = new Map(draft.outputs)
+  if (kind === "deferred" && inputs?.deferred === false) {
+    const hashes = hashesOf(masked, text, inputs, true)
+    for (const name of outputs.keys()) {
+      const path = outputPath(draft.name, name, hashes.outputs.get(name)!, storeDir)
+      outputs.set(name, { kind: "input-addressed", path })
     }
-    if (path !== undefined && env.get(name) === "") env.set(name, path)
   }
-  return { ...derivation, outputs: found, env }
+  for (const [name, output] of outputs) if ("path" in output && env.get(name) === "") env.set(name, output.path)
+  const derivation: Derivation = { ...masked, outputs }
+  text.setOutputs(derivation)
+  const written = text.write()
+  return {
+    derivation,
+    path: pathOfText(derivation, written, storeDir),
+    text: written,
+    hashes: inputs === undefined ? promiseHashes(derivation) : hashesOf(derivation, text, inputs, false),
+  }
 }

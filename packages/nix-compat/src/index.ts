@@ -22,9 +22,10 @@ export { outputKind, type Derivation, type DerivationOutput, type DynamicInput }
 export {
   derivationHashes,
   derivationPath,
-  withOutputPaths,
+  instantiate,
   type DerivationHashes,
   type HashesOfInput,
+  type Instantiated,
 } from "./derivation-hash.ts"
 export {
   ContentAddressError,

@@ -9,6 +9,7 @@ import {
   derivationPath,
   DerivationError,
   fixedOutputPath,
+  instantiate,
   formatStorePath,
   makeStorePath,
   outputKind,
@@ -19,7 +20,6 @@ import {
   StorePathError,
   storePathOf,
   textPath,
-  withOutputPaths,
   writeAterm,
   type Derivation,
   type DerivationOutput,
@@ -150,7 +150,7 @@ describe("derivations", () => {
       ["out", { kind: "deferred" }],
       ["dev", { kind: "deferred" }],
     ])
-    const derivation = withOutputPaths({ ...BARE, env, outputs }, noInputs)
+    const derivation = instantiate({ ...BARE, env, outputs }, noInputs).derivation
     assert.equal(
       writeAterm(derivation),
       'Derive([("dev","/nix/store/39h3dhcdf7n4a3bkyyljkw75gcklfk5w-x-dev","",""),' +
@@ -195,7 +195,7 @@ describe("derivations", () => {
         env: new Map([["url", url]]),
       }
       const user = { ...BARE, inputDerivations: new Map([[derivationPath(source), new Set(["out"])]]) }
-      return withOutputPaths(user, () => derivationHashes(source, noInputs)).env.get("out")
+      return instantiate(user, () => derivationHashes(source, noInputs)).derivation.env.get("out")
     })
     assert.equal(paths[0], paths[1])
   })
@@ -205,7 +205,7 @@ describe("derivations", () => {
       ["out", { kind: "floating", method: "nar", algorithm: "sha256" }],
     ])
     const user = { ...BARE, inputDerivations: new Map([["/i.drv", new Set(["out"])]]) }
-    const found = withOutputPaths(user, () => derivationHashes({ ...BARE, outputs: floating }, noInputs))
+    const found = instantiate(user, () => derivationHashes({ ...BARE, outputs: floating }, noInputs)).derivation
     assert.deepEqual(found.outputs.get("out"), { kind: "deferred" })
   })
 

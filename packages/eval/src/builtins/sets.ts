@@ -1,4 +1,4 @@
-import { AttrSet, compareNames, EMPTY_ATTRS, Shape, type Position } from "../attrs.ts"
+import { AttrSet, compareNames, EMPTY_ATTRS, pick, Shape, type Position } from "../attrs.ts"
 import { Failure } from "../problem.ts"
 import { AttributeThunk, isString, NixString, Thunk, type Forced, type Value } from "../value.ts"
 import type { Result } from "../vm/code.ts"
@@ -174,12 +174,7 @@ function keep(set: AttrSet, wanted: (name: string) => boolean): AttrSet {
   for (let i = 0; i < values.length; i++) if (wanted(shape.names[i]!)) kept.push(i)
   if (kept.length === values.length) return set
   if (kept.length === 0) return EMPTY_ATTRS
-  const names = kept.map((i) => shape.names[i]!)
-  const positions = shape.positions && kept.map((i) => shape.position(i))
-  return new AttrSet(
-    new Shape(names, shape.sorted, positions),
-    kept.map((i) => values[i]!),
-  )
+  return new AttrSet(shape.pick(kept), pick(values, kept))
 }
 
 // ---------------------------------------------------------------------------------------------- listToAttrs

@@ -65,6 +65,8 @@ class Pattern {
       const failure = new Failure({ code: "type-error", expected: "a set", found: set })
       return refuse(failure.traced(this.at, "while evaluating the value passed for the lambda argument"), at)
     }
+    // The layers of a large set are not merged for the sake of a few of its attributes.
+    if (set.base !== null && this.#ellipsis) return this.#matchLayered(up, args, set, at)
     const { shape, values } = set.flat()
     if (shape !== this.#shape && !this.#learn(shape)) return this.#mismatch(shape, at)
     const indices = this.#indices
@@ -81,13 +83,34 @@ class Pattern {
     return this.#body(frame)
   }
 
+  #matchLayered(up: Frame, args: readonly Value[], set: AttrSet, at: Position): Result {
+    const formals = this.#formals
+    const given = formals.map(({ name }) => set.get(name))
+    if (formals.some(({ fallback }, i) => fallback === undefined && given[i] === undefined)) {
+      return this.#mismatch(set.flat().shape, at)
+    }
+    const frame = this.#slots === 0 ? up : makeFrame(up, this.#slots, args)
+    for (let i = 0; i < formals.length; i++) {
+      const value = given[i]
+      if (value !== undefined) formals[i]!.write(frame, value)
+    }
+    for (let i = 0; i < formals.length; i++) {
+      if (given[i] === undefined) formals[i]!.write(frame, formals[i]!.fallback!(frame))
+    }
+    return this.#body(frame)
+  }
+
   /** Whether sets of `shape` match. */
   #learn(shape: Shape): boolean {
-    const indices = Int32Array.from(this.#formals, ({ name }) => shape.find(name))
+    const formals = this.#formals
+    const indices = new Int32Array(formals.length)
     let used = 0
-    for (let i = 0; i < indices.length; i++) {
-      if (indices[i]! >= 0) used++
-      else if (this.#formals[i]!.fallback === undefined) return false
+    for (let i = 0; i < formals.length; i++) {
+      const { name, fallback } = formals[i]!
+      const index = shape.find(name)
+      indices[i] = index
+      if (index >= 0) used++
+      else if (fallback === undefined) return false
     }
     if (!this.#ellipsis && used !== shape.names.length) return false
     this.#shape = shape
