@@ -1,16 +1,37 @@
-/** File trees that evaluation adds to the store: read through EvalIO, hashed, and so given a path. */
+/** File trees that evaluation adds to the store: read through EvalIO, hashed, and so given a path; and written, if need be. */
 import { bytesOf } from "@tvix-ts/bytes"
-import type { Awaitable, EvalIO, FileType, Task } from "@tvix-ts/eval"
+import { CastoreError, TreeBuilder, type TreeSink } from "@tvix-ts/castore"
+import type { EvalIO, FileType, Task } from "@tvix-ts/eval"
+import { fail } from "@tvix-ts/eval/builtins"
 import { hash, startHash, type Hash } from "@tvix-ts/hash"
-import { DERIVATION_SUFFIX, fixedOutputPath, NarWriter, STORE_DIR } from "@tvix-ts/nix-compat"
+import { contentAddressPath, NarError, NarWriter, type ContentAddress } from "@tvix-ts/nix-compat"
+import type { NarCalculation } from "@tvix-ts/store"
+import type { Ask } from "./at-once.ts"
+import { fileNar } from "./file-nar.ts"
 import { checked, refuse } from "./problems.ts"
-import type { EvaluationStore } from "./store.ts"
-
-/** How to ask EvalIO: as a task of the evaluation, or outside of it. */
-export type Ask = <T>(question: () => Awaitable<T>) => Task<T>
+import type { AddedTree, EvaluationStore } from "./store.ts"
+import { nodeAt } from "./store-files.ts"
 
 /** Whether a file is part of what is added. */
 export type Filter = (path: string, type: FileType) => Task<boolean>
+
+export interface Source {
+  /** Where it is: links on the way followed. */
+  readonly real: string
+  /** What its store path ends in. */
+  readonly name: string
+  readonly method: "nar" | "flat"
+  readonly filter?: Filter
+  /** What it is said to refer to: nothing, unless it comes from the store. */
+  readonly references: readonly string[]
+  /** Looks at the path before anything is added there. */
+  readonly check?: (path: string) => void
+}
+
+/** Bytes of files that are written with others rather than on their own. */
+const SMALL = 65_536
+/** Bytes of contents that go on at once. */
+const PIECE = 2 ** 20
 
 interface OpenDirectory {
   /** Ends in a slash. */
@@ -19,28 +40,115 @@ interface OpenDirectory {
   next: number
 }
 
-/** The SHA-256 of the archive of what is at `path`, itself no longer a link. */
-export function* narHash(ask: Ask, io: EvalIO, path: string, filter?: Filter): Task<Hash> {
+/** Adds `source` to `store`. The result is its store path. */
+export function* addSource(ask: Ask, io: EvalIO, store: EvaluationStore, source: Source): Task<string> {
+  const { real, name, method, filter, references, check } = source
+  const known = filter === undefined ? store.copyOf(real, method) : undefined
+  const tree = known ?? (yield* readSource(ask, io, store, source))
+  const path = checked(() => pathOf(name, tree.contentAddress, references))
+  check?.(path)
+  yield* ask(() => store.addTree(path, tree, references))
+  return path
+}
+
+/** The path of what has such contents. */
+export function pathOf(name: string, contentAddress: ContentAddress, references: readonly string[]): string {
+  return contentAddressPath(name, contentAddress, { others: references, self: false })
+}
+
+function* readSource(ask: Ask, io: EvalIO, store: EvaluationStore, source: Source): Task<AddedTree> {
+  const { real, method, filter } = source
+  if (method === "flat") return yield* readFile(ask, io, store, source)
+  const stored = filter === undefined ? yield* nodeAt(ask, store, real) : undefined
+  if (stored !== undefined) {
+    const nar = yield* ask(() => store.reader!.nar(stored))
+    return { kind: "tree", node: Promise.resolve(stored), nar, contentAddress: narAddress(nar) }
+  }
+  const type = yield* ask(() => io.fileType(real))
+  if (type === "regular") return yield* readFile(ask, io, store, source)
+  const { nar, node } = yield* tellTo(ask, store, (sink) => walk(ask, io, source, type, sink))
+  const contentAddress = narAddress(nar)
+  return { kind: "tree", node, nar, contentAddress, ...(filter === undefined && { origin: real }) }
+}
+
+function narAddress({ narHash }: NarCalculation) {
+  return { method: "nar", hash: { algorithm: "sha256", digest: narHash } } as const
+}
+
+/** A source that is nothing but a file. */
+function* readFile(ask: Ask, io: EvalIO, store: EvaluationStore, { real, method }: Source): Task<AddedTree> {
+  const contents = bytesOf(yield* ask(() => io.readFile(real)))
+  const mayRun = io.isExecutable !== undefined && (yield* ask(() => io.isExecutable!(real)))
+  // Flat, a file is nothing but its contents.
+  const executable = method === "nar" && mayRun
+  const origin = executable === mayRun ? { origin: real } : {}
+  const flat = (): Hash => ({ algorithm: "sha256", digest: hash("sha256", contents) })
+  if (contents.length <= SMALL) {
+    const nar = fileNar(contents, executable)
+    const contentAddress = method === "flat" ? ({ method, hash: flat() } as const) : narAddress(nar)
+    return { kind: "file", contents, executable, nar, contentAddress, ...origin }
+  }
+  const { nar, node } = yield* tellTo(ask, store, function* (sink) {
+    sink.file(contents.length, executable)
+    yield* tellContents(ask, contents, sink)
+  })
+  const contentAddress = method === "flat" ? ({ method, hash: flat() } as const) : narAddress(nar)
+  return { kind: "tree", node, nar, contentAddress, ...origin }
+}
+
+/** Hashes the tree that `tell` tells, and stores it if anything is to be stored. */
+function* tellTo(
+  ask: Ask,
+  store: EvaluationStore,
+  tell: (sink: TreeSink) => Task<unknown>,
+): Task<Pick<AddedTree & { readonly kind: "tree" }, "nar" | "node">> {
   const hasher = startHash("sha256")
-  const nar = new NarWriter((bytes) => void hasher.update(bytes))
+  let narSize = 0
+  const writer = new NarWriter((bytes) => {
+    hasher.update(bytes)
+    narSize += bytes.length
+  })
+  const builder = store.writes ? new TreeBuilder(yield* ask(() => store.trees!())) : undefined
+  try {
+    yield* tell(builder === undefined ? writer : both(builder, writer))
+    void writer.end()
+    const node = builder?.finish()
+    // Whoever writes what refers to it waits for it, and learns of a failure there.
+    node?.catch(() => undefined)
+    return { nar: { narSize, narHash: hasher.digest() }, node }
+  } catch (error) {
+    builder?.abort().catch(() => undefined)
+    if (error instanceof CastoreError || error instanceof NarError) fail({ code: "io", message: error.message })
+    throw error
+  }
+}
+
+/** Tells `sink` what is at `path`, itself no longer a link, as far as the filter admits it. */
+function* walk(
+  ask: Ask,
+  io: EvalIO,
+  { real, filter }: Source,
+  rootType: FileType | undefined,
+  sink: TreeSink,
+): Task<void> {
   const open: OpenDirectory[] = []
-  let node = path
-  let type = yield* ask(() => io.fileType(path))
+  let node = real
+  let type = rootType
   for (;;) {
     switch (type) {
       case "regular": {
         const executable = io.isExecutable === undefined ? false : yield* ask(() => io.isExecutable!(node))
         const contents = bytesOf(yield* ask(() => io.readFile(node)))
-        nar.file(contents.length, executable)
-        void nar.contents(contents)
+        sink.file(contents.length, executable)
+        yield* tellContents(ask, contents, sink)
         break
       }
       case "symlink":
-        nar.symlink(yield* ask(() => io.readLink!(node)))
+        sink.symlink(yield* ask(() => io.readLink!(node)))
         break
       case "directory": {
         const entries = [...(yield* ask(() => io.readDir(node)))].sort(([a], [b]) => (a < b ? -1 : 1))
-        nar.directory()
+        sink.directory()
         open.push({ prefix: node === "/" ? "/" : `${node}/`, entries, next: 0 })
         break
       }
@@ -53,132 +161,61 @@ export function* narHash(ask: Ask, io: EvalIO, path: string, filter?: Filter): T
     let wanted = false
     while (!wanted) {
       const directory = open.at(-1)
-      if (directory === undefined) return { algorithm: "sha256", digest: hasher.digest() }
+      if (directory === undefined) return
       const entry = directory.entries[directory.next++]
       if (entry === undefined) {
         open.pop()
-        nar.endDirectory()
+        sink.endDirectory()
         continue
       }
       const [name, typeInDirectory] = entry
       node = directory.prefix + name
       type = typeInDirectory
       wanted = filter === undefined || (yield* filter(node, type))
-      if (wanted) nar.entry(name)
+      if (wanted) sink.entry(name)
     }
   }
 }
 
-/** The SHA-256 of the file at `path`. */
-export function* fileHash(ask: Ask, io: EvalIO, path: string): Task<Hash> {
-  return { algorithm: "sha256", digest: hash("sha256", bytesOf(yield* ask(() => io.readFile(path)))) }
+function* tellContents(ask: Ask, contents: Uint8Array, sink: TreeSink): Task<void> {
+  for (let at = 0; at < contents.length; at += PIECE) {
+    const waiting = sink.contents(contents.subarray(at, at + PIECE))
+    if (waiting !== undefined) yield* ask(() => waiting)
+  }
 }
 
-function* wait<T>(question: () => Awaitable<T>): Task<T> {
-  const answer = question()
-  return isPromise(answer) ? ((yield answer) as T) : answer
-}
-function isPromise<T>(answer: Awaitable<T>): answer is PromiseLike<T> {
-  return typeof answer === "object" && answer !== null && "then" in answer
-}
-
-/**
- * `io` with a {@link EvalIO.copyToStore} that finds out where a copy would be, once for each path. What is in the store so
- * far can be read there: texts as `store` has them, copies where they came from.
- */
-export function storeIo(io: EvalIO, store: EvaluationStore): EvalIO {
-  const copies = new Map<string, string>()
-  const originals = new Map<string, string>()
-  /** The same place in the tree that the store object was copied from. */
-  const original = (path: string): string => {
-    if (!path.startsWith(`${STORE_DIR}/`)) return path
-    const end = path.indexOf("/", STORE_DIR.length + 1)
-    const object = end < 0 ? path : path.slice(0, end)
-    const source = originals.get(object)
-    return source === undefined ? path : source + path.slice(object.length)
-  }
-  /** Asks `store` first, where `path` could be a text of it. */
-  const orText = <T>(path: string, ofText: (contents: string) => T, otherwise: () => Awaitable<T>): Awaitable<T> => {
-    if (!path.startsWith(`${STORE_DIR}/`)) return otherwise()
-    const text = store.text(path)
-    return text === undefined ? otherwise() : ofText(text)
-  }
-  const seen: EvalIO = {
-    readFile: (path) =>
-      orText(
-        path,
-        (contents) => contents,
-        () => io.readFile(original(path)),
-      ),
-    readDir: (path) => io.readDir(original(path)),
-    fileType: (path) =>
-      orText<FileType | undefined>(
-        path,
-        () => "regular",
-        () => io.fileType(original(path)),
-      ),
-    realPath: (path) =>
-      orText(
-        path,
-        () => path,
-        () => io.realPath(original(path)),
-      ),
-    getEnv: (name) => io.getEnv(name),
-    currentTime: () => io.currentTime(),
-    ...("readLink" in io && { readLink: (path) => io.readLink!(original(path)) }),
-    ...("isExecutable" in io && {
-      isExecutable: (path) =>
-        orText(
-          path,
-          () => false,
-          () => io.isExecutable!(original(path)),
-        ),
-    }),
-    forget() {
-      copies.clear()
-      io.forget?.()
+/** Tells both, and waits for the first, if it asks for that. The second never does. */
+function both(first: TreeSink, second: TreeSink): TreeSink {
+  return {
+    file(size, executable) {
+      first.file(size, executable)
+      second.file(size, executable)
     },
-    copyToStore(path) {
-      const known = copies.get(path)
-      return known ?? run(copy(seen, path, copies, originals))
+    contents(bytes) {
+      const waiting = first.contents(bytes)
+      void second.contents(bytes)
+      return waiting
+    },
+    symlink(target) {
+      first.symlink(target)
+      second.symlink(target)
+    },
+    directory() {
+      first.directory()
+      second.directory()
+    },
+    entry(name) {
+      first.entry(name)
+      second.entry(name)
+    },
+    endDirectory() {
+      first.endDirectory()
+      second.endDirectory()
     },
   }
-  return seen
-}
-
-function* copy(io: EvalIO, path: string, copies: Map<string, string>, originals: Map<string, string>): Task<string> {
-  if (path.endsWith(DERIVATION_SUFFIX)) refuse(`file names are not allowed to end in '${DERIVATION_SUFFIX}'`)
-  // A link is copied as a link; one on the way to it is followed.
-  const slash = path.lastIndexOf("/")
-  const parent = yield* wait(() => io.realPath(path.slice(0, slash) || "/"))
-  const real = path === "/" ? path : `${parent === "/" ? "" : parent}${path.slice(slash)}`
-  const digest = yield* narHash(wait, io, real)
-  const copied = checked(() => fixedOutputPath(sourceName(path), "nar", digest))
-  copies.set(path, copied)
-  originals.set(copied, real)
-  return copied
 }
 
 /** What a copy of `path` is called. */
 export function sourceName(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1) || "source"
-}
-
-/** Takes `steps` at once as far as there is nothing to wait for. */
-function run<T>(steps: Task<T>): Awaitable<T> {
-  const { done, value } = steps.next()
-  return done === true ? value : finish(steps, value)
-}
-async function finish<T>(steps: Task<T>, first: unknown): Promise<T> {
-  for (let step: IteratorResult<unknown, T> = { done: false, value: first }; ;) {
-    if (step.done === true) return step.value
-    let answer: unknown
-    try {
-      answer = await step.value
-    } catch (error) {
-      step = steps.throw(error)
-      continue
-    }
-    step = steps.next(answer)
-  }
 }

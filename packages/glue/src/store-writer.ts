@@ -5,6 +5,7 @@ import { hash } from "@tvix-ts/hash"
 import { parseStorePath, type ContentAddress, type StorePath } from "@tvix-ts/nix-compat"
 import type { NarCalculation, PathInfo, Store } from "@tvix-ts/store"
 import { fileNar } from "./file-nar.ts"
+import { InvalidPath } from "./store-problem.ts"
 
 /** Something on its way to the store. What it refers to is in the store, or was added before it. */
 export type Addition = { readonly path: string; readonly references: Iterable<string> } & (
@@ -13,6 +14,7 @@ export type Addition = { readonly path: string; readonly references: Iterable<st
       readonly kind: "file"
       readonly contents: Uint8Array
       readonly executable: boolean
+      readonly nar: NarCalculation
       readonly contentAddress: ContentAddress
     }
   | {
@@ -32,14 +34,6 @@ const BEGIN_COUNT = 256
 const WAITING_MAX = 8192
 /** Questions to the store at once. */
 const QUESTIONS = 64
-
-/** A path that something refers to, and that is nowhere. */
-export class InvalidPath extends Error {
-  override readonly name = "InvalidPath"
-  constructor(path: string) {
-    super(`path '${path}' is not valid`)
-  }
-}
 
 export class StoreWriter {
   readonly #open: () => Promise<Store>
@@ -175,7 +169,7 @@ async function describe(additions: readonly Addition[], store: Store): Promise<P
         addition.kind === "file"
           ? addition.contentAddress
           : { method: "text", hash: { algorithm: "sha256", digest: hash("sha256", contents) } }
-      const nar = fileNar(contents, executable)
+      const nar = addition.kind === "file" ? addition.nar : fileNar(contents, executable)
       const size = contents.length
       const writer = batch.blob(size)
       const waiting = size === 0 ? undefined : writer.write(contents)
