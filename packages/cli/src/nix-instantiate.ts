@@ -1,21 +1,29 @@
 #!/usr/bin/env node
-/** `nix-instantiate`, as far as it evaluates: C++ Nix's options, output and messages. */
+/** `nix-instantiate`: C++ Nix's options, output and messages. */
 import { byteStringOf } from "@tvix-ts/bytes"
 import { evaluatePrograms } from "./evaluate.ts"
+import type { InstantiateSettings } from "./instantiate.ts"
 import { runMain } from "./main.ts"
 import { applyConfiguration, applySetting, settingOptions } from "./nix-config.ts"
 import { parseOptions, UsageError, type Option, type OptionSyntax } from "./options.ts"
 import { writeError, writeOut } from "./output.ts"
 import type { Program } from "./session.ts"
-import { defaultSettings, EVALUATION_OPTIONS, type Settings } from "./settings.ts"
+import { defaultSettings, EVALUATION_OPTIONS } from "./settings.ts"
 import { NIX_VERSION, VERSION } from "./version.ts"
 
-interface InstantiateSettings extends Settings {
+interface CommandSettings extends InstantiateSettings {
   doing: "evaluate" | "parse" | "find" | "instantiate" | "help" | "version"
+  /** `--read-write-mode`: an evaluation writes to the store. */
+  readWrite: boolean
+  /** `--readonly-mode`, `--dry-run`: nothing does. */
+  readOnly: boolean
+  /** Whether to say that what is printed might be collected. */
+  warns: boolean
+  evalStore: string | undefined
 }
 
 const nothing = (): void => {}
-const OPTIONS: readonly Option<InstantiateSettings>[] = [
+const OPTIONS: readonly Option<CommandSettings>[] = [
   {
     names: ["--eval-only", "--eval"],
     values: [],
@@ -51,24 +59,49 @@ const OPTIONS: readonly Option<InstantiateSettings>[] = [
   },
   { names: ["--help"], values: [], summary: "print this", set: (to) => void (to.doing = "help") },
   { names: ["--version"], values: [], summary: "print the version", set: (to) => void (to.doing = "version") },
-  { names: ["--read-write-mode"], values: [], summary: "allow writing to a store", set: nothing },
-  { names: ["--readonly-mode"], values: [], set: nothing },
-  { names: ["--dry-run"], values: [], set: nothing },
+  {
+    names: ["--add-root"],
+    values: ["PATH"],
+    summary: "keep the result from being collected as long as the symbolic link PATH is there; print the link",
+    set: (to, path) => void (to.addRoot = path),
+  },
+  {
+    names: ["--store"],
+    values: ["URL"],
+    summary: "the store to use, rather than $TVIX_STORE or the one in your data directory; see tvix-store help stores",
+    set: (to, url) => void (to.store = url),
+  },
+  { names: ["--eval-store"], values: ["URL"], set: (to, url) => void (to.evalStore = url) },
+  {
+    names: ["--dry-run", "--readonly-mode"],
+    values: [],
+    summary: "write nothing to the store",
+    set: (to) => void (to.readOnly = true),
+  },
+  {
+    names: ["--read-write-mode"],
+    values: [],
+    summary: "write to the store, with --eval too",
+    set: (to) => void (to.readWrite = true),
+  },
+  {
+    names: ["--no-gc-warning"],
+    values: [],
+    summary: "do not say that without --add-root the result might be collected",
+    set: (to) => void (to.warns = false),
+  },
   { names: ["--indirect"], values: [], set: nothing },
-  { names: ["--no-gc-warning"], values: [], set: nothing },
   { names: ["--impure"], values: [], set: (to) => void (to.pure = false) },
   { names: ["--repair"], values: [], set: nothing },
   { names: ["-v", "--verbose"], values: [], set: nothing },
-  { names: ["--quiet"], values: [], set: nothing },
+  { names: ["--quiet"], values: [], summary: "show no progress", set: (to) => void (to.quiet = true) },
   { names: ["--debug"], values: [], set: nothing },
   { names: ["-Q", "--no-build-output"], values: [], set: nothing },
   { names: ["-K"], values: [], set: nothing },
   { names: ["-k"], values: [], set: nothing },
   { names: ["-j"], values: ["JOBS"], set: nothing },
-  { names: ["--add-root"], values: ["PATH"], set: nothing },
   { names: ["--log-format"], values: ["FORMAT"], set: nothing },
-  { names: ["--eval-store"], values: ["STORE"], set: nothing },
-  ...settingOptions<InstantiateSettings>(),
+  ...settingOptions<CommandSettings>().filter(({ names }) => !names.includes("--store")),
 ]
 
 /** Options that C++ Nix reads in another place, and whose lack of a value it therefore words otherwise. */
@@ -83,7 +116,16 @@ const SYNTAX: OptionSyntax = {
 }
 
 async function main(words: readonly string[]): Promise<number> {
-  const settings: InstantiateSettings = { ...defaultSettings(), doing: "instantiate" }
+  const settings: CommandSettings = {
+    ...defaultSettings(),
+    doing: "instantiate",
+    addRoot: undefined,
+    warning: undefined,
+    readWrite: false,
+    readOnly: false,
+    warns: true,
+    evalStore: undefined,
+  }
   let operands: string[]
   try {
     applyConfiguration(settings)
@@ -102,17 +144,34 @@ async function main(words: readonly string[]): Promise<number> {
       writeOut(byteStringOf(`${USAGE}\nOptions:\n${optionLines(OPTIONS)}\n`))
       return 0
     }
-    default:
-      return evaluatePrograms(settings, {
-        programs: programsOf(operands, settings),
-        doing: settings.doing,
-        voice: "nix",
-      })
+    case "instantiate": {
+      const programs = programsOf(operands, settings)
+      settings.write = !settings.readOnly
+      settings.store = storeOf(settings)
+      if (settings.warns && settings.addRoot === undefined) settings.warning = GC_WARNING
+      const { instantiatePrograms } = await import("./instantiate.ts")
+      return instantiatePrograms(settings, { programs, voice: "nix" })
+    }
+    default: {
+      const programs = programsOf(operands, settings)
+      settings.write = settings.doing === "evaluate" && settings.readWrite && !settings.readOnly
+      settings.store = storeOf(settings)
+      return evaluatePrograms(settings, { programs, doing: settings.doing, voice: "nix" })
+    }
   }
 }
 
+const GC_WARNING = "warning: you did not specify '--add-root'; the result might be removed by the garbage collector\n"
+
+/** Addresses that only C++ Nix knows: those of its own store mean ours, and its dummy one that forgets everything. */
+function storeOf({ store, evalStore }: CommandSettings): string | undefined {
+  const address = evalStore ?? store
+  if (address === undefined || /^(?:auto|daemon|local)?(?:\?|$)/.test(address)) return undefined
+  return address.startsWith("dummy://") ? "memory:" : address
+}
+
 /** Standard input comes first, wherever `-` stood. */
-function programsOf(operands: readonly string[], { expression, doing }: InstantiateSettings): Program[] {
+function programsOf(operands: readonly string[], { expression, doing }: CommandSettings): Program[] {
   const named = operands
     .filter((operand) => operand !== "-")
     .map((text): Program => (expression ? { kind: "expression", text } : { kind: "file", path: text }))
@@ -120,10 +179,12 @@ function programsOf(operands: readonly string[], { expression, doing }: Instanti
   return named.length === 0 && !expression && doing !== "find" ? [{ kind: "file", path: "./default.nix" }] : named
 }
 
-const USAGE = `Usage: nix-instantiate --eval [OPTION]... [FILE... | - | -E EXPR...]
+const USAGE = `Usage: nix-instantiate [OPTION]... [FILE... | - | -E EXPR...]
+       nix-instantiate --eval [OPTION]... [FILE... | - | -E EXPR...]
        nix-instantiate --parse [FILE... | - | -E EXPR...]
 
-Evaluates Nix programs and prints what they are, as C++ Nix's command of the same name does.
+Writes the derivations that Nix programs evaluate to, and prints where they are; or evaluates programs and prints what
+they are. As C++ Nix's command of the same name does, with a store of ours.
 `
 
 void runMain(main)

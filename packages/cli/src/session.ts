@@ -20,15 +20,18 @@ import {
   type EvaluationOptions,
   type Forced,
   type Limits,
+  type OnItem,
   type Palette,
   type Task,
   type Value,
 } from "@tvix-ts/eval"
 import { nodeIo, type NodeIoOptions } from "@tvix-ts/eval/node"
-import { evaluationStore, storeBuiltins, storeIo } from "@tvix-ts/glue"
+import { evaluationStore, storeBuiltins, storeIo, type EvaluationStore } from "@tvix-ts/glue"
+import type { Store } from "@tvix-ts/store"
 import { printString, printTree, SourceFile } from "@tvix-ts/syntax"
 import { existsSync, readFileSync } from "node:fs"
 import { getHeapStatistics } from "node:v8"
+import { bytecodeCache } from "./bytecode-cache.ts"
 import { writeError } from "./output.ts"
 import type { Settings } from "./settings.ts"
 
@@ -42,19 +45,37 @@ export type Program =
   | { readonly kind: "stdin" }
   | { readonly kind: "file"; readonly path: string }
 
+export interface SessionOptions {
+  readonly palette: () => Palette
+  /** What a pure evaluation may read. */
+  readonly folders?: readonly string[]
+  /** Called before the program says something. */
+  readonly beforeMessage?: () => void
+  /** See {@link EvaluationOptions.onSlice}. */
+  readonly onSlice?: () => boolean
+  /** Called with each item of a value that is walked through to be printed. */
+  readonly onItem?: OnItem
+  readonly signal?: AbortSignal
+}
+
 export class Session {
   readonly evaluation: Evaluation
+  /** What the programs have added, before what was in the store that the settings name. */
+  readonly store: EvaluationStore
   readonly #settings: Settings
+  readonly #onItem: OnItem | undefined
+  #opened: Promise<Store> | undefined
   /** Values for functions that programs turn out to be. */
   readonly args = new Map<string, Value>()
   readonly #directory = byteStringOf(process.cwd())
 
-  /** @param folders what a pure evaluation may read */
-  constructor(settings: Settings, palette: () => Palette, folders: readonly string[] = []) {
+  constructor(settings: Settings, { folders = [], palette, beforeMessage, onSlice, onItem, signal }: SessionOptions) {
     this.#settings = settings
+    this.#onItem = onItem
     const entries = searchPath(settings)
     const home = process.env["HOME"]
-    const store = evaluationStore()
+    const store = evaluationStore(() => this.openStore(), { write: settings.write })
+    this.store = store
     this.evaluation = new Evaluation(
       {
         io: storeIo(nodeIo(restrictionOf(settings, folders, entries, this.#directory)), store),
@@ -63,14 +84,19 @@ export class Session {
         ...(home === undefined ? {} : { home: byteStringOf(home) }),
         system: settings.system ?? SYSTEM,
         limits: limitsOf(settings),
-        ...(settings.timeoutMs === undefined ? {} : { signal: AbortSignal.timeout(settings.timeoutMs) }),
+        ...endOf(settings, signal),
         pure: settings.pure,
+        ...cacheOf(settings),
         pipeOperators: settings.features.has("pipe-operators"),
         tomlTimestamps: settings.features.has("parse-toml-timestamps"),
         traceVerbose: settings.traceVerbose,
         abortOnWarn: settings.abortOnWarn,
         ...(settings.show.size > 0 ? observers(settings.show) : {}),
-        onMessage: (kind, message) => writeError(`${nixMessage(kind, message, palette())}\n`),
+        ...(onSlice === undefined ? {} : { onSlice }),
+        onMessage: (kind, message) => {
+          beforeMessage?.()
+          writeError(`${nixMessage(kind, message, palette())}\n`)
+        },
       },
       makeGlobals,
     )
@@ -84,8 +110,18 @@ export class Session {
     }
   }
 
+  /**
+   * Evaluates: at once, if nothing has to wait, so that a short program costs no more than it must. What is written on the
+   * way is written meanwhile, and a time limit can only be kept by whoever looks at the clock: these take turns.
+   */
+  async run<T = Forced>(start: Value | Task<T>): Promise<T> {
+    const { evaluation } = this
+    const takesTurns = this.#settings.write || this.#settings.timeoutMs !== undefined
+    return takesTurns ? evaluation.run(start) : evaluation.runSoon(start)
+  }
+
   /** The source and the directory its paths start from. @throws {Failure} */
-  source(program: Program): { readonly source: SourceFile; readonly basePath: string } {
+  async source(program: Program): Promise<{ readonly source: SourceFile; readonly basePath: string }> {
     switch (program.kind) {
       case "expression":
         return { source: new SourceFile(STRING_ORIGIN, byteStringOf(program.text)), basePath: this.#directory }
@@ -94,24 +130,24 @@ export class Session {
       case "file": {
         const { evaluation } = this
         const operand = byteStringOf(program.path)
-        const path = /^<.+>$/s.test(operand) ? this.find(operand.slice(1, -1)) : absolute(operand, this.#directory)
-        const resolved = evaluation.runSync<string>(evaluation.resolveImport(path))
-        const text = evaluation.runSync<string>(evaluation.readSource(resolved))
+        const isName = /^<.+>$/s.test(operand)
+        const path = isName ? await this.find(operand.slice(1, -1)) : absolute(operand, this.#directory)
+        const resolved = await this.run<string>(evaluation.resolveImport(path))
+        const text = await this.run<string>(evaluation.readSource(resolved))
         return { source: new SourceFile(resolved, text), basePath: resolved.replace(/\/[^/]*$/, "") || "/" }
       }
     }
   }
 
-  load(program: Program): Value {
-    const { source, basePath } = this.source(program)
+  async load(program: Program): Promise<Value> {
+    const { source, basePath } = await this.source(program)
     return this.evaluation.load(source, basePath)
   }
 
   /** Where `<name>` leads. @throws {Failure} */
-  find(name: string): string {
-    const { evaluation } = this
+  async find(name: string): Promise<string> {
     try {
-      const found = evaluation.runSync(this.#loadText(STRING_ORIGIN, `__findFile __nixPath ${printString(name)}`))
+      const found = await this.run(this.#loadText(STRING_ORIGIN, `__findFile __nixPath ${printString(name)}`))
       return found instanceof NixPath ? found.path : ""
     } catch (problem) {
       // The place would be in a program that nobody wrote.
@@ -124,10 +160,38 @@ export class Session {
   }
 
   /** What to print of the value that `path` selects from `root`: a byte string, its line end included. */
-  print(root: Value, path: string): string | Promise<string> {
-    const task = printing(root, path, this.args, this.#settings)
-    return this.#settings.timeoutMs === undefined ? this.evaluation.runSync(task) : this.evaluation.run(task)
+  async print(root: Value, path: string): Promise<string> {
+    return this.run(printing(root, path, this.args, this.#settings, this.#onItem))
   }
+
+  /** The store that the settings name. */
+  async openStore(): Promise<Store> {
+    this.#opened ??= openNamed(this.#settings)
+    return this.#opened
+  }
+
+  /** To be called at the end, whatever happened. What was written and not flushed may or may not be there. */
+  async close(): Promise<void> {
+    // Who could not open it was told.
+    const store = await this.#opened?.catch(() => undefined)
+    await store?.close()
+  }
+}
+
+/** A good part of the program, which most evaluations do without. */
+async function openNamed(settings: Settings): Promise<Store> {
+  const [{ openStore }, { storeAddress }] = await Promise.all([
+    import("@tvix-ts/store/node"),
+    import("./store/settings.ts"),
+  ])
+  return openStore(storeAddress(settings))
+}
+
+/** What ends an evaluation from outside. */
+function endOf({ timeoutMs }: Settings, signal: AbortSignal | undefined): Pick<EvaluationOptions, "signal"> {
+  if (timeoutMs === undefined) return signal === undefined ? {} : { signal }
+  const timeout = AbortSignal.timeout(timeoutMs)
+  return { signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]) }
 }
 
 function* printing(
@@ -135,6 +199,7 @@ function* printing(
   path: string,
   args: ReadonlyMap<string, Value>,
   { strict, output, location }: Settings,
+  onItem: OnItem | undefined,
 ): Task<string> {
   let value = (yield select(root, path, args)) as Forced
   if (args.size > 0) value = (yield autoCall(value, args)) as Forced
@@ -145,12 +210,17 @@ function* printing(
       return (yield coerceToString(value, coercion, context)) as string
     }
     case "json":
-      return `${(yield printJson(value, { strict, copyToStore: true }, context)) as string}\n`
+      return `${(yield printJson(value, { strict, copyToStore: true, ...(onItem && { onItem }) }, context)) as string}\n`
     case "xml":
       return (yield printXml(value, { strict, location }, context)) as string
     case "nix":
-      return `${printValue(strict ? ((yield deeply(value)) as Forced) : value)}\n`
+      return `${printValue(strict ? ((yield deeply(value, onItem)) as Forced) : value)}\n`
   }
+}
+
+function cacheOf({ bytecodeCache: wanted }: Settings): Pick<EvaluationOptions, "unitCache"> {
+  const unitCache = wanted ? bytecodeCache() : undefined
+  return unitCache === undefined ? {} : { unitCache }
 }
 
 /** What writes to standard error how programs are run. */

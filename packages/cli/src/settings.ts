@@ -30,10 +30,18 @@ export interface Settings {
   stepsMax: number | undefined
   /** Bytes */
   memoryMax: number | undefined
+  /** Whether to keep what files are compiled to, and use what was kept. */
+  bytecodeCache: boolean
   /** What to show, on standard error, of how programs are run. */
   show: Set<"ast" | "bytecode" | "execution">
   /** Whether to stop after compiling. */
   compileOnly: boolean
+  /** Address of the store; the user's own unless given. */
+  store: string | undefined
+  /** Whether what programs add to the store is written there; else it is only told where it would be. */
+  write: boolean
+  /** Whether to show no progress. */
+  quiet: boolean
 }
 
 export function defaultSettings(): Settings {
@@ -58,8 +66,12 @@ export function defaultSettings(): Settings {
     timeoutMs: undefined,
     stepsMax: undefined,
     memoryMax: undefined,
+    bytecodeCache: true,
     show: new Set(),
     compileOnly: false,
+    store: undefined,
+    write: false,
+    quiet: false,
   }
 }
 
@@ -126,6 +138,12 @@ export const EVALUATION_OPTIONS: readonly Option<Settings>[] = [
     values: ["PATH"],
     summary: "look <name> up in PATH first; NAME=PATH for one name only",
     set: (to, path) => void to.includes.push(path),
+  },
+  {
+    names: ["--no-cache"],
+    values: [],
+    summary: "compile every file anew, and keep nothing of it for the next time",
+    set: (to) => void (to.bytecodeCache = false),
   },
   {
     names: ["--show-trace"],

@@ -4,11 +4,14 @@ import { attrsFrom, type AttrSet, type Position } from "./attrs.ts"
 import type { Builtin } from "./builtins/builtin.ts"
 import { withCoreFiles } from "./core-files.ts"
 import { compile, UndefinedVariable } from "./compiler/compile.ts"
+import type { CompiledUnit } from "./compiler/compiled-unit.ts"
 import type { Unit } from "./compiler/unit.ts"
 import { AccessError, noIo, type EvalIO } from "./io.ts"
 import type { CompilerObserver, RuntimeObserver } from "./observe/observer.ts"
 import { PositionTable } from "./positions.ts"
 import { fail, Failure, type EvalProblem } from "./problem.ts"
+import { UnitReader } from "./unit-reader.ts"
+import type { UnitCache } from "./unit-cache.ts"
 import { NixString, Thunk, type Forced, type Value } from "./value.ts"
 import { Code } from "./vm/code.ts"
 import { LoadedUnit } from "./vm/load.ts"
@@ -53,6 +56,8 @@ export interface EvaluationOptions {
   readonly system?: string
   /** Builtins besides those of the language, or in place of those with the same names. */
   readonly builtins?: readonly Builtin[]
+  /** Where what files were compiled to is kept. Whoever observes the compiler or the machine has them compiled anew. */
+  readonly unitCache?: UnitCache
   readonly compilerObserver?: CompilerObserver
   readonly runtimeObserver?: RuntimeObserver
   /**
@@ -78,6 +83,7 @@ export class Evaluation {
   readonly globals: AttrSet
   /** Values of imported files, by resolved path. */
   readonly #files = new Map<string, Thunk>()
+  readonly #units: UnitReader | undefined
   /** The end of the last run: an evaluator's thunks must not be forced from two sides at once. */
   #last: Promise<unknown> = Promise.resolve()
   /** Runs that were begun and are not over. */
@@ -90,6 +96,10 @@ export class Evaluation {
     this.options = options
     this.io = withCoreFiles(options.io ?? noIo)
     this.globals = makeGlobals(this)
+    const { unitCache, compilerObserver, runtimeObserver } = options
+    if (unitCache !== undefined && compilerObserver === undefined && runtimeObserver === undefined) {
+      this.#units = new UnitReader(unitCache, this)
+    }
   }
 
   // -------------------------------------------------------------------------------------------- sources
@@ -100,6 +110,10 @@ export class Evaluation {
    * @param scope further variables of the outermost scope
    */
   load(source: SourceFile, basePath: string, scope?: ReadonlyMap<string, Value>): Thunk {
+    // What is no file is seldom seen again.
+    const units = scope === undefined && source.path.startsWith("/") ? this.#units : undefined
+    const cached = units?.get(source, basePath)
+    if (cached !== undefined) return this.#start(cached, this.positions.add(source))
     const base = this.positions.add(source)
     const { expr, problems, warnings } = parse(source, { pipeOperators: this.options.pipeOperators === true })
     const [problem] = problems
@@ -108,13 +122,15 @@ export class Evaluation {
       throw new Failure({ code: "syntax", syntax: problem.code, message }, base + problem.at)
     }
     for (const warning of warnings) this.say("notice", describeWarning(warning, source))
-    return this.#loadAt(base, source, expr, basePath, scope)
+    this.options.compilerObserver?.parsed?.(source, expr)
+    const unit = this.#compile(source, expr, base, basePath, scope)
+    // They would have to be said again.
+    if (warnings.length === 0) units?.put(unit)
+    return this.#start(unit, base, scope)
   }
   /** As {@link load}, for a text that was parsed in another way, without problems. */
   loadParsed(source: SourceFile, expr: Expr, basePath: string, scope?: ReadonlyMap<string, Value>): Thunk {
-    return this.#loadAt(this.positions.add(source), source, expr, basePath, scope)
-  }
-  #loadAt(base: Position, source: SourceFile, expr: Expr, basePath: string, scope?: ReadonlyMap<string, Value>): Thunk {
+    const base = this.positions.add(source)
     this.options.compilerObserver?.parsed?.(source, expr)
     return this.#start(this.#compile(source, expr, base, basePath, scope), base, scope)
   }
@@ -130,7 +146,13 @@ export class Evaluation {
     this.io.forget?.()
   }
 
-  #compile(source: SourceFile, expr: Expr, base: Position, basePath: string, scope?: ReadonlyMap<string, Value>): Unit {
+  #compile(
+    source: SourceFile,
+    expr: Expr,
+    base: Position,
+    basePath: string,
+    scope?: ReadonlyMap<string, Value>,
+  ): CompiledUnit {
     try {
       return compile(source, expr, {
         basePath,
@@ -156,8 +178,8 @@ export class Evaluation {
     const resolved = yield* this.resolveImport(path)
     let value = this.#files.get(resolved)
     if (value === undefined) {
-      const source = new SourceFile(resolved, yield* this.readSource(resolved))
-      value = this.#files.get(resolved) ?? this.load(source, parentPath(resolved))
+      const loaded = yield* this.#loadFile(resolved)
+      value = this.#files.get(resolved) ?? loaded
       this.#files.set(resolved, value)
     }
     try {
@@ -165,6 +187,18 @@ export class Evaluation {
     } catch (problem) {
       throw asFailure(problem).traced(0, `while evaluating the file '${resolved}':`)
     }
+  }
+
+  *#loadFile(path: string): Task<Thunk> {
+    const directory = parentPath(path)
+    const real = yield* this.ask(() => this.io.realPath(path))
+    const before = this.#units?.stamp(real)
+    const cached = before && this.#units!.find(before, path, real, directory)
+    if (cached !== undefined) return this.#start(cached, this.positions.add(cached.source))
+    const source = new SourceFile(path, yield* this.ask(() => this.io.readFile(real)))
+    const loaded = this.load(source, directory)
+    if (before !== undefined) this.#units!.remember(before, real, source)
+    return loaded
   }
 
   /** As {@link importFile}, with further variables; never shared. */
@@ -274,8 +308,8 @@ export class Evaluation {
     return this.#goOn<T>(run, run.resume(null), clock)
   }
   /**
-   * At once, as {@link runSync}, if there is nothing to wait for; otherwise a promise, as {@link run}. Nobody else gets a
-   * turn before that, and whoever aborts signals could not.
+   * At once, as {@link runSync}, if there is nothing to wait for; otherwise a promise, as {@link run}. Others get their
+   * turns only while it waits, or when `onSlice` says so: whoever aborts signals could do nothing before.
    */
   runSoon<T = Forced>(start: Value | Task<T>): T | Promise<T> {
     if (this.#running > 0) return this.run(start)
@@ -304,7 +338,7 @@ export class Evaluation {
           input = error instanceof Error && error.name === "IoError" ? new Failure(ioProblem(error)) : asFailure(error)
         }
       } else await new Promise<void>((resolve) => setTimeout(resolve))
-      clock.since = Date.now()
+      if (clock.since !== Infinity) clock.since = Date.now()
       if (signal?.aborted === true) input = new Failure({ code: "interrupted" })
       outcome = run.resume(input)
     }

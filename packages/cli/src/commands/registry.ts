@@ -9,6 +9,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     // Part of the program and not loaded apart: it is what a start must be quick for.
     load: () => Promise.resolve(evalCommand),
   },
+  instantiate: {
+    summary: "write the derivations that Nix programs evaluate to, and print where they are",
+    load: async () => (await import("./instantiate.ts")).command,
+  },
   "eval-jobs": {
     summary: "evaluate all derivations in a set, in several processes",
     load: async () => (await import("./eval-jobs.ts")).command,
@@ -29,10 +33,11 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
 
 export const TVIX: Tool = {
   name: "tvix",
-  about: "Evaluates Nix, the language.",
+  about: "Evaluates Nix, the language, and writes the derivations that programs describe.",
   version: `tvix ${VERSION}, the language of Nix ${NIX_VERSION}`,
   commands: COMMANDS,
   topics: {},
   shared: [],
-  examples: "  tvix eval -E '1 + 1'",
+  examples: `  tvix eval -E '1 + 1'
+  tvix instantiate '<nixpkgs>' -A hello`,
 }

@@ -36,7 +36,7 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
   if (typeof operands === "number") return operands
   const terminal = process.stdin.isTTY && process.stdout.isTTY
   const palette = (): typeof plain => (colorsWanted() ? colored : plain)
-  const session = new Session(settings, palette)
+  const session = new Session(settings, { palette })
   const { evaluation } = session
   const [{ Repl }, { createInterface }] = await Promise.all([import("../repl/repl.ts"), import("node:readline")])
   const repl: Repl = new Repl({

@@ -73,7 +73,7 @@ class Worker {
     this.#memory = new Memory()
     settings.memoryMax ??= this.#memory.max
     const folders = program.kind === "file" ? [byteStringOf(dirname(program.path))] : []
-    this.#session = new Session(settings, () => plain, folders)
+    this.#session = new Session(settings, { palette: () => plain, folders })
   }
 
   /** Whether the program could be evaluated; if not, that has been told. */
@@ -81,7 +81,7 @@ class Worker {
     try {
       this.#session.loadArguments()
       const { args } = this.#session
-      const program = this.#session.load(this.#program)
+      const program = await this.#session.load(this.#program)
       const select = await this.#function(this.#settings.select)
       const apply = await this.#function(this.#settings.apply)
       const root = await this.#session.evaluation.run(rootOf(program, select, args))

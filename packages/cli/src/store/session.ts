@@ -8,10 +8,8 @@ import { misuse } from "../commands/usage.ts"
 import { UsageError } from "../options.ts"
 import { colorsWanted, printable, writeError } from "../output.ts"
 import { Progress } from "../progress.ts"
+import { onInterrupt } from "../signals.ts"
 import { storeAddress, type StoreSettings } from "./settings.ts"
-
-/** What shells report of commands killed by these. */
-const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const
 
 export interface Session {
   readonly tool: Tool
@@ -34,22 +32,13 @@ export async function withSession(
   settings: StoreSettings,
   work: (session: Session) => Promise<number>,
 ): Promise<number> {
-  const controller = new AbortController()
-  let exitCode: number | undefined
-  const interrupt = (name: keyof typeof EXIT_CODES): void => {
-    // Twice means now.
-    if (exitCode !== undefined) process.exit(exitCode)
-    exitCode = EXIT_CODES[name]
-    controller.abort(new Error("interrupted"))
-  }
-  process.on("SIGINT", interrupt)
-  process.on("SIGTERM", interrupt)
+  const interrupt = onInterrupt()
   const progress = new Progress(settings.quiet)
   const stores: Store[] = []
   const session: Session = {
     tool,
     settings,
-    signal: controller.signal,
+    signal: interrupt.signal,
     progress,
     async open(address) {
       const { openStore } = await import("@tvix-ts/store/node")
@@ -72,15 +61,14 @@ export async function withSession(
     return await work(session)
   } catch (error) {
     progress.clear()
-    if (exitCode !== undefined) return exitCode
+    if (interrupt.exitCode !== undefined) return interrupt.exitCode
     if (error instanceof UsageError) return misuse(tool, error, command)
     writeError(problemText(error))
     return 1
   } finally {
     progress.clear()
     for (const store of stores.reverse()) await store.close()
-    process.off("SIGINT", interrupt)
-    process.off("SIGTERM", interrupt)
+    interrupt.release()
   }
 }
 

@@ -40,7 +40,7 @@ export const JSON_OPTION: Option<StoreSettings> = {
 type Environment = Readonly<Record<string, string | undefined>>
 
 /** The store that was asked for, or the user's own. */
-export function storeAddress({ store }: StoreSettings, env: Environment = process.env): string {
+export function storeAddress({ store }: Pick<StoreSettings, "store">, env: Environment = process.env): string {
   return store ?? (env["TVIX_STORE"] || defaultStore(env, process.platform))
 }
 

@@ -41,7 +41,7 @@ export async function collectGarbage(store: LocalStore, options: CollectGarbageO
   signal?.throwIfAborted()
   const pinned = [...pins].map(({ digest }) => digest)
   const horizon = await store.castore.horizon(graceMs)
-  const roots = (): string[] => [...pinned, ...store.roots.list().map(({ path }) => path.digest)]
+  const roots = (): string[] => [...pinned, ...store.roots.living().map(({ path }) => path.digest)]
   const { kept, removed } = store.pathInfos.sweep(roots, horizon, dryRun)
   const castore = await store.castore.collect({
     // Whatever was put since is younger than the horizon.
@@ -52,7 +52,10 @@ export async function collectGarbage(store: LocalStore, options: CollectGarbageO
     ...(signal === undefined ? {} : { signal }),
     ...(onProgress === undefined ? {} : { onProgress }),
   })
-  if (!dryRun) store.forgetCalculations()
+  if (!dryRun) {
+    store.roots.removeDead()
+    store.forgetCalculations()
+  }
   const removedPaths = removed.map(({ digest, pathInfo }) => ({
     digest,
     pathInfo: pathInfo instanceof CastoreError ? undefined : pathInfo,

@@ -54,7 +54,7 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
     if (operands.length > 0) throw new UsageError("gc takes no words")
     const { dryRun, graceMs, all, json } = settings
     const store = localStore(opened, "collect garbage")
-    if (!all && !dryRun && store.roots.list().length === 0) {
+    if (!all && !dryRun && store.roots.living().length === 0) {
       const reason = "there is no root, so everything would go: tvix-store root add keeps a path, --all goes on"
       throw new CastoreError({ code: "invalid", field: "gc", reason })
     }

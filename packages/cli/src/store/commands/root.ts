@@ -65,7 +65,8 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
 export const command: Command = {
   usage: "tvix-store root add NAME STOREPATH\ntvix-store root remove NAME...\ntvix-store root list [--json]",
   details: `A root keeps a store path, and everything it refers to, from tvix-store gc. Its name is any text of one line; adding one of the same
-name replaces it. ${STORE_PATH_HELP}
+name replaces it. Those whose names begin with link: are symbolic links, as tvix instantiate --add-root makes them: they
+end when the link is removed. ${STORE_PATH_HELP}
 
 Examples:
   tvix-store root add current-system /nix/store/s66mzxpvicwk07gjbjfw9izjfa797vsw-hello

@@ -1,15 +1,40 @@
+import { readlinkSync } from "node:fs"
 import type { DatabaseSync } from "node:sqlite"
 import { CastoreError } from "@tvix-ts/castore"
 import { storageError } from "@tvix-ts/castore/node"
-import { storePathBase, type StorePath } from "@tvix-ts/nix-compat"
+import { formatStorePath, storePathBase, type StorePath } from "@tvix-ts/nix-compat"
 import { checkStorePath } from "../../path-info/check.ts"
 
 /** Why a store path is kept. */
 export interface Root {
-  /** Who wants it: any text of one line, unique. */
+  /** Who wants it: any text of one line, unique. See {@link linkRoot} for those that are files. */
   readonly name: string
   readonly path: StorePath
 }
+
+const LINK = "link:"
+
+/**
+ * The name of a root that is a symbolic link, somewhere on this machine, to the store path it keeps: it does so until the
+ * link is gone or leads elsewhere. C++ Nix calls such roots indirect.
+ *
+ * @param path absolute
+ */
+export function linkRoot(path: string): string {
+  return LINK + path
+}
+
+function isAlive({ name, path }: Root): boolean {
+  if (!name.startsWith(LINK)) return true
+  try {
+    return readlinkSync(name.slice(LINK.length)) === formatStorePath(path)
+  } catch (error) {
+    // What cannot be looked at may well be there.
+    return !GONE.has((error as NodeJS.ErrnoException).code ?? "")
+  }
+}
+/** The last is what there is to say of a file that is no link. */
+const GONE: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR", "EINVAL"])
 
 /** Store paths that garbage collection keeps, with everything they refer to. */
 export class Roots {
@@ -54,6 +79,16 @@ export class Roots {
       const path = String(row["path"])
       return { name: String(row["name"]), path: { digest: path.slice(0, 32), name: path.slice(33) } }
     })
+  }
+
+  /** Those that keep something: links that lead nowhere any more do not. */
+  living(): readonly Root[] {
+    return this.list().filter(isAlive)
+  }
+
+  /** Removes those that do not. */
+  removeDead(): void {
+    for (const root of this.list()) if (!isAlive(root)) this.remove(root.name)
   }
 
   #guard<T>(run: () => T): T {

@@ -1,0 +1,182 @@
+/** Derivations by what names them on a command line: store paths, and files of chroot stores or anywhere else. */
+import { readFileSync } from "node:fs"
+import { basename, dirname, join } from "node:path"
+import { byteStringFrom, byteStringOf, textOf } from "@tvix-ts/bytes"
+import { CastoreError, formatDigest } from "@tvix-ts/castore"
+import {
+  DerivationError,
+  derivationPath,
+  DERIVATION_SUFFIX,
+  parseAterm,
+  parseStorePath,
+  parseStorePathBase,
+  STORE_DIR,
+  StorePathError,
+  type Derivation,
+} from "@tvix-ts/nix-compat"
+import type { PathInfo, Store } from "@tvix-ts/store"
+import { wordBytes } from "../command-line.ts"
+import { UsageError } from "../options.ts"
+import { findPathInfo, parsePathWord } from "../store/lookup.ts"
+
+/** What commands take: for their help. */
+export const DERIVATION_HELP =
+  "DERIVATION is a store path that ends in .drv, or a store path that one was built from, or the file of a derivation " +
+  "anywhere on disk. What a file needs is looked for beside it, then in the store."
+
+/** Bytes of a text in a store that are read. */
+const TEXT_MAX = 2 ** 28
+/** Files that are asked for at once. */
+const AT_ONCE = 32
+
+/** A derivation, and where what it needs is found. */
+export interface Found {
+  readonly path: string
+  readonly derivation: Derivation
+  /** The derivation at a store path. Each is read once. Undefined if it is nowhere. */
+  readonly load: (path: string) => Promise<Derivation | undefined>
+  /** A file at a store path, as a byte string. Undefined if there is none: it may be a directory. */
+  readonly text: (path: string) => Promise<string | undefined>
+}
+
+export class Derivations {
+  readonly #open: () => Promise<Store>
+  readonly #signal: AbortSignal
+
+  /** @param open the store, once somebody needs it */
+  constructor(open: () => Promise<Store>, signal: AbortSignal) {
+    this.#open = open
+    this.#signal = signal
+  }
+
+  /** @throws {UsageError} if the word names no derivation */
+  async find(word: string): Promise<Found> {
+    const inStore = wordBytes(word).startsWith(`${STORE_DIR}/`)
+    const contents = inStore ? undefined : fileContents(word)
+    if (contents === undefined) return this.#findPath(word)
+    const texts = new Texts(this.#open, this.#signal, dirname(word))
+    const base = byteStringOf(basename(word))
+    if (!base.endsWith(DERIVATION_SUFFIX)) throw new UsageError(`'${word}' is no derivation: they end in .drv`)
+    if (isStorePathBase(base)) {
+      const path = `${STORE_DIR}/${base}`
+      return { ...this.#loader(texts), path, derivation: parsed(path, contents) }
+    }
+    const derivation = parseAterm(contents, base.slice(0, -DERIVATION_SUFFIX.length))
+    return { ...this.#loader(texts), path: derivationPath(derivation), derivation }
+  }
+
+  async #findPath(word: string): Promise<Found> {
+    const texts = new Texts(this.#open, this.#signal)
+    const given = parsePathWord(word)
+    let path = wordBytes(word)
+    if (!path.endsWith(DERIVATION_SUFFIX)) {
+      const { deriver, storePath } = await findPathInfo(given, await this.#open(), { signal: this.#signal })
+      const built = storePath.name.endsWith(DERIVATION_SUFFIX) ? storePath : deriver
+      if (built === undefined) throw new UsageError(`nobody knows what derivation '${word}' was built from`)
+      path = `${built.digest}-${built.name}`
+    }
+    if (!path.startsWith("/")) path = `${STORE_DIR}/${path}`
+    const loader = this.#loader(texts)
+    const derivation = await loader.load(path)
+    if (derivation === undefined) throw new CastoreError({ code: "missing", what: `'${textOf(path)}'` })
+    return { ...loader, path, derivation }
+  }
+
+  #loader(texts: Texts): Pick<Found, "load" | "text"> {
+    const known = new Map<string, Promise<Derivation | undefined>>()
+    return {
+      text: (path) => texts.read(path),
+      load(path) {
+        let derivation = known.get(path)
+        if (derivation === undefined) {
+          derivation = texts.read(path).then((text) => (text === undefined ? undefined : parsed(path, text)))
+          known.set(path, derivation)
+        }
+        return derivation
+      },
+    }
+  }
+}
+
+/** All that `derivation` needs, and it itself, by their paths. @throws {CastoreError} `missing` */
+export async function closure({ path, derivation, load }: Found): Promise<Map<string, Derivation>> {
+  const closure = new Map([[path, derivation]])
+  for (let wanted = [...derivation.inputDerivations.keys()]; wanted.length > 0;) {
+    const more = new Set<string>()
+    for (let at = 0; at < wanted.length; at += AT_ONCE) {
+      const some = wanted.slice(at, at + AT_ONCE)
+      for (const [i, found] of (await Promise.all(some.map(load))).entries()) {
+        if (found === undefined) throw new CastoreError({ code: "missing", what: `'${textOf(some[i]!)}'` })
+        closure.set(some[i]!, found)
+        for (const input of found.inputDerivations.keys()) more.add(input)
+      }
+    }
+    wanted = [...more].filter((input) => !closure.has(input))
+  }
+  return closure
+}
+
+function parsed(path: string, text: string): Derivation {
+  try {
+    const { name } = parseStorePath(path)
+    return parseAterm(text, name.slice(0, -DERIVATION_SUFFIX.length))
+  } catch (error) {
+    if (!(error instanceof DerivationError)) throw error
+    throw new CastoreError({ code: "invalid", field: `derivation '${textOf(path)}'`, reason: textOf(error.message) })
+  }
+}
+
+function isStorePathBase(base: string): boolean {
+  try {
+    parseStorePathBase(base)
+    return true
+  } catch (error) {
+    if (error instanceof StorePathError) return false
+    throw error
+  }
+}
+
+/** Undefined if there is no such file. */
+function fileContents(path: string): string | undefined {
+  try {
+    return byteStringFrom(readFileSync(path))
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR") return undefined
+    throw error
+  }
+}
+
+/** Files by their store paths: beside one, in the store, and where C++ Nix keeps them. */
+class Texts {
+  readonly #open: () => Promise<Store>
+  readonly #signal: AbortSignal
+  readonly #folder: string | undefined
+
+  constructor(open: () => Promise<Store>, signal: AbortSignal, folder?: string) {
+    this.#open = open
+    this.#signal = signal
+    this.#folder = folder
+  }
+
+  async read(path: string): Promise<string | undefined> {
+    this.#signal.throwIfAborted()
+    const base = path.slice(STORE_DIR.length + 1)
+    const beside = this.#folder === undefined ? undefined : fileContents(join(this.#folder, textOf(base)))
+    return beside ?? (await this.#inStore(path)) ?? fileContents(textOf(path))
+  }
+
+  async #inStore(path: string): Promise<string | undefined> {
+    const store = await this.#open()
+    const storePath = parseStorePath(path)
+    const info: PathInfo | undefined = await store.pathInfos.get(storePath.digest, { signal: this.#signal })
+    if (info === undefined || info.storePath.name !== storePath.name || info.node.type !== "file") return undefined
+    const { digest, size } = info.node
+    if (size > TEXT_MAX) return undefined
+    const pieces = await store.blobs.read(digest, { signal: this.#signal })
+    if (pieces === undefined) throw new CastoreError({ code: "missing", what: `blob ${formatDigest(digest)}` })
+    let text = ""
+    for await (const piece of pieces) text += byteStringFrom(piece)
+    return text
+  }
+}

@@ -1,0 +1,59 @@
+/** How far an evaluation is: what is being evaluated, and how much was so far. One line, on a terminal only. */
+import { textOf } from "@tvix-ts/bytes"
+import { formatCount, formatDuration } from "./amounts.ts"
+import { Progress } from "./progress.ts"
+import type { Session } from "./session.ts"
+
+export class EvaluationProgress {
+  readonly #progress: Progress
+  #session: Session | undefined
+  #path: (string | number)[] = []
+  #interruptible = false
+
+  /** @param quiet shows nothing, terminal or not */
+  constructor(quiet: boolean) {
+    this.#progress = new Progress(quiet)
+  }
+
+  watch(session: Session): void {
+    this.#session = session
+  }
+
+  /** Says which attribute is evaluated from now on: names, byte strings. */
+  readonly attribute = (path: readonly string[]): void => {
+    this.#path = [...path]
+  }
+  /** The same where a value is walked through. */
+  readonly item = (depth: number, item: string | number): void => {
+    this.#path.length = Math.min(depth, this.#path.length)
+    this.#path.push(item)
+  }
+
+  /** To be called now and then. Whether the process should have a look at what else there is: a Ctrl-C, say. */
+  readonly tick = (): boolean => {
+    const drawn = this.#progress.line((elapsedMs) => this.#line(elapsedMs))
+    if (drawn && !this.#interruptible) this.#endInOrder()
+    return drawn
+  }
+
+  /** Takes the line away: before anything else is written, and at the end. */
+  readonly clear = (): void => this.#progress.clear()
+
+  /** Whoever presses Ctrl-C gets a clean line; nothing else is different from what happens without us. */
+  #endInOrder(): void {
+    this.#interruptible = true
+    if (process.listenerCount("SIGINT") > 0) return
+    process.once("SIGINT", () => {
+      this.clear()
+      process.kill(process.pid, "SIGINT")
+    })
+  }
+
+  #line(elapsedMs: number): string {
+    const parts = [`evaluating ${textOf(this.#path.join("."))}`.trimEnd()]
+    const derivations = this.#session?.store.derivationCount ?? 0
+    if (derivations > 0) parts.push(formatCount(derivations, "derivation"))
+    parts.push(formatCount(this.#session?.evaluation.fileCount ?? 0, "file"), formatDuration(elapsedMs))
+    return parts.join("  ")
+  }
+}

@@ -1,0 +1,93 @@
+/** One run of a command that evaluates: problems in its own words, progress, Ctrl-C, and stores closed in the end. */
+import { byteStringOf } from "@tvix-ts/bytes"
+import { colored, Failure, frameText, nixText, plain, problemRecord, type Palette } from "@tvix-ts/eval"
+import { dirname } from "node:path"
+import { EvaluationProgress } from "./evaluation-progress.ts"
+import { colorsWanted, writeError } from "./output.ts"
+import { Session, type Program } from "./session.ts"
+import type { Settings } from "./settings.ts"
+import { onInterrupt } from "./signals.ts"
+
+/** Whose words problems are told in. */
+export type Voice = "nix" | "tvix"
+
+export interface EvaluationRun {
+  readonly session: Session
+  readonly progress: EvaluationProgress
+  /** Aborted by Ctrl-C, if that has to end in order; it is enough to pass problems on. */
+  readonly signal: AbortSignal | undefined
+}
+
+export interface RunOptions {
+  readonly programs: readonly Program[]
+  readonly voice: Voice
+}
+
+/** Runs `work` with a session of its own; the result is the exit code. */
+export async function withEvaluation(
+  settings: Settings,
+  { programs, voice }: RunOptions,
+  work: (run: EvaluationRun) => Promise<void>,
+): Promise<number> {
+  const progress = new EvaluationProgress(settings.quiet)
+  // Where nothing is written, the system's way of ending a program is as good, and costs nothing.
+  const interrupt = settings.write ? onInterrupt() : undefined
+  const signal = interrupt?.signal
+  const session = new Session(settings, {
+    palette,
+    folders: voice === "tvix" ? foldersOf(programs) : [],
+    beforeMessage: progress.clear,
+    onSlice: progress.tick,
+    onItem: progress.item,
+    ...(signal && { signal }),
+  })
+  progress.watch(session)
+  try {
+    session.loadArguments()
+    await work({ session, progress, signal })
+    return 0
+  } catch (problem) {
+    progress.clear()
+    if (interrupt?.exitCode !== undefined) return interrupt.exitCode
+    writeError(report(asFailure(problem), session, settings, voice))
+    return 1
+  } finally {
+    progress.clear()
+    await session.close()
+    interrupt?.release()
+  }
+}
+
+/** Unlike C++ Nix, which has no use for files in pure evaluations, we let a program see the folder it is in. */
+function foldersOf(programs: readonly Program[]): string[] {
+  return programs.flatMap((program) => (program.kind === "file" ? [byteStringOf(dirname(program.path))] : []))
+}
+
+/** A problem of the program or of the store; or a bug of ours, told as one and without a JavaScript stack. */
+function asFailure(problem: unknown): Failure {
+  if (problem instanceof Failure) return problem
+  // The errors of our packages have a problem in them, those of the system the call that failed.
+  if (problem instanceof Error && (problem.name === "IoError" || "problem" in problem || "syscall" in problem)) {
+    return new Failure({
+      code: "io",
+      message: problem.name === "IoError" ? problem.message : byteStringOf(problem.message),
+    })
+  }
+  if (process.env["TVIX_DEBUG"] !== undefined) throw problem
+  return new Failure({ code: "internal", cause: problem })
+}
+
+function report(failure: Failure, session: Session, settings: Settings, voice: Voice): string {
+  const { positions, globals } = session.evaluation
+  const { showTrace, errorFormat, timeoutMs } = settings
+  const problem =
+    failure.problem.code === "interrupted" && timeoutMs !== undefined
+      ? new Failure({ code: "limit", limit: "time" }, failure.at, failure.trace)
+      : failure
+  if (errorFormat === "json") return `${byteStringOf(JSON.stringify(problemRecord(problem, positions, globals)))}\n`
+  const options = { positions, globals, showTrace, palette: palette() }
+  return `${voice === "tvix" ? frameText(problem, options) : nixText(problem, options)}\n`
+}
+
+/** Found out only when there is something to colour: looking for a terminal loads a good part of Node. */
+const palette = (): Palette => (colorsWanted() ? colored : plain)

@@ -1,0 +1,36 @@
+/** Ctrl-C, for commands that have something to bring to an end. */
+
+/** What shells report of commands killed by these. */
+const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const
+
+export interface Interrupt {
+  /** Aborted when somebody wants the command to end. */
+  readonly signal: AbortSignal
+  /** What it then ends with; undefined as long as nobody does. */
+  readonly exitCode: number | undefined
+  /** From now on the system's way of ending a program is right again. */
+  release(): void
+}
+
+/** From now on Ctrl-C is a request. The second one is not. */
+export function onInterrupt(): Interrupt {
+  const controller = new AbortController()
+  let exitCode: number | undefined
+  const interrupt = (name: keyof typeof EXIT_CODES): void => {
+    if (exitCode !== undefined) process.exit(exitCode)
+    exitCode = EXIT_CODES[name]
+    controller.abort(new Error("interrupted"))
+  }
+  process.on("SIGINT", interrupt)
+  process.on("SIGTERM", interrupt)
+  return {
+    signal: controller.signal,
+    get exitCode() {
+      return exitCode
+    },
+    release() {
+      process.off("SIGINT", interrupt)
+      process.off("SIGTERM", interrupt)
+    },
+  }
+}
