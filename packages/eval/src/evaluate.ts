@@ -10,6 +10,7 @@ import type { Runner } from "./library/runner.ts"
 import { raise, scopeOf, toNix } from "./library/to-nix.ts"
 import { Failure } from "./problem.ts"
 import { parentPath } from "./text/canon-path.ts"
+import type { UnitCache } from "./unit-cache.ts"
 import type { Forced, Value } from "./value.ts"
 import type { Task } from "./vm/machine.ts"
 
@@ -34,6 +35,11 @@ export interface EvaluatorOptions {
   readonly onMessage?: (kind: MessageKind, message: string) => void
   /** What `builtins.currentSystem` says. */
   readonly system?: string
+  /**
+   * Where what files were compiled to is kept from one evaluator to the next; it says when that is kept for good. Without,
+   * every evaluator compiles for itself.
+   */
+  readonly unitCache?: UnitCache
   /** Builtins besides those of the language, or in place of those with the same names. */
   readonly builtins?: readonly Builtin[]
 }
@@ -139,10 +145,11 @@ export function evaluateSync(source: string | Uint8Array, options: EvaluateOptio
 }
 
 function worldOf(options: EvaluatorOptions): EvaluationOptions {
-  const { io, searchPath = {}, home, limits, pure, pipeOperators, onMessage, system, builtins } = options
+  const { io, searchPath = {}, home, limits, pure, pipeOperators, onMessage, system, builtins, unitCache } = options
   return {
     ...(io && { io }),
     ...(builtins && { builtins }),
+    ...(unitCache && { unitCache }),
     ...(limits && { limits: measurable(limits) }),
     ...(onMessage && { onMessage: (kind, message) => onMessage(kind, textOf(message)) }),
     ...(home !== undefined && { home: byteStringOf(home) }),

@@ -3,6 +3,8 @@
  * it settles, and an answer at once costs nothing. Paths are absolute and, like all strings of the evaluator, byte
  * strings.
  */
+import type { FileStamp } from "./unit-cache.ts"
+
 export type Awaitable<T> = T | PromiseLike<T>
 
 export type FileType = "regular" | "directory" | "symlink" | "unknown"
@@ -25,10 +27,17 @@ export interface EvalIO {
   /** Seconds since 1970. */
   currentTime(): number
   /**
+   * What tells whether the regular file at `path`, a link not followed, has changed, at once; undefined if nothing does.
+   * Who has this lets a cache answer in place of {@link readFile}: who wraps an EvalIO to see what is read leaves it out.
+   */
+  stamp?(path: string): FileStamp | undefined
+  /**
    * Copies a file tree to the store. The result is its store path, which becomes the string's only context. Absent where
    * there is no store.
    */
   copyToStore?(path: string): Awaitable<string>
+  /** Fails unless the store object at `path` is there. Absent where store paths are only computed. */
+  ensureStorePath?(path: string): Awaitable<void>
   /** Answers from now on are of the world as it is by then. Absent where nothing is remembered. */
   forget?(): void
 }

@@ -17,7 +17,7 @@ export class PositionTable {
     const base = this.#next
     this.#sources.push({ base, source })
     // One more than there are bytes: the end of the text is a place, too.
-    this.#next += source.text.length + 1
+    this.#next += source.length + 1
     return base
   }
 

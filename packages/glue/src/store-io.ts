@@ -146,12 +146,25 @@ export function storeIo(io: EvalIO, store: EvaluationStore): EvalIO {
     // The castore has links and executables, wherever the rest comes from.
     readLink: (path) => ask(path, io.readLink === undefined ? { ...linking, elsewhere: isMissing } : linking),
     isExecutable: (path) => ask(path, io.isExecutable === undefined ? { ...running, elsewhere: () => false } : running),
+    stamp(path) {
+      if (!isBelowStore(path)) return io.stamp?.(path)
+      const object = objectOf(path)
+      if (store.text(object) !== undefined) return undefined
+      const origin = store.origin(object)
+      return io.stamp?.(origin === undefined ? path : origin + path.slice(object.length))
+    },
     forget() {
       copies.clear()
       store.forgetCopies()
       io.forget?.()
     },
+    ...(store.writes && { ensureStorePath }),
     copyToStore: (path) => copies.get(path) ?? atOnce(copy(path)),
+  }
+
+  async function ensureStorePath(path: string): Promise<void> {
+    if (await store.isValid(path)) return
+    throw new IoError(`path '${path}' is required, but there is no substituter that can build it`)
   }
 
   function* copy(path: string): Task<string> {

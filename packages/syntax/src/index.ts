@@ -45,7 +45,7 @@ export {
   type SyntaxProblem,
   type SyntaxWarning,
 } from "./problem.ts"
-export { SourceFile } from "./source.ts"
+export { SourceFile, type DeferredSource } from "./source.ts"
 export { printFloat } from "./print/float.ts"
 export { printName, printString } from "./print/name.ts"
 export { type PathContext, resolvePath } from "./print/path.ts"

@@ -1,3 +1,11 @@
+/** A source that is known without its text, as one is whose code comes from a cache. */
+export interface DeferredSource {
+  readonly length: number
+  readonly lineStarts: () => readonly number[]
+  /** The text; undefined if it is no longer to be had. Its length is then not {@link SourceFile.length}, but 0. */
+  readonly read: () => string | undefined
+}
+
 /**
  * One piece of source text, as bytes: `text` has one char (0–255) per byte, and so has `path`, which is for display only;
  * nothing opens it.
@@ -6,13 +14,27 @@
  */
 export class SourceFile {
   readonly path: string
-  readonly text: string
+  /** Bytes */
+  readonly length: number
+  #text: string | undefined
+  #deferred: DeferredSource | undefined
   /** Offset of the first byte of every line; built on first use, since most files never error. */
   #lineStarts: readonly number[] | undefined
 
-  constructor(path: string, text: string) {
+  constructor(path: string, source: string | DeferredSource) {
     this.path = path
-    this.text = text
+    this.length = source.length
+    if (typeof source === "string") this.#text = source
+    else this.#deferred = source
+  }
+
+  get text(): string {
+    if (this.#text === undefined) this.#text = this.#deferred!.read() ?? ""
+    return this.#text
+  }
+  /** Of all lines, the first included. */
+  get lineStarts(): readonly number[] {
+    return this.#starts()
   }
 
   /** Line and column of the byte at `offset`, both counted from 1; columns count bytes. */
@@ -37,10 +59,13 @@ export class SourceFile {
   line(number: number): string | undefined {
     const starts = this.#starts()
     const from = starts[number - 1]
-    return from === undefined ? undefined : this.text.slice(from, starts[number]).replace(/\r?\n$|\r$/, "")
+    return from === undefined || this.text.length < this.length
+      ? undefined
+      : this.text.slice(from, starts[number]).replace(/\r?\n$|\r$/, "")
   }
 
   #starts(): readonly number[] {
+    this.#lineStarts ??= this.#deferred?.lineStarts()
     if (this.#lineStarts === undefined) {
       const starts = [0]
       for (const end of this.text.matchAll(/\r\n?|\n/g)) starts.push(end.index + end[0].length)

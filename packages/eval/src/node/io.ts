@@ -59,6 +59,16 @@ export function nodeIo({ restriction, env = process.env }: NodeIoOptions = {}): 
         throw ioError("getting status of", path, error)
       }
     },
+    stamp(path) {
+      try {
+        const stats = lstatSync(nativePath(path), { throwIfNoEntry: false })
+        if (stats?.isFile() !== true) return undefined
+        const { dev, ino, size, mtimeMs, ctimeMs } = stats
+        return { device: dev, inode: ino, size, modified: mtimeMs, changed: ctimeMs }
+      } catch {
+        return undefined
+      }
+    },
     getEnv: (name) => byteStringOf(env[textOf(name)] ?? ""),
     currentTime: () => Math.floor(Date.now() / 1000),
     forget() {

@@ -37,6 +37,16 @@ export function restricted(io: EvalIO, { allowed, why }: Restriction): EvalIO {
       check(followLinks(path))
       return io.readFile(path)
     },
+    stamp(path) {
+      try {
+        check(path)
+        check(followLinks(path))
+      } catch {
+        // Whoever reads the file will say so.
+        return undefined
+      }
+      return io.stamp?.(path)
+    },
     readDir(path) {
       check(path)
       const entries = io.readDir(path) as Awaited<ReturnType<EvalIO["readDir"]>>

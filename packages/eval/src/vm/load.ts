@@ -36,6 +36,8 @@ export class LoadedUnit {
   /** An expression as C++ Nix shows it in messages; made when a message needs it, which is seldom. */
   text(from: number, to: number): string {
     const { source, basePath, home } = this.unit
+    // A file read again for this, since its code was known, and no longer what it was.
+    if (source.text.length < to) return "(its text has changed)"
     const { expr } = parse(new SourceFile(source.path, source.text.slice(from, to)), { pipeOperators: true })
     return printParsed(expr, { basePath, home: home ?? "/homeless-shelter" })
   }

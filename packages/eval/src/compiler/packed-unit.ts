@@ -1,0 +1,285 @@
+import { byteStringFrom } from "@tvix-ts/bytes"
+import type { SourceFile } from "@tvix-ts/syntax"
+import { internalize } from "../text/internalize.ts"
+import { makeInt, NixFloat, type Forced } from "../value.ts"
+import { PathLiteral, type CodeInfo, type LambdaInfo, type ParamInfo, type ShapeInfo, type Unit } from "./unit.ts"
+import {
+  ALIGNMENT,
+  aligned,
+  checksumHolds,
+  CONSTANT_KINDS,
+  HEADER,
+  HEADER_BYTES,
+  SECTION_NAMES,
+  SECTIONS,
+  wordsOf,
+  type Section,
+} from "./unit-encoding.ts"
+
+/**
+ * The tables of an encoded unit: checked for damage as a whole, decoded where they are asked for. What the checksum
+ * vouches for and still makes no sense, somebody made: it is found when it is decoded, and is a `RangeError`.
+ */
+export class PackedTables {
+  /** Bytes */
+  readonly sourceLength: number
+  readonly words: Int16Array | Int32Array
+  readonly codeCount: number
+  readonly #numbers: Int16Array | Int32Array
+  /** Index of each section's first number, and of its end. */
+  readonly #sections: Readonly<Record<Section, readonly [from: number, to: number]>>
+  readonly #bytes: Uint8Array
+  /** What strings are cut from, once one is needed. */
+  #text: string | undefined
+
+  private constructor(
+    bytes: Uint8Array,
+    sourceLength: number,
+    numbers: Int16Array | Int32Array,
+    sections: Readonly<Record<Section, readonly [from: number, to: number]>>,
+  ) {
+    this.sourceLength = sourceLength
+    this.#numbers = numbers
+    this.#sections = sections
+    this.#bytes = bytes
+    this.words = numbers.subarray(...sections.words)
+    this.codeCount = (sections.codes[1] - sections.codes[0]) / SECTIONS.codes
+  }
+
+  /** The tables of the unit that `bytes` begin with; undefined if they are damaged, or not those of the source with `digest`. */
+  static read(bytes: Uint8Array, digest: Uint8Array): PackedTables | undefined {
+    if (bytes.byteOffset % ALIGNMENT !== 0 || bytes.length < HEADER_BYTES) return undefined
+    const header = wordsOf(bytes.subarray(0, HEADER_BYTES))
+    const byteLength = header[HEADER.byteLength / 4]!
+    const width = header[HEADER.width / 4]!
+    const count = header[HEADER.numbers / 4]!
+    const textBytes = header[HEADER.textBytes / 4]!
+    const sourceLength = header[HEADER.source / 4]!
+    if ((width !== 2 && width !== 4) || count < 0 || textBytes < 0 || sourceLength < 0) return undefined
+    if (byteLength !== HEADER_BYTES + aligned(count * width) + aligned(textBytes)) return undefined
+    if (byteLength > bytes.length) return undefined
+    const entry = bytes.subarray(0, byteLength)
+    for (let i = 0; i < digest.length; i++) if (entry[HEADER.digest + i] !== digest[i]) return undefined
+    if (!checksumHolds(entry)) return undefined
+    const numbersAt = entry.byteOffset + HEADER_BYTES
+    const numbers =
+      width === 2 ? new Int16Array(entry.buffer, numbersAt, count) : new Int32Array(entry.buffer, numbersAt, count)
+    const sections = {} as Record<Section, readonly [number, number]>
+    let from = SECTION_NAMES.length
+    for (let i = 0; i < SECTION_NAMES.length; i++) {
+      const name = SECTION_NAMES[i]!
+      const elements = numbers[i] ?? -1
+      if (elements < 0) return undefined
+      const to = from + elements * SECTIONS[name]
+      sections[name] = [from, to]
+      from = to
+    }
+    return from === count ? new PackedTables(entry, sourceLength, numbers, sections) : undefined
+  }
+
+  get byteLength(): number {
+    return this.#bytes.length
+  }
+
+  code(index: number): CodeInfo {
+    const at = this.#element("codes", index)
+    const numbers = this.#numbers
+    const parent = numbers[at]!
+    const entry = numbers[at + 1]!
+    const slots = numbers[at + 2]!
+    const lambda = numbers[at + 4]!
+    // Outer codes come first, which is also why nobody who follows parents goes round in circles.
+    if (parent >= index || entry < 0 || entry >= this.words.length || slots < 0 || slots > numbers.length)
+      throw damaged()
+    return { parent, entry, slots, at: numbers[at + 3]!, lambda: lambda < 0 ? undefined : this.#lambda(lambda) }
+  }
+  constant(index: number): Forced | PathLiteral {
+    const at = this.#element("constants", index)
+    const text = this.#string(this.#numbers[at + 1]!)
+    const kind = CONSTANT_KINDS[this.#numbers[at]!]
+    switch (kind) {
+      case "null":
+        return null
+      case "list":
+        return EMPTY_LIST
+      case "integer":
+        return Number.isSafeInteger(Number(text)) ? Number(text) : (makeInt(BigInt(text)) ?? null)
+      case "float":
+        return new NixFloat(Number(text))
+      case "string":
+        return text
+      case "path":
+      case "path-beginning":
+        return new PathLiteral(text, kind === "path-beginning")
+      default:
+        throw damaged()
+    }
+  }
+  name(index: number): string {
+    return internalize(this.#string(this.#numbers[this.#element("names", index)]!))
+  }
+  shape(index: number): ShapeInfo {
+    const record = new RecordReader(this, this.#numbers[this.#element("shapes", index)]!)
+    const count = record.count(2)
+    const names: string[] = []
+    const offsets: number[] = []
+    for (let i = 0; i < count; i++) names.push(record.name())
+    for (let i = 0; i < count; i++) offsets.push(record.number())
+    return { names, offsets }
+  }
+  lineStarts(): readonly number[] {
+    const starts = [0]
+    let start = 0
+    const [from, to] = this.#sections.lines
+    for (let i = from; i < to; i++) starts.push((start += this.#numbers[i]!))
+    return starts
+  }
+
+  #lambda(at: number): LambdaInfo {
+    const record = new RecordReader(this, at)
+    const name = record.optionalName()
+    const strict = record.number()
+    const immediate = record.number()
+    const params: ParamInfo[] = []
+    for (let left = record.count(6); left > 0; left--) {
+      const param = {
+        name: record.optionalName(),
+        slot: record.number(),
+        at: record.number(),
+        doc: record.optionalString(),
+      }
+      const ellipsis = record.number() === 1
+      params.push({ ...param, ellipsis, formals: this.#formals(record) })
+    }
+    return { name, strict, immediate, params }
+  }
+  #formals(record: RecordReader): ParamInfo["formals"] {
+    const count = record.optionalCount(4)
+    if (count === undefined) return undefined
+    return Array.from({ length: count }, () => ({
+      name: record.name(),
+      slot: record.number(),
+      at: record.number(),
+      fallback: record.number(),
+    }))
+  }
+
+  /** Index of the first number of an element. */
+  #element(section: Exclude<Section, "records">, index: number): number {
+    const [from, to] = this.#sections[section]
+    const at = from + index * SECTIONS[section]
+    if (!(index >= 0 && at < to)) throw damaged()
+    return at
+  }
+  /** @internal */
+  record(index: number): number {
+    const [from, to] = this.#sections.records
+    if (!(index >= 0 && from + index < to)) throw damaged()
+    return this.#numbers[from + index]!
+  }
+  /** @internal */
+  recordCount(): number {
+    const [from, to] = this.#sections.records
+    return to - from
+  }
+  #string(index: number): string {
+    const at = this.#element("strings", index)
+    this.#text ??= byteStringFrom(this.#textBytes())
+    const from = this.#numbers[at]!
+    const to = this.#numbers[at + 1]!
+    // Of the last there is no next: what stands there is a record, or nothing.
+    if (!(at + 1 < this.#sections.strings[1] && from >= 0 && from <= to && to <= this.#text.length)) throw damaged()
+    return this.#text.slice(from, to)
+  }
+  /** @internal */
+  string(index: number): string {
+    return this.#string(index)
+  }
+  #textBytes(): Uint8Array {
+    const numbers = this.#numbers
+    const from = HEADER_BYTES + aligned(numbers.byteLength)
+    return this.#bytes.subarray(from, from + wordsOf(this.#bytes)[HEADER.textBytes / 4]!)
+  }
+}
+
+/** Reads a record's numbers one after the other. */
+class RecordReader {
+  readonly #tables: PackedTables
+  #next: number
+
+  constructor(tables: PackedTables, at: number) {
+    this.#tables = tables
+    this.#next = at
+  }
+  number(): number {
+    return this.#tables.record(this.#next++)
+  }
+  /** How many elements of `size` numbers follow: never more than there is room for. */
+  count(size: number): number {
+    const count = this.number()
+    if (count < 0 || count * size > this.#tables.recordCount()) throw damaged()
+    return count
+  }
+  optionalCount(size: number): number | undefined {
+    if (this.#tables.record(this.#next) >= 0) return this.count(size)
+    this.#next++
+    return undefined
+  }
+  name(): string {
+    return internalize(this.#tables.string(this.number()))
+  }
+  optionalName(): string | undefined {
+    const text = this.optionalString()
+    return text === undefined ? undefined : internalize(text)
+  }
+  optionalString(): string | undefined {
+    const index = this.number()
+    return index < 0 ? undefined : this.#tables.string(index)
+  }
+}
+
+/** A unit from a cache. */
+export class PackedUnit implements Unit {
+  readonly source: SourceFile
+  readonly basePath: string
+  readonly home: string | undefined
+  readonly words: Int16Array | Int32Array
+  readonly codeCount: number
+  readonly #tables: PackedTables
+  readonly #codes: (CodeInfo | undefined)[]
+  readonly #constants: (Forced | undefined)[] = []
+  readonly #names: (string | undefined)[] = []
+
+  constructor(tables: PackedTables, source: SourceFile, basePath: string, home: string | undefined) {
+    this.source = source
+    this.basePath = basePath
+    this.home = home
+    this.words = tables.words
+    this.codeCount = tables.codeCount
+    this.#tables = tables
+    // Grown index by index, in any order, it would become a hash table.
+    this.#codes = tables.codeCount > 1000 ? new Array<undefined>(tables.codeCount) : []
+  }
+
+  code(index: number): CodeInfo {
+    return (this.#codes[index] ??= this.#tables.code(index))
+  }
+  constant(index: number): Forced {
+    const known = this.#constants[index]
+    if (known !== undefined) return known
+    const constant = this.#tables.constant(index)
+    return (this.#constants[index] = constant instanceof PathLiteral ? constant.resolve(this) : constant)
+  }
+  name(index: number): string {
+    return (this.#names[index] ??= this.#tables.name(index))
+  }
+  shape(index: number): ShapeInfo {
+    return this.#tables.shape(index)
+  }
+}
+
+const EMPTY_LIST: readonly never[] = []
+
+function damaged(): RangeError {
+  return new RangeError("a unit of the bytecode cache is damaged, though its checksum is right")
+}
