@@ -32,6 +32,8 @@ export interface Coercion {
   readonly copyToStore: boolean
 }
 
+const NO_CONTEXT: StringContext = new Set()
+
 /** What string contexts are collected in while a string is put together. */
 export class ContextBuilder {
   #context: StringContext | undefined
@@ -49,6 +51,10 @@ export class ContextBuilder {
   }
   get isEmpty(): boolean {
     return this.#context === undefined
+  }
+  /** What there is so far. */
+  get context(): StringContext {
+    return this.#context ?? NO_CONTEXT
   }
   /** Once it is in a string the context changes no more. */
   string(bytes: string): string | NixString {

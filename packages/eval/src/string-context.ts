@@ -43,7 +43,10 @@ const RANK = { opaque: 0, deep: 1, built: 2 }
 
 /** The elements in C++ Nix's order: by kind, path and output. */
 export function elementsOf(context: StringContext): ContextElement[] {
-  return Array.from(context, parseElement).sort(
+  const elements: ContextElement[] = []
+  for (const element of context) elements.push(parseElement(element))
+  if (elements.length < 2) return elements
+  return elements.sort(
     (a, b) =>
       RANK[a.kind] - RANK[b.kind] ||
       compare(a.path, b.path) ||

@@ -24,7 +24,8 @@ export interface DerivationAttributes {
   readonly builder: string
   readonly system: string
   readonly args: readonly string[]
-  readonly env: ReadonlyMap<string, string>
+  /** New, and the caller's to change. */
+  readonly env: Map<string, string>
   /** A JSON object. */
   readonly structuredAttrs: string | undefined
   readonly outputHash: string | undefined

@@ -1,14 +1,15 @@
 /** `derivationStrict`, what `derivation` is made of: attributes in, the paths of a derivation and its outputs out. */
-import type { AttrSet, Evaluation, Value } from "@tvix-ts/eval"
+import type { Evaluation, Value } from "@tvix-ts/eval"
 import {
   asFailure,
   attrs,
-  attrsFrom,
+  AttrSet,
   builtin,
   elementsOf,
   encodeElement,
   Failure,
   makeString,
+  Shape,
   type ContextBuilder,
   type Task,
 } from "@tvix-ts/eval/builtins"
@@ -74,7 +75,7 @@ function* instantiate(evaluation: Evaluation, store: EvaluationStore, name: stri
     )
   }
   const outputs = outputsOf(evaluation, name, read)
-  const env = new Map(read.env)
+  const { env } = read
   // An attribute that is called like an output gives way to it.
   for (const output of outputs.keys()) env.set(output, "")
   const draft: Derivation = {
@@ -126,27 +127,25 @@ function* inputsOf(
 ): Task<Pick<Derivation, "inputDerivations" | "inputSources">> {
   const inputSources = new Set<string>()
   const inputDerivations = new Map<string, Set<string>>()
-  const need = (path: string, outputs: Iterable<string>): void => {
+  const need = (path: string, output: string): void => {
     const needed = inputDerivations.get(path)
-    if (needed === undefined) inputDerivations.set(path, new Set(outputs))
-    else for (const output of outputs) needed.add(output)
+    if (needed === undefined) inputDerivations.set(path, new Set([output]))
+    else needed.add(output)
   }
-  const string = context.string("")
-  const elements = typeof string === "string" ? [] : elementsOf(string.context)
-  for (const element of elements) {
+  for (const element of elementsOf(context.context)) {
     switch (element.kind) {
       case "opaque":
         inputSources.add(element.path)
         break
       case "built":
-        need(element.path, [element.output])
+        need(element.path, element.output)
         break
       case "deep":
         // Whoever builds it may look at any path that the derivation leads to, so all of them have to be there.
         for (const path of yield* closureOf(evaluation, store, element.path)) {
           inputSources.add(path)
           const record = yield* evaluation.ask(() => store.derivation(path))
-          if (record !== undefined) need(path, record.derivation.outputs.keys())
+          for (const output of record?.derivation.outputs.keys() ?? []) need(path, output)
         }
     }
   }
@@ -180,11 +179,25 @@ function* inputHashes(
 }
 
 function resultOf(path: string, { outputs }: Derivation): AttrSet {
-  const result = new Map<string, Value>()
-  result.set("drvPath", makeString(path, new Set([encodeElement({ kind: "deep", path })])))
+  const names = ["drvPath"]
+  const values: Value[] = [makeString(path, new Set([encodeElement({ kind: "deep", path })]))]
   for (const [name, output] of outputs) {
     if (!("path" in output)) throw new Error(`the path of output '${name}' of ${path} is not known`)
-    result.set(name, makeString(output.path, new Set([encodeElement({ kind: "built", path, output: name })])))
+    names.push(name)
+    values.push(makeString(output.path, new Set([encodeElement({ kind: "built", path, output: name })])))
   }
-  return attrsFrom(result)
+  return new AttrSet(resultShape(names), values)
+}
+
+/** Most derivations have one of a few lists of outputs, and sets of one shape are cheaper to look into. */
+const resultShapes = new Map<string, Shape>()
+const RESULT_SHAPES_MAX = 1000
+function resultShape(names: readonly string[]): Shape {
+  const key = names.join(" ")
+  let shape = resultShapes.get(key)
+  if (shape === undefined) {
+    shape = new Shape(names, false, undefined)
+    if (resultShapes.size < RESULT_SHAPES_MAX) resultShapes.set(key, shape)
+  }
+  return shape
 }

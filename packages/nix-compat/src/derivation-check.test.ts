@@ -6,7 +6,7 @@ import {
   derivationPath,
   describeDerivation,
   fixedOutputPath,
-  withOutputPaths,
+  instantiate,
   type Derivation,
   type DerivationOutput,
   type DerivationProblem,
@@ -25,7 +25,7 @@ const DRAFT: Derivation = {
   args: [],
   env: new Map(),
 }
-const GOOD = withOutputPaths(DRAFT, noInputs)
+const GOOD = instantiate(DRAFT, noInputs).derivation
 const HASH = { algorithm: "sha256", digest: new Uint8Array(32) } as const
 const out = (output: DerivationOutput): Pick<Derivation, "outputs"> => ({ outputs: new Map([["out", output]]) })
 const variable = (value: string): Pick<Derivation, "env"> => ({ env: new Map([["out", value]]) })

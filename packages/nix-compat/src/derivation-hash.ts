@@ -46,12 +46,17 @@ function pathOfText(derivation: Derivation, text: string, storeDir: string): str
 /**
  * What stands for `derivation` in others.
  *
+ * @param maskOutputs for finding the paths of its own outputs, which cannot be part of what they come from
  * @throws {DerivationError}
  */
-export function derivationHashes(derivation: Derivation, hashesOfInput: HashesOfInput): DerivationHashes {
+export function derivationHashes(
+  derivation: Derivation,
+  hashesOfInput: HashesOfInput,
+  maskOutputs = false,
+): DerivationHashes {
   const kind = outputKind(derivation)
   if (kind === "fixed") return promiseHashes(derivation)
-  return hashesOf(derivation, new AtermText(derivation), inputHashes(derivation, kind, hashesOfInput), false)
+  return hashesOf(derivation, new AtermText(derivation), inputHashes(derivation, kind, hashesOfInput), maskOutputs)
 }
 
 /** What stands for the inputs, and the outputs that are needed of each. */
