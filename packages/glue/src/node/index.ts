@@ -1,1 +1,2 @@
-export {}
+export { nodeFetcher, type NodeFetcher } from "./fetch/fetcher.ts"
+export type { FetchProgress, NodeFetcherOptions } from "./fetch/options.ts"

@@ -1,0 +1,25 @@
+import type { Fetcher } from "../../fetch/fetcher.ts"
+import type { NodeFetcherOptions } from "./options.ts"
+import type { NodeFetching } from "./fetching.ts"
+
+export interface NodeFetcher extends Fetcher {
+  /** Closes what was opened, except the store. */
+  close(): void
+}
+
+/**
+ * Fetches over HTTP and with git's own command, through a cache in a folder. Nothing of that is loaded, and nothing opened,
+ * before something is fetched.
+ */
+export function nodeFetcher(options: NodeFetcherOptions): NodeFetcher {
+  let loading: Promise<NodeFetching> | undefined
+  const load = (): Promise<NodeFetching> =>
+    (loading ??= import("./fetching.ts").then(({ NodeFetching }) => new NodeFetching(options)))
+  return {
+    has: async (path) => (await load()).has(path),
+    file: async (request) => (await load()).file(request),
+    tarball: async (request) => (await load()).tarball(request),
+    git: async (request) => (await load()).git(request),
+    close: () => void loading?.then((fetching) => fetching.close()),
+  }
+}
