@@ -36,6 +36,8 @@ export interface EvalIO {
    * there is no store.
    */
   copyToStore?(path: string): Awaitable<string>
+  /** The store paths that the store object at or above `path` refers to. Absent where there is no store. */
+  references?(path: string): Awaitable<readonly string[]>
   /** Fails unless the store object at `path` is there. Absent where store paths are only computed. */
   ensureStorePath?(path: string): Awaitable<void>
   /** Answers from now on are of the world as it is by then. Absent where nothing is remembered. */

@@ -160,6 +160,11 @@ export function storeIo(io: EvalIO, store: EvaluationStore): EvalIO {
     },
     ...(store.writes && { ensureStorePath }),
     copyToStore: (path) => copies.get(path) ?? atOnce(copy(path)),
+    references(path) {
+      // At once where it can be: programs read few files of the store, and all others through here too.
+      const found = isBelowStore(path) ? store.references(objectOf(path)) : undefined
+      return isPromise(found) ? found.then((references) => [...(references ?? [])]) : [...(found ?? [])]
+    },
   }
 
   async function ensureStorePath(path: string): Promise<void> {

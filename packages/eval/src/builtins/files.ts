@@ -4,7 +4,7 @@ import { coerceToPath, coerceToString, ContextBuilder } from "../coerce.ts"
 import { corePath, isCorePath } from "../core-files.ts"
 import { fail, Failure, type EvalProblem } from "../problem.ts"
 import { canonPath } from "../text/canon-path.ts"
-import { NixPath, NixString, Thunk, type Forced, type Value } from "../value.ts"
+import { makeString, NixPath, NixString, Thunk, type Forced, type Value } from "../value.ts"
 import type { Evaluation } from "../evaluation.ts"
 import type { FileType } from "../io.ts"
 import type { Task } from "../vm/machine.ts"
@@ -77,7 +77,7 @@ export const fileBuiltins = [
           message: `the contents of the file '${path}' cannot be represented as a Nix string`,
         })
       }
-      return contents
+      return yield* withReferences(this, contents, path)
     },
   }),
   builtin({
@@ -111,6 +111,20 @@ export const fileBuiltins = [
 function* pathOf(value: Value): Task<string> {
   const path = yield* coerceToPath(value, "while realising the context of a path", new ContextBuilder())
   return path.startsWith("/") || isCorePath(path) ? path : fail({ code: "file-not-found", path })
+}
+/** Digits before the dash of a store path. */
+const STORE_DIGEST_LENGTH = 32
+
+/** What is read from a store object refers to what that object refers to, as far as it is in this file. */
+function* withReferences(evaluation: Evaluation, contents: string, path: string): Task<string | NixString> {
+  const { io } = evaluation
+  if (io.references === undefined) return contents
+  const context = new Set<string>()
+  for (const reference of yield* evaluation.ask(() => io.references!(path))) {
+    const base = reference.slice(reference.lastIndexOf("/") + 1)
+    if (contents.includes(base.slice(0, STORE_DIGEST_LENGTH))) context.add(reference)
+  }
+  return makeString(contents, context)
 }
 function* fileType(evaluation: Evaluation, path: string): Task<FileType | undefined> {
   return yield* evaluation.ask(() => evaluation.io.fileType(path))
