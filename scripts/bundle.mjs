@@ -7,7 +7,18 @@
  *     dist/DIR/tvix/main.cjs  and main.cjs of every other command, each with the chunks that it loads later, if at all
  *     dist/DIR/cache          V8's compile cache, written by the commands themselves
  */
-import { mkdirSync, readdirSync, readlinkSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"
+import { createHash } from "node:crypto"
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs"
 import { join } from "node:path"
 import process from "node:process"
 import { rolldown } from "rolldown"
@@ -72,6 +83,7 @@ async function bundleCommand(input, dir) {
     resolve: { conditionNames: ["source", "node", "import", "default"] },
     // Native addons cannot be bundled; they are loaded, where present, from node_modules.
     external: [/^@napi-rs\//],
+    transform: { define: { TVIX_COMPILER_SOURCES: JSON.stringify(compilerSources()) } },
   })
   await build.write({
     dir,
@@ -83,6 +95,19 @@ async function bundleCommand(input, dir) {
     minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
   })
   await build.close()
+}
+
+/** A digest of all that decides what programs are compiled to: what other sources made is of no use in the bytecode cache. */
+function compilerSources() {
+  const hash = createHash("sha256")
+  for (const folder of [join("syntax", "src"), join("eval", "src", "compiler")]) {
+    const root = join(ROOT, "packages", folder)
+    for (const name of readdirSync(root, { recursive: true, encoding: "utf8" }).sort()) {
+      if (name.endsWith(".ts") && !name.endsWith(".test.ts"))
+        hash.update(`${name}\0`).update(readFileSync(join(root, name)))
+    }
+  }
+  return hash.digest("hex")
 }
 
 function removeOldBundles() {
