@@ -138,10 +138,15 @@ export function* outputNameOf({ attributes }: FoundDerivation, drvPath: string):
 }
 
 function* storePathOf(value: Value, at: Position, doing: string): Task<string> {
-  const forced = (yield value) as Forced
-  if (!isString(forced) && !(forced instanceof NixPath) && !(forced instanceof AttrSet)) {
-    return traced(new Failure({ code: "cannot-coerce", found: forced }), at, doing)
+  let forced = (yield value) as Forced
+  while (forced instanceof AttrSet && !forced.has("__toString")) {
+    const outPath = forced.get("outPath")
+    if (outPath === undefined) break
+    forced = (yield outPath) as Forced
   }
+  const hasText =
+    isString(forced) || forced instanceof NixPath || (forced instanceof AttrSet && forced.has("__toString"))
+  if (!hasText) return traced(new Failure({ code: "cannot-coerce", found: forced }), at, doing)
   const coercion = { context: doing, more: false, copyToStore: false }
   const path = (yield coerceToString(forced, coercion, new ContextBuilder(), at)) as string
   return isStorePath(path, STORE_DIR) ? path : failAt(`path '${path}' is not in the Nix store`, at, doing)

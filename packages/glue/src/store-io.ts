@@ -174,6 +174,8 @@ export function storeIo(io: EvalIO, store: EvaluationStore): EvalIO {
 
   function* copy(path: string): Task<string> {
     if (path.endsWith(DERIVATION_SUFFIX)) refuse(`file names are not allowed to end in '${DERIVATION_SUFFIX}'`)
+    // Whoever may not see it is told so, rather than of the folder it is in.
+    yield* wait(() => seen.fileType(path))
     // A link is copied as a link; one on the way to it is followed.
     const slash = path.lastIndexOf("/")
     const parent = yield* wait(() => realPath(path.slice(0, slash) || "/"))
