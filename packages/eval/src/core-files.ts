@@ -101,6 +101,10 @@ export function withCoreFiles(io: EvalIO): EvalIO {
         return io.copyToStore!(path)
       },
     }),
+    ...(io.forget && { forget: () => io.forget!() }),
+    ...(io.stamp && { stamp: (path) => (isCorePath(path) ? undefined : io.stamp!(path)) }),
+    ...(io.references && { references: (path) => (isCorePath(path) ? [] : io.references!(path)) }),
+    ...(io.ensureStorePath && { ensureStorePath: (path) => io.ensureStorePath!(path) }),
   }
 }
 

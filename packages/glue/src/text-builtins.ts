@@ -53,7 +53,9 @@ export const storePath = builtin({
     if (!path.startsWith(`${STORE_DIR}/`)) refuse(`path '${path}' is not in the Nix store`)
     const object = /^[^/]*/.exec(path.slice(STORE_DIR.length + 1))![0]
     checked(() => parseStorePath(`${STORE_DIR}/${object}`))
-    context.addElement(`${STORE_DIR}/${object}`)
+    const objectPath = `${STORE_DIR}/${object}`
+    if (this.io.ensureStorePath !== undefined) yield* this.ask(() => this.io.ensureStorePath!(objectPath))
+    context.addElement(objectPath)
     return context.string(path)
   },
 })

@@ -88,6 +88,7 @@ export const contextBuiltins = [
         if (!isStorePath(canonPath(name), STORE_DIR) || !name.startsWith("/")) {
           refuse(`context key '${printAttributeName(name)}' is not a store path`, at)
         }
+        if (this.io.ensureStorePath !== undefined) yield* this.ask(() => this.io.ensureStorePath!(canonPath(name)))
         yield addReference(name, reference, at, context)
       }
       return makeString(bytesOfString(value), context)
