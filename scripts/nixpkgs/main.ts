@@ -9,16 +9,15 @@
  * `git` or `python3Packages`, takes only what is there; without, all is walked: sets of packages as
  * far as they say `recurseForDerivations`, and others one level deep. `--show` prints that many differences of a kind.
  */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import process from "node:process"
 import { parseArgs } from "node:util"
-import type { Answer } from "../lang-tests/ask-oracle.ts"
-import { oracleProgram, requireOracle } from "../oracle.ts"
-import { Session } from "./ours.ts"
-import { askRepl } from "./repl.ts"
-import { Tally } from "./tally.ts"
+import { compareFiles } from "../side-by-side/files.ts"
+import { askRepl, type Reply } from "../side-by-side/repl.ts"
+import { Session } from "../side-by-side/session.ts"
+import { Tally } from "../side-by-side/tally.ts"
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -44,6 +43,8 @@ const DEFINITIONS = [
   ["root", `let imported = import ${root}; in if builtins.isFunction imported then imported { } else imported`],
 ] as const
 
+const SETUP = DEFINITIONS.map(([name, expression]) => `${name} = ${expression}`)
+
 const storeRoot = mkdtempSync(join(tmpdir(), "nixpkgs-"))
 try {
   await compare()
@@ -52,7 +53,7 @@ try {
 }
 
 async function compare(): Promise<void> {
-  const ours = new Session()
+  const ours = new Session(root)
   for (const [name, expression] of DEFINITIONS) ours.define(name, expression)
 
   const derivations = new Tally("attributes: equal drvPath", shown)
@@ -62,7 +63,7 @@ async function compare(): Promise<void> {
   let level: Path[] = wanted.length > 0 ? wanted.map((path) => path.split(".")) : [[]]
   for (let depth = 0; level.length > 0; depth++) {
     const questions = level.map((path) => `describe root [ ${path.map(quote).join(" ")} ]`)
-    const theirs = await askTheirs(questions)
+    const theirs = await askRepl(questions, { store: storeRoot, directory: root, setup: SETUP })
     const next: Path[] = []
     for (const [index, path] of level.entries()) {
       const their = theirs[index]!
@@ -83,39 +84,13 @@ async function compare(): Promise<void> {
     level = next
   }
 
-  const files = new Tally("files in the store: equal bytes", shown)
-  const storeDir = join(storeRoot, "nix", "store")
-  let objects = 0
-  for (const base of existsSync(storeDir) ? readdirSync(storeDir) : []) {
-    if (base === ".links" || base.endsWith(".lock")) continue
-    const path = `/nix/store/${base}`
-    const our = await ours.text(path)
-    ours.added.delete(path)
-    if (our === undefined && !base.endsWith(".drv")) objects++
-    else {
-      const their = readFileSync(join(storeDir, base), "latin1")
-      files.add(our === their, () => `${path}\nours:    ${our}\nC++ Nix: ${their}`)
-    }
-  }
-  for (const path of ours.added) files.add(false, () => `${path}\nis only in our store`)
-
+  const { files, copies } = await compareFiles(ours, storeRoot, shown)
   const tallies = [derivations, others, failures, messages, files]
   for (const tally of tallies) tally.print()
-  console.log(`and ${objects} copies of sources`)
+  console.log(`and ${copies} copies of sources`)
   const failed = tallies.reduce((sum, tally) => sum + tally.failed, 0)
   console.log(`${tallies.reduce((sum, tally) => sum + tally.passed, 0)} passed, ${failed} failed`)
   if (failed > 0) process.exitCode = 1
-}
-
-function askTheirs(questions: readonly string[]): Promise<Answer[]> {
-  // A store that lives for a minute need not survive the loss of power.
-  process.env["NIX_CONFIG"] = `${process.env["NIX_CONFIG"] ?? ""}\nfsync-metadata = false`
-  const command = [...oracleProgram(requireOracle(), "nix"), "repl", "--store", storeRoot]
-  return askRepl(
-    command,
-    DEFINITIONS.map(([name, expression]) => `${name} = ${expression}`),
-    questions,
-  )
 }
 
 function membersOf(path: Path, { names, recurse }: Extract<Description, { kind: "set" }>): Path[] {
@@ -136,7 +111,7 @@ function sameMessage(our: string, their: string): boolean {
   return plain(our) === plain(their)
 }
 
-function difference(our: Answer, their: Answer): string {
-  const show = (answer: Answer): string => ("value" in answer ? answer.value : `error: ${answer.error}`)
+function difference(our: Reply, their: Reply): string {
+  const show = (answer: Reply): string => ("value" in answer ? answer.value : `error: ${answer.error}`)
   return `ours:    ${show(our)}\nC++ Nix: ${show(their)}\n`
 }
