@@ -3,7 +3,6 @@
 // The global, not "node:process": importing that makes Node set up all three standard streams, 5 ms that a short run has no
 // use for. `process.stdout` itself is worse: it makes a pipe non-blocking, so that whoever fills it has to wait and try.
 import { writeSync } from "node:fs"
-import { isatty } from "node:tty"
 
 const STDOUT = 1
 const STDERR = 2
@@ -60,8 +59,13 @@ export function printable(bytes: string): string {
   return bytes.replaceAll(/[\x00-\x1f\x7f]|\xc2[\x80-\x9f]/g, "?")
 }
 
+/** Whether a file of ours, such as 2 for standard error, is a terminal. Its module is loaded by those only who ask: 3 ms. */
+export function isTerminal(file: number): boolean {
+  return process.getBuiltinModule("node:tty").isatty(file)
+}
+
 /** Whether to colour what goes to standard error. */
 export function colorsWanted(env: Readonly<Record<string, string | undefined>> = process.env): boolean {
   if ((env["NO_COLOR"] ?? "") !== "" || env["NOCOLOR"] !== undefined) return false
-  return isatty(2) && (env["TERM"] ?? "dumb") !== "dumb"
+  return isTerminal(2) && (env["TERM"] ?? "dumb") !== "dumb"
 }

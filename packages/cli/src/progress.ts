@@ -1,7 +1,6 @@
 /** How far a long command is: one line on standard error, drawn again and again. Nothing if that is not a terminal. */
-import { isatty } from "node:tty"
 import { byteStringOf } from "@tvix-ts/bytes"
-import { printable, writeError } from "./output.ts"
+import { isTerminal, printable, writeError } from "./output.ts"
 import { formatBytes, formatCount, formatDuration, formatNumber } from "./amounts.ts"
 
 const INTERVAL_MS = 100
@@ -61,7 +60,7 @@ export class Progress {
     if (this.#quiet || this.#terminal === false) return undefined
     const now = performance.now()
     if (now - this.#drawn < INTERVAL_MS || now - this.#started < PATIENCE_MS) return undefined
-    this.#terminal ??= isatty(2) && (process.env["TERM"] ?? "dumb") !== "dumb"
+    this.#terminal ??= isTerminal(2) && (process.env["TERM"] ?? "dumb") !== "dumb"
     return this.#terminal ? now : undefined
   }
 

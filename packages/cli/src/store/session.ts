@@ -1,12 +1,11 @@
 /** One run of a command on a store: opening it, telling of problems, and ending in order when somebody presses Ctrl-C. */
-import { isatty } from "node:tty"
 import { byteStringOf } from "@tvix-ts/bytes"
 import type { Store } from "@tvix-ts/store"
 import { getSystemErrorMessage } from "node:util"
 import type { Tool } from "../commands/command.ts"
 import { misuse } from "../commands/usage.ts"
 import { UsageError } from "../options.ts"
-import { colorsWanted, printable, writeError } from "../output.ts"
+import { colorsWanted, isTerminal, printable, writeError } from "../output.ts"
 import { Progress } from "../progress.ts"
 import { onInterrupt } from "../signals.ts"
 import { storeAddress, type StoreSettings } from "./settings.ts"
@@ -47,7 +46,7 @@ export async function withSession(
       return store
     },
     note(line) {
-      if (settings.quiet || !isatty(2)) return
+      if (settings.quiet || !isTerminal(2)) return
       progress.clear()
       writeError(`${printable(byteStringOf(line))}\n`)
     },
@@ -89,7 +88,7 @@ function problemText(error: unknown): string {
   if (!isProblem(error)) throw error
   const label = colorsWanted() ? "\x1b[1;31merror:\x1b[m" : "error:"
   const sentence = byteStringOf(sentenceOf(error))
-  return `${label} ${isatty(2) ? sentence.split("\n").map(printable).join("\n") : sentence}\n`
+  return `${label} ${isTerminal(2) ? sentence.split("\n").map(printable).join("\n") : sentence}\n`
 }
 
 /** Of errors of the system, without the symbols. */
