@@ -133,8 +133,13 @@ export function storeIo(io: EvalIO, store: EvaluationStore): EvalIO {
   const realPath = (path: string): Awaitable<string> => {
     const onwards = (real: string): Awaitable<string> =>
       real !== path && isBelowStore(real) && store.reader !== undefined ? atOnce(answer(real, following)) : real
-    const real = isBelowStore(path) ? atOnce(answer(path, following)) : io.realPath(path)
-    return isPromise(real) ? real.then(onwards) : onwards(real)
+    if (!isBelowStore(path)) return now(io.realPath(path), onwards)
+    const object = objectOf(path)
+    const origin = store.origin(object)
+    // What is read where it was copied from is in the store all the same.
+    const back = (real: string): string =>
+      origin !== undefined && isAtOrBelow(real, origin) ? object + real.slice(origin.length) : real
+    return now(now(atOnce(answer(path, following)), onwards), back)
   }
   const seen: EvalIO = {
     readFile: (path) => ask(path, reading),
@@ -186,6 +191,13 @@ export function storeIo(io: EvalIO, store: EvaluationStore): EvalIO {
     return copied
   }
   return seen
+}
+
+function now<T, R>(answer: Awaitable<T>, use: (answer: T) => Awaitable<R>): Awaitable<R> {
+  return isPromise(answer) ? answer.then(use) : use(answer)
+}
+function isAtOrBelow(path: string, directory: string): boolean {
+  return path === directory || path.startsWith(`${directory}/`)
 }
 
 function withTypes(entries: readonly (readonly [name: string, node: Node])[]): (readonly [string, FileType])[] {
