@@ -11,6 +11,7 @@ export { fromStatus, GrpcFailure, GrpcStatusCode, isNotFound, type GrpcStatus } 
 export type { CollectOptions, CollectProgress, CollectReport } from "./local/collect.ts"
 export { storageError } from "./local/failure.ts"
 export { openDatabaseOf, transaction, type DatabaseFormat } from "./local/sqlite.ts"
+export { tryLock, type Lock } from "./local/lock.ts"
 export { openLocalCastore, type LocalCastore, type LocalCastoreOptions } from "./local/open.ts"
 export type { LocalStats, LocalUsage } from "./local/usage.ts"
 export {
