@@ -14,11 +14,12 @@
  *                     m 0 {"attr":…,"error":…}               it needs more memory than was left
  *                     b 0 123456                             the last for these names: bytes of memory in use
  *                     l 0 123456                             the same, and the worker leaves: it is over its bound
- *                     x 0 "…"                                the program itself failed, in these words
+ *                     f 12                                   so many more derivations are in the store, and kept from collection
+                     x 0 "…"                                nothing can go on, in these words
  *
  * Answers come in the order of the names; after `m` and `l`, none for the rest.
  */
-export const ANSWERS = ["r", "d", "s", "n", "e", "m", "b", "l", "x"] as const
+export const ANSWERS = ["r", "d", "s", "n", "e", "m", "b", "l", "f", "x"] as const
 export type AnswerKind = (typeof ANSWERS)[number]
 
 export interface Answer {

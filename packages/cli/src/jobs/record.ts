@@ -17,7 +17,8 @@ import {
   quoteJson,
   type Task,
 } from "@tvix-ts/eval/builtins"
-import { outputKind, STORE_DIR, type Derivation } from "@tvix-ts/nix-compat"
+import { drvPathOf } from "@tvix-ts/glue"
+import { requiredSystemFeatures, STORE_DIR, type Derivation } from "@tvix-ts/nix-compat"
 import { derivationMeta } from "./meta.ts"
 
 /** What the objects have besides the members that all have. */
@@ -65,7 +66,7 @@ export function* derivationRecord(
   const name = yield* stringAt(derivation, "name", "while evaluating the 'name' attribute of a derivation")
   const extraValue = options.apply === undefined ? undefined : yield* applied(options.apply, derivation)
   const outputs = yield* outputsOf(derivation, attributeName(path))
-  const drvPath = yield* derivationPathOf(derivation)
+  const drvPath = yield* drvPathOf({ attrPath: path, name, attributes: derivation })
   const known = yield* find(drvPath)
   const system = known?.system ?? (yield* systemOf(derivation))
   const members = [placeMembers(path), `"drvPath":${quoteText(drvPath)}`]
@@ -73,7 +74,7 @@ export function* derivationRecord(
   if (options.inputDerivations && known !== undefined) members.push(`"inputDrvs":${inputsJson(known)}`)
   if (options.meta) members.push(`"meta":${yield* derivationMeta(derivation)}`)
   members.push(`"name":${quoteText(name)}`, `"outputs":${outputs}`)
-  if (known !== undefined) members.push(`"requiredSystemFeatures":${namesJson(requiredFeatures(known))}`)
+  if (known !== undefined) members.push(`"requiredSystemFeatures":${namesJson(requiredSystemFeatures(known))}`)
   members.push(`"system":${quoteText(system)}`)
   return { record: `{${members.join(",")}}`, drvPath }
 }
@@ -100,19 +101,6 @@ function* plainString(value: Value, doing: string): Task<string> {
 function* systemOf(derivation: AttrSet): Task<string> {
   if (!derivation.has("system")) return "unknown"
   return yield* stringAt(derivation, "system", "while evaluating the 'system' attribute of a derivation")
-}
-
-function* derivationPathOf(derivation: AttrSet): Task<string> {
-  const value = derivation.get("drvPath")
-  if (value === undefined) {
-    return fail({ code: "invalid-argument", message: "derivation does not contain a 'drvPath' attribute" })
-  }
-  const doing = "while evaluating the 'drvPath' attribute of a derivation"
-  const path = yield* storePathFrom(value, doing)
-  if (!path.endsWith(".drv")) {
-    fail({ code: "invalid-argument", message: `store path '${path}' is not a valid derivation path` })
-  }
-  return path
 }
 
 function* storePathFrom(value: Value, doing: string): Task<string> {
@@ -172,20 +160,4 @@ const namesJson = (names: Iterable<string>): string => `[${[...names].sort().map
 function inputsJson({ inputDerivations }: Derivation): string {
   const inputs = [...inputDerivations].sort(([a], [b]) => (a < b ? -1 : 1))
   return `{${inputs.map(([path, outputs]) => `${quoteText(path)}:${namesJson(outputs)}`).join(",")}}`
-}
-
-function requiredFeatures(derivation: Derivation): ReadonlySet<string> {
-  const features = new Set(ownFeatures(derivation))
-  const kind = outputKind(derivation)
-  if (kind !== "input-addressed" && kind !== "fixed") features.add("ca-derivations")
-  return features
-}
-
-function ownFeatures({ structuredAttrs, env }: Derivation): readonly string[] {
-  if (structuredAttrs === undefined) {
-    return (env.get("requiredSystemFeatures") ?? "").split(/[ \t\n\r]+/).filter((name) => name !== "")
-  }
-  const { requiredSystemFeatures } = JSON.parse(structuredAttrs) as { requiredSystemFeatures?: unknown }
-  if (!Array.isArray(requiredSystemFeatures)) return []
-  return requiredSystemFeatures.filter((name) => typeof name === "string")
 }

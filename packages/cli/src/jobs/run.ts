@@ -4,11 +4,9 @@ import { byteStringOf } from "@tvix-ts/bytes"
 import { writeError } from "../output.ts"
 import { formatBytes, formatCount, formatDuration } from "../amounts.ts"
 import { Progress } from "../progress.ts"
+import { onInterrupt } from "../signals.ts"
 import { FatalProblem, Scheduler, type Totals } from "./scheduler.ts"
 import { memoryBound, workerCount, type JobSettings } from "./settings.ts"
-
-/** What shells report of commands killed by these. */
-const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
 
 /** What an engine without memory says before it dies; nobody can use the rest. */
 const LAST_WORDS = /\n?<--- Last few GCs --->|FATAL ERROR: /
@@ -22,6 +20,7 @@ export async function runJobs(words: readonly string[], settings: JobSettings): 
     workers: workerCount(settings),
     memoryMiB: memoryBound(settings),
     ordered: settings.ordered,
+    writes: settings.write,
     message(bytes) {
       const text = bytes.toString("latin1")
       const end = LAST_WORDS.exec(text)?.index ?? text.length
@@ -31,13 +30,12 @@ export async function runJobs(words: readonly string[], settings: JobSettings): 
     },
     progress: (totals) => progress.steps(progressText(totals), totals.done, totals.known),
   })
-  for (const [signal, code] of Object.entries(EXIT_CODES)) {
-    process.on(signal, () => {
-      scheduler.stop()
-      progress.clear()
-      process.exit(code)
-    })
-  }
+  const interrupt = onInterrupt()
+  interrupt.signal.addEventListener("abort", () => {
+    scheduler.stop()
+    progress.clear()
+    process.exit(interrupt.exitCode)
+  })
   try {
     const totals = await scheduler.run()
     progress.clear()

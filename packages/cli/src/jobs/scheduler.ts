@@ -16,6 +16,8 @@ export interface SchedulerOptions {
   /** Of each. */
   readonly memoryMiB: number
   readonly ordered: boolean
+  /** Whether derivations are printed when their worker says that they are in the store, and not before. */
+  readonly writes: boolean
   readonly message: (bytes: Buffer) => void
   readonly progress: (totals: Totals) => void
 }
@@ -65,6 +67,8 @@ class Seat {
   batch: Range | undefined
   since = 0
   batchLength = 0
+  /** What it has found and not yet written. */
+  held: Result[] = []
   /** A running mean. */
   msPerAttribute = MS_PER_ATTRIBUTE
   /** Bytes in use. */
@@ -73,6 +77,12 @@ class Seat {
   constructor(share: Share) {
     this.share = share
   }
+}
+
+interface Result {
+  readonly node: Node
+  readonly index: number
+  readonly line: string
 }
 
 /** An attribute that a worker died of, or may have. */
@@ -139,7 +149,7 @@ export class Scheduler {
 
   // -------------------------------------------------------------------------------------------- answers
 
-  #take(seat: Seat, { kind, text }: Answer): void {
+  #take(seat: Seat, { kind, index, text }: Answer): void {
     switch (kind) {
       case "r":
         seat.ready = true
@@ -147,7 +157,9 @@ export class Scheduler {
         return this.#assign(seat)
       case "d":
         this.#totals.derivations++
-        return this.#result(seat, text)
+        if (this.#options.writes) seat.held.push({ ...this.#next(seat), line: text })
+        else this.#result(seat, text)
+        return
       case "e":
         this.#totals.failed++
         return this.#result(seat, text)
@@ -163,6 +175,9 @@ export class Scheduler {
       case "l":
         this.#endBatch(seat, text)
         return this.#replace(seat)
+      case "f":
+        this.#release(seat, index)
+        return this.#assign(seat)
       case "x":
         return this.#fail(JSON.parse(text) as string)
     }
@@ -180,6 +195,12 @@ export class Scheduler {
   #result(seat: Seat, line: string | undefined): void {
     const { node, index } = this.#next(seat)
     this.#output.result(node, index, line)
+  }
+
+  /** Its next `count` derivations are in the store. */
+  #release(seat: Seat, count: number): void {
+    for (const { node, index, line } of seat.held.splice(0, count)) this.#output.result(node, index, line)
+    this.#output.flush()
   }
 
   #enter(seat: Seat, names: readonly string[]): void {
@@ -227,7 +248,7 @@ export class Scheduler {
       seat.process!.send({ path: node.path, names: node === SUPER ? [] : node.names.slice(from, to) })
       return
     }
-    if (this.#seats.some(({ ready, batch }) => !ready || batch !== undefined)) return
+    if (this.#seats.some(({ ready, batch, held }) => !ready || batch !== undefined || held.length > 0)) return
     // Nobody is about to be fresh for it.
     if (this.#suspects.length > 0) this.#replaceIdle(seat)
     else this.#finish()
@@ -259,8 +280,15 @@ export class Scheduler {
     if (!seat.ready && ++this.#deathsAtStart >= DEATHS_AT_START_MAX) {
       return this.#fail(`error: a worker ${wordsFor(end)} while it evaluated the program itself`)
     }
-    const { batch, batchLength, fresh } = seat
+    const { batch, batchLength, fresh, held } = seat
     seat.batch = undefined
+    seat.held = []
+    // Nobody knows whether they are in the store.
+    for (const { node, index } of held) {
+      this.#totals.done--
+      this.#totals.derivations--
+      this.#queue.put(seat.share, { node, from: index, to: index + 1 })
+    }
     if (batch !== undefined) {
       const { node, from, to } = batch
       if (batchLength === 1 && from < to && fresh) {

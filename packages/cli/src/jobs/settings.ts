@@ -1,5 +1,6 @@
 /** The command line of `tvix eval-jobs`, read by the command and again by each worker. */
 import { availableParallelism, totalmem } from "node:os"
+import { RUN_OPTIONS } from "../commands/run-options.ts"
 import { applySetting } from "../nix-config.ts"
 import { UsageError, type Option } from "../options.ts"
 import type { Program } from "../session.ts"
@@ -12,15 +13,15 @@ export interface JobSettings extends Settings {
   /** Of each worker; MiB. */
   memoryMaxMiB: number | undefined
   forceRecurse: boolean
+  /** Names in the longest path that is looked at. */
+  pathLengthMax: number | undefined
   meta: boolean
   inputDerivations: boolean
   /** Functions, as Nix expressions: of the root, and of each derivation. */
   select: string | undefined
   apply: string | undefined
-  instantiate: boolean
   gcRootsDir: string | undefined
   ordered: boolean
-  quiet: boolean
 }
 
 export function jobSettings(): JobSettings {
@@ -30,14 +31,14 @@ export function jobSettings(): JobSettings {
     workers: undefined,
     memoryMaxMiB: undefined,
     forceRecurse: false,
+    pathLengthMax: undefined,
     meta: false,
     inputDerivations: false,
     select: undefined,
     apply: undefined,
-    instantiate: true,
+    write: true,
     gcRootsDir: undefined,
     ordered: false,
-    quiet: false,
   }
 }
 
@@ -85,7 +86,9 @@ function refused(name: string, values: readonly string[], why: string): Option<J
   }
 }
 
-const EVALUATION = new Set(["--arg", "--argstr", "-I", "--show-trace"])
+const EVALUATION: ReadonlySet<string> = new Set(["--arg", "--argstr", "-I", "--show-trace", "--no-cache"])
+/** What is not for all attributes together, or has another name here. */
+const NOT_HERE: ReadonlySet<string> = new Set(["--timeout", "--error-format", "--max-steps", "--max-memory"])
 
 export const OPTIONS: readonly Option<JobSettings>[] = [
   {
@@ -122,6 +125,12 @@ export const OPTIONS: readonly Option<JobSettings>[] = [
     set: (to) => void (to.forceRecurse = true),
   },
   {
+    names: ["--max-depth"],
+    values: ["N"],
+    summary: "look at attribute paths of at most N names; with --force-recurse, package sets in package sets never end",
+    set: (to, text) => void (to.pathLengthMax = wholeNumber("--max-depth", text)),
+  },
+  {
     names: ["--meta"],
     values: [],
     summary: "print the meta attributes of derivations, too",
@@ -149,7 +158,7 @@ export const OPTIONS: readonly Option<JobSettings>[] = [
     names: ["--no-instantiate", "--dry-run"],
     values: [],
     summary: "write no derivations to the store",
-    set: (to) => void (to.instantiate = false),
+    set: (to) => void (to.write = false),
   },
   {
     names: ["--gc-roots-dir"],
@@ -158,40 +167,15 @@ export const OPTIONS: readonly Option<JobSettings>[] = [
     set: (to, dir) => void (to.gcRootsDir = dir),
   },
   ...EVALUATION_OPTIONS.filter(({ names }) => names.some((name) => EVALUATION.has(name))),
+  ...RUN_OPTIONS.filter(({ names }) => !names.some((name) => NOT_HERE.has(name))),
   {
-    names: ["--pure"],
-    values: [],
-    summary: "no environment, no clock, no NIX_PATH; files only from the folder of the program and of -I",
-    set: (to) => void (to.pure = true),
+    ...RUN_OPTIONS.find(({ names }) => names.includes("--timeout"))!,
+    summary: "give an attribute up after so long",
   },
   {
     names: ["--impure"],
     values: [],
     set: (to) => void (to.pure = false),
-  },
-  {
-    names: ["--timeout"],
-    values: ["SECONDS"],
-    summary: "give an attribute up after so long",
-    set: (to, text) => {
-      const seconds = Number(text)
-      if (!(seconds > 0 && seconds < 2 ** 31 / 1000)) {
-        throw new UsageError(`--timeout takes a number of seconds, not '${text}'`)
-      }
-      to.timeoutMs = Math.ceil(seconds * 1000)
-    },
-  },
-  {
-    names: ["--system"],
-    values: ["SYSTEM"],
-    summary: "what builtins.currentSystem says",
-    set: (to, system) => void (to.system = system),
-  },
-  {
-    names: ["--extra-experimental-features"],
-    values: ["NAMES"],
-    summary: "allow what Nix does not allow yet, such as pipe-operators",
-    set: (to, names) => void applySetting(to, "extra-experimental-features", names),
   },
   {
     names: ["--option"],
@@ -200,12 +184,6 @@ export const OPTIONS: readonly Option<JobSettings>[] = [
     set: (to, name, value) => {
       if (!applySetting(to, name, value)) throw new UsageError(`unknown setting '${name}'`)
     },
-  },
-  {
-    names: ["-q", "--quiet"],
-    values: [],
-    summary: "no progress, and no summary on standard error",
-    set: (to) => void (to.quiet = true),
   },
   refused("--flake", [], "flakes are not there yet; name a file that evaluates to the set"),
   refused("--check-cache-status", [], "substituters are not asked yet"),

@@ -18,6 +18,8 @@ export type Found =
 export interface WalkOptions extends RecordOptions {
   /** Go into every set. */
   readonly forceRecurse: boolean
+  /** Names in the longest path that is looked at. */
+  readonly depthMax: number | undefined
   readonly args: AutoArguments
   readonly find: FindDerivation
 }
@@ -46,6 +48,7 @@ export class Walk {
       return { kind: "derivation", record, drvPath }
     }
     if (!(yield* this.#goesInto(value, path))) return { kind: "other" }
+    if (path.length >= (this.#options.depthMax ?? Infinity)) return { kind: "other" }
     if (path.length > DEPTH_MAX) {
       fail({ code: "invalid-argument", message: `attribute sets are nested more than ${DEPTH_MAX} deep` })
     }

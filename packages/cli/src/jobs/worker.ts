@@ -1,18 +1,19 @@
 /** What a worker of `tvix eval-jobs` does: it evaluates the program once, then looks at the attributes it is told to. */
 import { Socket } from "node:net"
-import { getHeapStatistics } from "node:v8"
-import { AttrSet, autoCall, nixText, plain, type Failure, type Forced, type Value } from "@tvix-ts/eval"
-import { asFailure, call, fail, type Task } from "@tvix-ts/eval/builtins"
 import { dirname } from "node:path"
+import { AttrSet, autoCall, nixText, plain, typeName, type Failure, type Forced, type Value } from "@tvix-ts/eval"
+import { asFailure, call, fail, type Task } from "@tvix-ts/eval/builtins"
 import { byteStringOf } from "@tvix-ts/bytes"
 import { applyConfiguration } from "../nix-config.ts"
 import { parseOptions } from "../options.ts"
 import { writeOut } from "../output.ts"
 import { Session, type Program } from "../session.ts"
+import { Memory } from "./memory.ts"
 import { formatAnswer, LineReader, type AnswerKind, type Batch, type Greeting } from "./protocol.ts"
 import { errorRecord } from "./record.ts"
 import { jobSettings, OPTIONS, programOf, type JobSettings } from "./settings.ts"
 import { Walk, type Found } from "./walk.ts"
+import { Written } from "./written.ts"
 
 /** Answers are sent on after so long: each time wakes the command, which shares the processors with the workers. */
 const SEND_AFTER_MS = 50
@@ -58,7 +59,8 @@ class Worker {
   readonly #program: Program
   readonly #timeoutMs: number | undefined
   readonly #session: Session
-  readonly #memory: Memory
+  readonly #memory = new Memory()
+  readonly #written: Written | undefined
   #walk: Walk | undefined
   /** Answers that are not sent yet. */
   #answers = ""
@@ -70,43 +72,55 @@ class Worker {
     settings.timeoutMs = undefined
     this.#settings = settings
     this.#program = program
-    this.#memory = new Memory()
     settings.memoryMax ??= this.#memory.max
     const folders = program.kind === "file" ? [byteStringOf(dirname(program.path))] : []
     this.#session = new Session(settings, { palette: () => plain, folders })
+    if (settings.write) this.#written = new Written(this.#session, settings.gcRootsDir, this.#durable, this.#fatal)
   }
 
   /** Whether the program could be evaluated; if not, that has been told. */
   async start(): Promise<boolean> {
     try {
       this.#session.loadArguments()
-      const { args } = this.#session
+      const { args, evaluation, store } = this.#session
       const program = await this.#session.load(this.#program)
       const select = await this.#function(this.#settings.select)
       const apply = await this.#function(this.#settings.apply)
-      const root = await this.#session.evaluation.run(rootOf(program, select, args))
-      const { forceRecurse, meta, inputDerivations } = this.#settings
-      const find = function* (): Task<undefined> {}
-      this.#walk = new Walk(root, { forceRecurse, meta, inputDerivations, args, apply, find })
+      const root = await evaluation.run(rootOf(program, select, args))
+      const { forceRecurse, pathLengthMax: depthMax, meta, inputDerivations } = this.#settings
+      this.#walk = new Walk(root, {
+        forceRecurse,
+        depthMax,
+        meta,
+        inputDerivations,
+        args,
+        apply,
+        *find(path) {
+          return (yield* evaluation.ask(() => store.derivation(path)))?.derivation
+        },
+      })
+      await this.#written?.start()
       this.#answer("r", 0, "")
+      this.#send()
+      return true
     } catch (problem) {
-      this.#answer("x", 0, JSON.stringify(this.#textOf(asFailure(problem))))
+      this.#fatal(problem)
+      return false
     }
-    this.#send()
-    return this.#walk !== undefined
   }
 
   async #function(text: string | undefined): Promise<Value | undefined> {
     return text === undefined ? undefined : this.#session.load({ kind: "expression", text })
   }
 
-  /** Looks at some attributes. False if it has not the memory for more. */
+  /** Looks at some attributes. False if it has not the memory for more; it then has done all it had to. */
   async work({ path, names }: Batch): Promise<boolean> {
     this.#sent = performance.now()
     const paths = names.length === 0 ? [path] : names.map((name) => [...path, name])
     for (const [index, each] of paths.entries()) {
       const fits = await this.#look(each, index)
       if (!fits || this.#memory.isFull()) {
+        await this.#written?.all()
         this.#answer("l", 0, String(this.#memory.used()))
         this.#send()
         return false
@@ -115,6 +129,7 @@ class Worker {
     }
     this.#answer("b", 0, String(this.#memory.used()))
     this.#send()
+    this.#written?.soon()
     return true
   }
 
@@ -125,7 +140,7 @@ class Worker {
       this.#found(index, await this.#session.evaluation.run<Found>(this.#walk!.look(path), signal))
       return true
     } catch (thrown) {
-      const failure = this.#asTimeout(asFailure(thrown))
+      const failure = asFailure(thrown)
       const { problem } = failure
       const full = problem.code === "limit" && problem.limit === "memory"
       this.#answer(full ? "m" : "e", index, errorRecord(path, this.#textOf(failure)))
@@ -136,6 +151,7 @@ class Worker {
   #found(index: number, found: Found): void {
     switch (found.kind) {
       case "derivation":
+        this.#written?.add(found.drvPath)
         return this.#answer("d", index, found.record)
       case "set":
         return this.#answer("s", index, JSON.stringify(found.names))
@@ -144,14 +160,20 @@ class Worker {
     }
   }
 
-  #asTimeout(failure: Failure): Failure {
-    if (failure.problem.code !== "interrupted") return failure
-    return failure.about({ code: "limit", limit: "time" })
+  readonly #durable = (count: number): void => {
+    this.#answer("f", count, "")
+    this.#send()
+  }
+  readonly #fatal = (problem: unknown): void => {
+    this.#answer("x", 0, JSON.stringify(this.#textOf(asFailure(problem))))
+    this.#send()
   }
 
   #textOf(failure: Failure): string {
     const { positions } = this.#session.evaluation
-    return nixText(failure, { positions, showTrace: this.#settings.showTrace })
+    const options = { positions, showTrace: this.#settings.showTrace }
+    if (failure.problem.code !== "interrupted") return nixText(failure, options)
+    return nixText(failure.about({ code: "limit", limit: "time" }), options)
   }
 
   #answer(kind: AnswerKind, index: number, text: string): void {
@@ -165,28 +187,12 @@ class Worker {
   }
 }
 
-/** A task whose result is what is to be walked through. */
+/** A task whose result is the set that is to be walked through. */
 function* rootOf(program: Value, select: Value | undefined, args: Session["args"]): Task<Forced> {
   const value = (yield autoCall((yield program) as Forced, args)) as Forced
   const root = select === undefined ? value : ((yield call(select, value)) as Forced)
   if (root instanceof AttrSet) return root
-  return fail({ code: "type-error", expected: "a set", found: root })
-}
-
-/** Of the memory that the engine may have, what may be in use between two attributes: the rest is for one of them. */
-const FULL_SHARE = 0.5
-/** Above this the attribute in hand is given up. Collections get slow well before the end. */
-const MAX_SHARE = 0.75
-
-class Memory {
-  readonly #limit = getHeapStatistics().heap_size_limit
-  /** Bytes */
-  readonly max = MAX_SHARE * this.#limit
-
-  used(): number {
-    return getHeapStatistics().used_heap_size
-  }
-  isFull(): boolean {
-    return this.used() > FULL_SHARE * this.#limit
-  }
+  const advice = Array.isArray(root) ? "; lists are not gone into, but --select can make a set of one" : ""
+  const message = `the program should be a set of derivations, or a function that returns one, but it is ${typeName(root)}`
+  return fail({ code: "invalid-argument", message: message + advice })
 }
