@@ -64,8 +64,11 @@ export function isTerminal(file: number): boolean {
   return process.getBuiltinModule("node:tty").isatty(file)
 }
 
-/** Whether to colour what goes to standard error. */
-export function colorsWanted(env: Readonly<Record<string, string | undefined>> = process.env): boolean {
+/** Whether to colour what goes to standard error, or to `file`. */
+export function colorsWanted(
+  env: Readonly<Record<string, string | undefined>> = process.env,
+  file: number = STDERR,
+): boolean {
   if ((env["NO_COLOR"] ?? "") !== "" || env["NOCOLOR"] !== undefined) return false
-  return isTerminal(2) && (env["TERM"] ?? "dumb") !== "dumb"
+  return isTerminal(file) && (env["TERM"] ?? "dumb") !== "dumb"
 }

@@ -1,5 +1,14 @@
 export { writeAterm, type AtermOptions } from "./aterm.ts"
 export { parseAterm } from "./aterm-reader.ts"
+export type { DerivationChange } from "./derivation-diff/changes.ts"
+export {
+  diffDerivations,
+  type DerivationDiff,
+  type DerivationDiffOptions,
+  type DerivationPair,
+} from "./derivation-diff/diff.ts"
+export type { DerivationLoader, Side } from "./derivation-diff/pair.ts"
+export { diffSequences, type Edit } from "./derivation-diff/sequence.ts"
 export { checkDerivation, type DerivationCheck } from "./derivation-check.ts"
 export {
   derivationJson,

@@ -17,6 +17,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "evaluate all derivations in a set, in several processes",
     load: async () => (await import("./eval-jobs.ts")).command,
   },
+  derivation: {
+    summary: "show derivations, and say what differs between two",
+    load: async () => (await import("./derivation.ts")).command,
+  },
   repl: {
     summary: "evaluate expressions as you type them",
     load: async () => (await import("./repl.ts")).command,

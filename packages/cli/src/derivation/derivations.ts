@@ -45,7 +45,8 @@ export class Derivations {
 
   /** @param open the store, once somebody needs it */
   constructor(open: () => Promise<Store>, signal: AbortSignal) {
-    this.#open = open
+    let store: Promise<Store> | undefined
+    this.#open = () => (store ??= open())
     this.#signal = signal
   }
 

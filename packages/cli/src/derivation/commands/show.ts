@@ -1,10 +1,9 @@
 /** `tvix derivation show` */
-import { isatty } from "node:tty"
 import { derivationsJson, type Derivation } from "@tvix-ts/nix-compat"
 import type { Command, Tool } from "../../commands/command.ts"
 import { readOptions } from "../../commands/usage.ts"
 import { UsageError, type Option } from "../../options.ts"
-import { writeOut } from "../../output.ts"
+import { isTerminal, writeOut } from "../../output.ts"
 import { withSession } from "../../store/session.ts"
 import { SHARED_OPTIONS, storeAddress, storeSettings, type StoreSettings } from "../../store/settings.ts"
 import { closure, DERIVATION_HELP, Derivations } from "../derivations.ts"
@@ -37,6 +36,9 @@ const OPTIONS: readonly Option<ShowSettings>[] = [
   ...SHARED_OPTIONS,
 ]
 
+/** Bytes that are written at a time. */
+const PIECE_LENGTH = 65_536
+
 async function run(words: readonly string[], tool: Tool): Promise<number> {
   const settings: ShowSettings = { ...storeSettings(), recursive: false, pretty: undefined }
   const operands = await readOptions(tool, "show", words, OPTIONS, settings)
@@ -51,9 +53,15 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
       else for (const [path, derivation] of await closure(found)) shown.set(path, derivation)
     }
     const sorted = [...shown].sort(([a], [b]) => (a < b ? -1 : 1))
-    const indent = (settings.pretty ?? isatty(1)) ? { indent: 2 } : {}
-    for (const piece of derivationsJson(sorted, indent)) writeOut(piece)
-    writeOut("\n")
+    const indent = (settings.pretty ?? isTerminal(1)) ? { indent: 2 } : {}
+    let text = ""
+    for (const piece of derivationsJson(sorted, indent)) {
+      text += piece
+      if (text.length < PIECE_LENGTH) continue
+      writeOut(text)
+      text = ""
+    }
+    writeOut(`${text}\n`)
     return 0
   })
 }
