@@ -3,11 +3,12 @@
  * `drvPath` of every attribute, what is wrong with those that fail, and the bytes of every file that evaluation writes
  * to the store.
  *
- *     npm run nixpkgs -- [PATH] [--show N] [ATTRIBUTE…]
+ *     npm run nixpkgs -- [PATH] [--arguments SET] [--show N] [ATTRIBUTE…]
  *
  * PATH is `$NIXPKGS` unless given, and `fixture`, the package set beside this file, without that. ATTRIBUTE, such as
  * `git` or `python3Packages`, takes only what is there; without, all is walked: sets of packages as
- * far as they say `recurseForDerivations`, and others one level deep. `--show` prints that many differences of a kind.
+ * far as they say `recurseForDerivations`, and others one level deep. `--arguments` is what the package set, a function, is called with:
+ * `{ system = "aarch64-linux"; }`. `--show` prints that many differences of a kind.
  */
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -21,7 +22,7 @@ import { Tally } from "../side-by-side/tally.ts"
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
-  options: { show: { type: "string", default: "5" } },
+  options: { show: { type: "string", default: "5" }, arguments: { type: "string", default: "{ }" } },
 })
 const root = resolve(positionals[0] ?? process.env["NIXPKGS"] ?? join(import.meta.dirname, "fixture"))
 const wanted = positionals.slice(1)
@@ -40,7 +41,10 @@ const DEPTH_MAX = 4
 
 const DEFINITIONS = [
   ["describe", `import ${join(import.meta.dirname, "describe.nix")}`],
-  ["root", `let imported = import ${root}; in if builtins.isFunction imported then imported { } else imported`],
+  [
+    "root",
+    `let imported = import ${root}; in if builtins.isFunction imported then imported (${options.arguments}) else imported`,
+  ],
 ] as const
 
 const SETUP = DEFINITIONS.map(([name, expression]) => `${name} = ${expression}`)
