@@ -1,5 +1,6 @@
 /** How far an evaluation is: what is being evaluated, and how much was so far. One line, on a terminal only. */
 import { textOf } from "@tvix-ts/bytes"
+import type { FetchProgress } from "@tvix-ts/glue/node"
 import { formatCount, formatDuration } from "./amounts.ts"
 import { Progress } from "./progress.ts"
 import type { Session } from "./session.ts"
@@ -34,6 +35,13 @@ export class EvaluationProgress {
     const drawn = this.#progress.line((elapsedMs) => this.#line(elapsedMs))
     if (drawn && !this.#interruptible) this.#endInOrder()
     return drawn
+  }
+
+  /** Shows what is being fetched instead. */
+  readonly fetch = ({ activity, done, total, unit, finished }: FetchProgress): void => {
+    if (finished) this.clear()
+    else if (unit === "bytes") this.#progress.update(textOf(activity), { bytes: done }, total)
+    else this.#progress.line(() => `${textOf(activity)}  ${done} %`)
   }
 
   /** Takes the line away: before anything else is written, and at the end. */

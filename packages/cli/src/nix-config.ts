@@ -28,6 +28,20 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
     kind: "list",
     set: (to, value, add) => void (to.nixPath = add ? [...(to.nixPath ?? []), ...value] : [...value]),
   },
+  "tarball-ttl": { kind: "number", set: (to, value) => void (to.fetch.tarballTtl = value) },
+  "connect-timeout": { kind: "number", set: (to, value) => void (to.fetch.connectTimeoutMs = value * 1000) },
+  "stalled-download-timeout": { kind: "number", set: (to, value) => void (to.fetch.stalledTimeoutMs = value * 1000) },
+  "download-attempts": { kind: "number", set: (to, value) => void (to.fetch.attemptsMax = value) },
+  "http-connections": { kind: "number", set: (to, value) => void (to.fetch.connectionsMax = value) },
+  "netrc-file": { kind: "text", set: (to, value) => void (to.fetch.netrcFile = value) },
+  "ssl-cert-file": { kind: "text", set: (to, value) => void (to.fetch.caFile = value) },
+  "user-agent-suffix": { kind: "text", set: (to, value) => void (to.fetch.userAgentSuffix = value) },
+  "allow-dirty": { kind: "flag", set: (to, value) => void (to.fetch.allowDirty = value) },
+  "warn-dirty": { kind: "flag", set: (to, value) => void (to.fetch.warnDirty = value) },
+  "allowed-uris": {
+    kind: "list",
+    set: (to, value, add) => void (to.allowedUris = add ? [...to.allowedUris, ...value] : [...value]),
+  },
   "experimental-features": {
     kind: "list",
     set: (to, value, add) => {
@@ -38,32 +52,32 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
 }
 const IGNORED: Readonly<Record<Setting["kind"], readonly string[]>> = {
   flag: [
-    "accept-flake-config", "allow-dirty", "allow-import-from-derivation", "allow-new-privileges", "always-allow-substitutes",
+    "accept-flake-config", "allow-import-from-derivation", "allow-new-privileges", "always-allow-substitutes",
     "auto-allocate-uids", "auto-optimise-store", "builders-use-substitutes", "compress-build-log", "debugger-on-trace",
     "eval-cache", "eval-profiler", "fallback", "fsync-metadata", "http2", "ignore-try", "impersonate-linux-26", "keep-build-log",
     "keep-derivations", "keep-env-derivations", "keep-failed", "keep-going", "keep-outputs", "preallocate-contents",
     "print-missing", "require-drop-supplementary-groups", "require-sigs", "run-diff-hook", "sandbox-fallback",
     "substitute", "sync-before-registering", "trace-function-calls", "trace-import-from-derivation", "trust-tarballs-from-git-forges",
-    "use-case-hack", "use-cgroups", "use-registries", "use-sqlite-wal", "use-xdg-base-directories", "warn-dirty",
+    "use-case-hack", "use-cgroups", "use-registries", "use-sqlite-wal", "use-xdg-base-directories",
     "lint-absolute-path-literals", "lint-short-path-literals", "lint-url-literals",
   ],
   number: [
-    "build-poll-interval", "connect-timeout", "cores", "download-attempts", "download-buffer-size", "download-speed",
-    "filter-syscalls", "gc-reserved-space", "http-connections", "log-lines", "max-build-log-size", "max-free",
+    "build-poll-interval", "cores", "download-buffer-size", "download-speed",
+    "filter-syscalls", "gc-reserved-space", "log-lines", "max-build-log-size", "max-free",
     "max-jobs", "max-silent-time", "max-substitution-jobs", "min-free", "min-free-check-interval", "nar-buffer-size",
-    "narinfo-cache-negative-ttl", "narinfo-cache-positive-ttl", "stalled-download-timeout", "tarball-ttl", "timeout",
+    "narinfo-cache-negative-ttl", "narinfo-cache-positive-ttl", "timeout",
     "warn-large-path-threshold",
   ],
   list: [
-    "access-tokens", "allowed-impure-host-deps", "allowed-uris", "allowed-users", "commit-lockfile-summary",
+    "access-tokens", "allowed-impure-host-deps", "allowed-users", "commit-lockfile-summary",
     "extra-platforms", "hashed-mirrors", "impure-env", "plugin-files", "sandbox-paths", "secret-key-files", "substituters",
-    "system-features", "trusted-public-keys", "trusted-substituters", "trusted-users", "ssl-cert-file",
+    "system-features", "trusted-public-keys", "trusted-substituters", "trusted-users",
   ],
   text: [
     "bash-prompt", "bash-prompt-prefix", "bash-prompt-suffix", "build-dir", "build-hook", "build-users-group", "builders",
-    "diff-hook", "flake-registry", "json-log-path", "netrc-file", "nix-shell-always-looks-for-shell-nix",
+    "diff-hook", "flake-registry", "json-log-path", "nix-shell-always-looks-for-shell-nix",
     "nix-shell-shebang-arguments-relative-to-script", "post-build-hook", "pre-build-hook", "sandbox", "sandbox-build-dir",
-    "sandbox-dev-shm-size", "store", "upgrade-nix-store-path-url", "user-agent-suffix",
+    "sandbox-dev-shm-size", "store", "upgrade-nix-store-path-url",
   ],
 } // prettier-ignore
 

@@ -39,6 +39,7 @@ export async function withEvaluation(
     beforeMessage: progress.clear,
     onSlice: progress.tick,
     onItem: progress.item,
+    onFetch: progress.fetch,
     ...(signal && { signal }),
   })
   progress.watch(session)

@@ -20,18 +20,21 @@ import {
   type EvaluationOptions,
   type Forced,
   type Limits,
+  type MessageKind,
   type OnItem,
   type Palette,
   type Task,
   type Value,
 } from "@tvix-ts/eval"
 import { nodeIo, type NodeIoOptions } from "@tvix-ts/eval/node"
-import { evaluationStore, storeBuiltins, storeIo, type EvaluationStore } from "@tvix-ts/glue"
+import { evaluationStore, fetchBuiltins, storeBuiltins, storeIo, type EvaluationStore } from "@tvix-ts/glue"
+import type { FetchProgress, NodeFetcher } from "@tvix-ts/glue/node"
 import type { Store } from "@tvix-ts/store"
 import { printString, printTree, SourceFile } from "@tvix-ts/syntax"
 import { existsSync, readFileSync } from "node:fs"
 import { getHeapStatistics } from "node:v8"
 import { bytecodeCache } from "./bytecode-cache.ts"
+import { allowedUris, fetcherOf } from "./fetching.ts"
 import { writeError } from "./output.ts"
 import type { Settings } from "./settings.ts"
 
@@ -55,6 +58,8 @@ export interface SessionOptions {
   readonly onSlice?: () => boolean
   /** Called with each item of a value that is walked through to be printed. */
   readonly onItem?: OnItem
+  /** Called often while something is fetched. */
+  readonly onFetch?: (progress: FetchProgress) => void
   readonly signal?: AbortSignal
 }
 
@@ -64,22 +69,32 @@ export class Session {
   readonly store: EvaluationStore
   readonly #settings: Settings
   readonly #onItem: OnItem | undefined
+  readonly #fetcher: NodeFetcher
   #opened: Promise<Store> | undefined
   /** Values for functions that programs turn out to be. */
   readonly args = new Map<string, Value>()
   readonly #directory = byteStringOf(process.cwd())
 
-  constructor(settings: Settings, { folders = [], palette, beforeMessage, onSlice, onItem, signal }: SessionOptions) {
+  constructor(settings: Settings, options: SessionOptions) {
+    const { folders = [], palette, beforeMessage, onSlice, onItem, onFetch, signal } = options
     this.#settings = settings
     this.#onItem = onItem
     const entries = searchPath(settings)
     const home = process.env["HOME"]
     const store = evaluationStore(() => this.openStore(), { write: settings.write })
     this.store = store
+    const warn = (kind: MessageKind, message: string): void => {
+      beforeMessage?.()
+      writeError(`${nixMessage(kind, message, palette())}\n`)
+    }
+    this.#fetcher = fetcherOf(settings, () => store.trees!(), {
+      onProgress: (progress) => onFetch?.(progress),
+      onWarning: (message) => warn("notice", message),
+    })
     this.evaluation = new Evaluation(
       {
         io: storeIo(nodeIo(restrictionOf(settings, folders, entries, this.#directory)), store),
-        builtins: storeBuiltins(store),
+        builtins: [...storeBuiltins(store), ...fetchBuiltins(store, this.#fetcher, allowedUris(settings))],
         searchPath: entries,
         ...(home === undefined ? {} : { home: byteStringOf(home) }),
         system: settings.system ?? SYSTEM,
@@ -93,10 +108,7 @@ export class Session {
         abortOnWarn: settings.abortOnWarn,
         ...(settings.show.size > 0 ? observers(settings.show) : {}),
         ...(onSlice === undefined ? {} : { onSlice }),
-        onMessage: (kind, message) => {
-          beforeMessage?.()
-          writeError(`${nixMessage(kind, message, palette())}\n`)
-        },
+        onMessage: warn,
       },
       makeGlobals,
     )
@@ -172,6 +184,7 @@ export class Session {
 
   /** To be called at the end, whatever happened. What was written and not flushed may or may not be there. */
   async close(): Promise<void> {
+    this.#fetcher.close()
     // Who could not open it was told.
     const store = await this.#opened?.catch(() => undefined)
     await store?.close()

@@ -1,5 +1,8 @@
 /** What the commands that evaluate can be told: one record, whichever command line it came from. */
+import type { NodeFetcherOptions } from "@tvix-ts/glue/node"
 import { UsageError, type Option } from "./options.ts"
+
+type FetchSetting = Exclude<keyof NodeFetcherOptions, "store" | "cacheFolder" | "onProgress" | "onWarning" | "env">
 
 export interface Settings {
   /** Whether the operands are expressions, not files. */
@@ -25,6 +28,10 @@ export interface Settings {
   /** Entries of the search path after those of `-I`; undefined if nobody said anything. */
   nixPath: string[] | undefined
   system: string | undefined
+  /** How to fetch what programs ask for. */
+  fetch: { -readonly [Name in FetchSetting]?: NodeFetcherOptions[Name] }
+  /** What they may ask for where that is restricted. */
+  allowedUris: string[]
   errorFormat: "text" | "json"
   timeoutMs: number | undefined
   stepsMax: number | undefined
@@ -62,6 +69,8 @@ export function defaultSettings(): Settings {
     depthMax: undefined,
     nixPath: undefined,
     system: undefined,
+    fetch: {},
+    allowedUris: [],
     errorFormat: "text",
     timeoutMs: undefined,
     stepsMax: undefined,

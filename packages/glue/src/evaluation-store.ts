@@ -51,6 +51,7 @@ class LayeredStore implements EvaluationStore {
   /** Also those that were read. */
   readonly #derivations = new Map<string, DerivationRecord>()
   readonly #added = new Set<string>()
+  readonly #admitted = new Set<string>()
   #derivationCount = 0
   readonly #texts = new Map<string, Text>()
   readonly #trees = new Map<string, Copied>()
@@ -136,7 +137,11 @@ class LayeredStore implements EvaluationStore {
   }
 
   hasAdded(path: string): boolean {
-    return this.#added.has(path)
+    return this.#added.has(path) || this.#admitted.has(path)
+  }
+
+  admit(path: string): void {
+    this.#admitted.add(path)
   }
 
   derivation(path: string): Awaitable<DerivationRecord | undefined> {

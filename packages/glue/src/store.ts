@@ -47,8 +47,10 @@ export interface EvaluationStore {
   forgetCopies(): void
   /** Where the same can be read as what this evaluation has copied to `path`. */
   origin(path: string): string | undefined
-  /** Whether this evaluation has put something at `path`. */
+  /** Whether this evaluation has put something at `path`, or was told of it by {@link admit}. */
   hasAdded(path: string): boolean
+  /** What is in the store at `path` may be read as if it had been added: the program has said what it is to contain. */
+  admit(path: string): void
   /** The store paths that the object at `path` refers to; undefined if it is not in the store. */
   references(path: string): Awaitable<Iterable<string> | undefined>
   /** Whether there is something at `path`, in this store or where else store paths are on this machine. */

@@ -1,6 +1,17 @@
 import type { Evaluation } from "@tvix-ts/eval"
 import { asFailure, fail, type Task } from "@tvix-ts/eval/builtins"
+import type { EvaluationStore } from "../store.ts"
+import type { Fetcher } from "./fetcher.ts"
 import { FetchError } from "./problem.ts"
+import type { UriCheck } from "./uri.ts"
+
+/** What the builtins fetch with. */
+export interface Fetching {
+  readonly fetcher: Fetcher
+  readonly store: EvaluationStore
+  /** Of every address. */
+  readonly check: UriCheck
+}
 
 /** Waits for a fetcher. What goes wrong is the program's problem, with a trace of what was being fetched. */
 export function* asked<T>(evaluation: Evaluation, question: () => Promise<T>): Task<T> {

@@ -1,4 +1,6 @@
 import type { Builtin } from "@tvix-ts/eval"
+import type { EvaluationStore } from "../store.ts"
+import type { Fetching } from "./ask.ts"
 import type { Fetcher } from "./fetcher.ts"
 import { fetchGit } from "./git-builtin.ts"
 import { fetchMercurial, fetchTree, flakeBuiltins } from "./refused.ts"
@@ -13,15 +15,13 @@ export interface FetchOptions {
   readonly allowedUris?: readonly string[]
 }
 
-/** The builtins that fetch, through `fetcher`: for the option `builtins` of an evaluation. */
-export function fetchBuiltins(fetcher: Fetcher, options: FetchOptions = {}): readonly Builtin[] {
+/** The builtins that fetch, through `fetcher`, into `store`: for the option `builtins` of an evaluation. */
+export function fetchBuiltins(
+  store: EvaluationStore,
+  fetcher: Fetcher,
+  options: FetchOptions = {},
+): readonly Builtin[] {
   const check = options.allowedUris === undefined ? () => {} : uriCheck(options.allowedUris)
-  return [
-    fetchUrl(fetcher, check),
-    fetchTarball(fetcher, check),
-    fetchGit(fetcher, check),
-    fetchTree,
-    fetchMercurial,
-    ...flakeBuiltins,
-  ]
+  const fetching: Fetching = { store, fetcher, check }
+  return [fetchUrl(fetching), fetchTarball(fetching), fetchGit(fetching), fetchTree, fetchMercurial, ...flakeBuiltins]
 }

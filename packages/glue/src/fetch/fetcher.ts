@@ -5,8 +5,6 @@
 import type { Hash } from "@tvix-ts/hash"
 
 export interface Fetcher {
-  /** Whether `path` is in the store: then nothing has to be fetched. */
-  has(path: string): Promise<boolean>
   /** The file at a URL. The hash is that of its contents. */
   file(request: UrlRequest): Promise<Fetched>
   /** The tree in the archive at a URL. The hash is that of the tree as a Nix archive. */

@@ -14,12 +14,11 @@ import {
 import { encodeHex } from "@tvix-ts/bytes"
 import { formatHash, parseHash, type Hash } from "@tvix-ts/hash"
 import { checked, refuse, refuseExperimental } from "../problems.ts"
-import { asked } from "./ask.ts"
-import type { Fetcher, GitRequest, GitTree } from "./fetcher.ts"
+import { asked, type Fetching } from "./ask.ts"
+import type { GitRequest, GitTree } from "./fetcher.ts"
 import { isLegalRef } from "./git-ref.ts"
 import { fixGitUrl, formatUrl, withoutSecrets, type GitUrl } from "./git-url.ts"
 import { FetchError } from "./problem.ts"
-import type { UriCheck } from "./uri.ts"
 
 /** What `fetchGit` knows, and of which type it has to be if it is looked at. */
 const ATTRIBUTES = {
@@ -53,7 +52,7 @@ type Input = GitRequest & {
   readonly revCount?: number
 }
 
-export function fetchGit(fetcher: Fetcher, check: UriCheck) {
+export function fetchGit({ fetcher, store, check }: Fetching) {
   return builtin({
     name: "fetchGit",
     global: "name",
@@ -71,6 +70,7 @@ export function fetchGit(fetcher: Fetcher, check: UriCheck) {
         }
       })
       requireSame(input, tree)
+      store.admit(tree.path)
       return resultOf(input, tree)
     },
   })

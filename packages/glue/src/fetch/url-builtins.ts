@@ -7,9 +7,8 @@ import { checkName, fixedOutputPath, StorePathError } from "@tvix-ts/nix-compat"
 import { forceAs, PLAIN_STRING } from "../force.ts"
 import { promisedHash } from "../hashes.ts"
 import { checked, refuse } from "../problems.ts"
-import { asked } from "./ask.ts"
-import type { Fetcher } from "./fetcher.ts"
-import { resolvePseudoUrl, type UriCheck } from "./uri.ts"
+import { asked, type Fetching } from "./ask.ts"
+import { resolvePseudoUrl } from "./uri.ts"
 
 interface Arguments {
   readonly url: string
@@ -25,19 +24,19 @@ interface Kind {
   readonly method: "flat" | "nar"
 }
 
-export function fetchUrl(fetcher: Fetcher, check: UriCheck) {
+export function fetchUrl(fetching: Fetching) {
   return builtin({
     name: "fetchurl",
     params: [any("arg")],
     doc: "Downloads a file into the store: `fetchurl url`, or `fetchurl { url = …; name = …; sha256 = …; }`.",
     *run(argument) {
       const given = yield* argumentsOf(this, argument, "fetchurl")
-      return yield* fetched(this, fetcher, check, given, { who: "fetchurl", method: "flat" })
+      return yield* fetched(this, fetching, given, { who: "fetchurl", method: "flat" })
     },
   })
 }
 
-export function fetchTarball(fetcher: Fetcher, check: UriCheck) {
+export function fetchTarball(fetching: Fetching) {
   return builtin({
     name: "fetchTarball",
     global: "name",
@@ -47,7 +46,7 @@ export function fetchTarball(fetcher: Fetcher, check: UriCheck) {
       const given = yield* argumentsOf(this, argument, "fetchTarball")
       const url = resolvePseudoUrl(given.url)
       const name = given.name ?? "source"
-      return yield* fetched(this, fetcher, check, { ...given, url, name }, { who: "fetchTarball", method: "nar" })
+      return yield* fetched(this, fetching, { ...given, url, name }, { who: "fetchTarball", method: "nar" })
     },
   })
 }
@@ -89,8 +88,7 @@ function* argumentsOf(evaluation: Evaluation, argument: Forced, who: Kind["who"]
 
 function* fetched(
   evaluation: Evaluation,
-  fetcher: Fetcher,
-  check: UriCheck,
+  { fetcher, store, check }: Fetching,
   given: Arguments,
   { who, method }: Kind,
 ): Task {
@@ -108,7 +106,10 @@ function* fetched(
   }
   if (expected !== undefined) {
     const promised = checked(() => fixedOutputPath(name, method, expected))
-    if (yield* asked(evaluation, () => fetcher.has(promised))) return makeString(promised, new Set([promised]))
+    if (yield* evaluation.ask(() => store.isValid(promised))) {
+      store.admit(promised)
+      return makeString(promised, new Set([promised]))
+    }
   }
   const { path, hash } = yield* asked(evaluation, () =>
     who === "fetchurl" ? fetcher.file({ url, name }) : fetcher.tarball({ url, name }),
@@ -117,6 +118,7 @@ function* fetched(
     const [specified, got] = [expected, hash].map((each) => formatPrefixedHash(each, "nix32"))
     refuse(`hash mismatch in file downloaded from '${url}':\n  specified: ${specified}\n  got:       ${got}`)
   }
+  store.admit(path)
   return makeString(path, new Set([path]))
 }
 

@@ -1,4 +1,5 @@
 /** Files from web servers, and from this machine by the same kind of address, as curl gets them for C++ Nix. */
+import { readFileSync } from "node:fs"
 import { open, readFile, stat } from "node:fs/promises"
 import * as http from "node:http"
 import * as https from "node:https"
@@ -51,7 +52,10 @@ export class Downloader {
       // http_proxy and its like, in Nodes that know it (24.5).
       proxyEnv: env as NodeJS.ProcessEnv,
     }
-    this.agents = { http: new http.Agent(agentOptions), https: new https.Agent(agentOptions) }
+    this.agents = {
+      http: new http.Agent(agentOptions),
+      https: new https.Agent({ ...agentOptions, ...authorities(settings) }),
+    }
   }
 
   close(): void {
@@ -84,7 +88,7 @@ export class Downloader {
         const factor = 2 ** (attempt - 1 + Math.random() / 2)
         const delay = Math.floor((transient.afterMs ?? retryMs) * factor)
         onWarning(`${error.message}; retrying in ${delay} ms (attempt ${attempt}/${attemptsMax})`)
-        await wait(delay)
+        await wait(delay, undefined, { signal: this.settings.signal })
       }
     }
   }
@@ -145,7 +149,7 @@ export class Downloader {
     target.password = ""
     return new Promise((resolve, reject) => {
       const agent = secure ? this.agents.https : this.agents.http
-      const request = (secure ? https : http).get(target, { agent, headers })
+      const request = (secure ? https : http).get(target, { agent, headers, signal: this.settings.signal })
       let timer: NodeJS.Timeout | undefined
       const timedOut = (detail: string): void => {
         request.destroy(transferProblem(shown, "Timeout was reached", 28, detail))
@@ -224,6 +228,17 @@ export class Downloader {
     // Without a file, there are no passwords: that is no error.
     this.netrc ??= readFile(netrcFile, "utf8").catch(() => "")
     return netrcLogin(await this.netrc, url.hostname)
+  }
+}
+
+/** Who is believed, if somebody says so. */
+function authorities({ caFile, onWarning }: FetchSettings): { readonly ca?: string } {
+  if (caFile === undefined) return {}
+  try {
+    return { ca: readFileSync(caFile, "utf8") }
+  } catch (error) {
+    onWarning(byteStringOf(`reading '${caFile}': ${error instanceof Error ? error.message : String(error)}`))
+    return {}
   }
 }
 

@@ -16,7 +16,6 @@ export function nodeFetcher(options: NodeFetcherOptions): NodeFetcher {
   const load = (): Promise<NodeFetching> =>
     (loading ??= import("./fetching.ts").then(({ NodeFetching }) => new NodeFetching(options)))
   return {
-    has: async (path) => (await load()).has(path),
     file: async (request) => (await load()).file(request),
     tarball: async (request) => (await load()).tarball(request),
     git: async (request) => (await load()).git(request),

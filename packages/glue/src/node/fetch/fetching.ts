@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { decodeBase64, encodeBase64 } from "@tvix-ts/bytes"
 import { CastoreError, decodeNode, encodeNode, type Node } from "@tvix-ts/castore"
 import type { Hash } from "@tvix-ts/hash"
@@ -22,19 +25,23 @@ export class NodeFetching implements Fetcher {
   private readonly cache: FetchCache
   private readonly downloader: Downloader
 
+  private readonly closing = new AbortController()
+  /** To be removed at the end. */
+  private readonly temporaryFolder: string | undefined
+
   constructor(options: NodeFetcherOptions) {
-    this.settings = fetchSettings(options)
-    this.cache = new FetchCache(options.cacheFolder, this.settings.onWarning)
+    this.temporaryFolder = options.cacheFolder === undefined ? mkdtempSync(join(tmpdir(), "tvix-fetch-")) : undefined
+    const folder = options.cacheFolder ?? this.temporaryFolder!
+    this.settings = fetchSettings(options, folder, this.closing.signal)
+    this.cache = new FetchCache(folder, this.settings.onWarning)
     this.downloader = new Downloader(this.settings)
   }
 
   close(): void {
+    this.closing.abort()
     this.downloader.close()
     this.cache.close()
-  }
-
-  async has(path: string): Promise<boolean> {
-    return guarded(async () => (await this.info(await this.settings.store(), path)) !== undefined)
+    if (this.temporaryFolder !== undefined) rmSync(this.temporaryFolder, { recursive: true, force: true })
   }
 
   file({ url, name }: UrlRequest): Promise<Fetched> {

@@ -3,8 +3,11 @@ import type { Store } from "@tvix-ts/store"
 export interface NodeFetcherOptions {
   /** Where to put what is fetched. Called when something is. */
   readonly store: () => Promise<Store>
-  /** A folder for what is known of addresses, and for copies of Git repositories; made when it is needed. */
-  readonly cacheFolder: string
+  /**
+   * A folder for what is known of addresses, and for copies of Git repositories; made when it is needed. Without, nothing
+   * outlives the fetcher.
+   */
+  readonly cacheFolder?: string
   /** Seconds for which an answer without a hash is not asked for again. Default: one hour. */
   readonly tarballTtl?: number
   /** Names and passwords for servers, as curl reads them. */
@@ -21,6 +24,11 @@ export interface NodeFetcherOptions {
   readonly connectionsMax?: number
   /** Of a download, and of what is in an archive. */
   readonly bytesMax?: number
+  /** Certificates of authorities that are believed, in place of those that Node brings. */
+  readonly caFile?: string
+  /** Whether a working folder may have changes that are not committed. Default: yes, and then there is a warning. */
+  readonly allowDirty?: boolean
+  readonly warnDirty?: boolean
   /** Added to the name by which servers know us. */
   readonly userAgentSuffix?: string
   readonly onProgress?: (progress: FetchProgress) => void
@@ -40,13 +48,20 @@ export interface FetchProgress {
   readonly finished: boolean
 }
 
-/** The options with all defaults; those of numbers are C++ Nix's (libstore/include/nix/store/filetransfer.hh). */
 export type FetchSettings = ReturnType<typeof fetchSettings>
 
-export function fetchSettings(options: NodeFetcherOptions) {
+/**
+ * The options with all defaults; those of numbers are C++ Nix's (libstore/include/nix/store/filetransfer.hh).
+ *
+ * @param signal gives up whatever is going on
+ */
+export function fetchSettings(options: NodeFetcherOptions, cacheFolder: string, signal: AbortSignal) {
   return {
     tarballTtl: 3600,
+    allowDirty: true,
+    warnDirty: true,
     netrcFile: undefined as string | undefined,
+    caFile: undefined as string | undefined,
     connectTimeoutMs: 15_000,
     stalledTimeoutMs: 300_000,
     attemptsMax: 5,
@@ -58,5 +73,7 @@ export function fetchSettings(options: NodeFetcherOptions) {
     onWarning: (() => {}) as (message: string) => void,
     env: process.env as Readonly<Record<string, string | undefined>>,
     ...options,
+    cacheFolder,
+    signal,
   }
 }

@@ -13,6 +13,8 @@ export interface GitOutput {
 
 export interface GitOptions {
   readonly env: Readonly<Record<string, string | undefined>>
+  /** Stops it. */
+  readonly signal: AbortSignal
   /** Settings that the process list does not show, as `http.extraHeader`. */
   readonly config?: readonly (readonly [name: string, value: string])[]
   readonly indexFile?: string
@@ -86,7 +88,7 @@ function lastLine(stderr: string): string {
 
 export type GitProcess = ChildProcessByStdio<Writable, Readable, Readable>
 
-export function start(args: readonly string[], { env, config = [], indexFile }: GitOptions): GitProcess {
+export function start(args: readonly string[], { env, signal, config = [], indexFile }: GitOptions): GitProcess {
   const child: Record<string, string | undefined> = {
     ...env,
     ...Object.fromEntries(INHERITED.map((name) => [name, undefined])),
@@ -113,7 +115,7 @@ export function start(args: readonly string[], { env, config = [], indexFile }: 
     ["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "gc.auto=0", "-c", "maintenance.auto=false"]
       .concat(args)
       .map((arg) => Buffer.from(arg, "latin1").toString()),
-    { stdio: ["pipe", "pipe", "pipe"], env: child },
+    { stdio: ["pipe", "pipe", "pipe"], env: child, signal },
   )
 }
 

@@ -46,7 +46,7 @@ class GitFetch {
     this.settings = settings
     this.cache = cache
     this.store = store
-    this.options = { env: settings.env }
+    this.options = { env: settings.env, signal: settings.signal }
   }
 
   async get(request: GitRequest): Promise<GitTree> {
@@ -82,7 +82,9 @@ class GitFetch {
   private async worktree(folder: string, request: GitRequest): Promise<GitTree> {
     const { head, isDirty, paths } = await readWorktree(folder, request, this.options)
     const repository = localRepository(folder)
-    if (isDirty) this.settings.onWarning(`Git tree '${folder}' is dirty`)
+    const { allowDirty, warnDirty, onWarning } = this.settings
+    if (isDirty && !allowDirty) throw new FetchError({ code: "git", message: `Git tree '${folder}' is dirty` })
+    if (isDirty && warnDirty) onWarning(`Git tree '${folder}' is dirty`)
     const tell = (sink: TreeSink): Promise<void> => tellWorktree(folder, paths, sink)
     const kind = `worktree ${request.submodules ? "s" : ""}${request.exportIgnore ? "e" : ""}`
     const info =

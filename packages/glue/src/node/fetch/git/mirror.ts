@@ -56,7 +56,7 @@ class Mirror {
     const { address, config } = authorized({ ...url, query })
     this.address = address
     this.shown = formatUrl(withoutSecrets({ ...url, query }))
-    this.options = { env: settings.env, config }
+    this.options = { env: settings.env, signal: settings.signal, config }
     const name = hexDigest("sha256", formatUrl({ ...url, query })) + (request.shallow ? "-shallow" : "")
     this.folder = join(settings.cacheFolder, "git", name)
     this.repository = ["--git-dir", this.folder]
