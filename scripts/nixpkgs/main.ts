@@ -1,14 +1,15 @@
 /**
  * `npm run nixpkgs -- PATH [ATTRIBUTE…]`: compares a whole package set, such as a checkout of nixpkgs, with C++ Nix: the
  * `drvPath` of every attribute, what is wrong with those that fail, and the bytes of every file that evaluation writes
- * to the store.
+ * to the store; then the paths and files that `tvix instantiate` leaves.
  *
  *     npm run nixpkgs -- [PATH] [--arguments SET] [--show N] [ATTRIBUTE…]
  *
  * PATH is `$NIXPKGS` unless given, and `fixture`, the package set beside this file, without that. ATTRIBUTE, such as
- * `git` or `python3Packages`, takes only what is there; without, all is walked: sets of packages as
- * far as they say `recurseForDerivations`, and others one level deep. `--arguments` is what the package set, a function, is called with:
- * `{ system = "aarch64-linux"; }`. `--show` prints that many differences of a kind.
+ * `git` or `python3Packages`, takes only what is there; without, all is walked: sets of packages as far as they say
+ * `recurseForDerivations`, and others one level deep. `--arguments` is what the package set, a function, is called with:
+ * `{ system = "aarch64-linux"; }`. `--show` prints that many differences of a kind. A checkout of 1,000 packages takes a
+ * minute.
  */
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -19,6 +20,7 @@ import { compareFiles } from "../side-by-side/files.ts"
 import { askRepl, type Reply } from "../side-by-side/repl.ts"
 import { Session } from "../side-by-side/session.ts"
 import { Tally } from "../side-by-side/tally.ts"
+import { compareWritten, type Instantiated } from "./written.ts"
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -39,12 +41,10 @@ type Path = readonly string[]
 /** Sets deeper than this are left alone, whatever they say. */
 const DEPTH_MAX = 4
 
+const PACKAGES = `let imported = import ${root}; in if builtins.isFunction imported then imported (${options.arguments}) else imported`
 const DEFINITIONS = [
   ["describe", `import ${join(import.meta.dirname, "describe.nix")}`],
-  [
-    "root",
-    `let imported = import ${root}; in if builtins.isFunction imported then imported (${options.arguments}) else imported`,
-  ],
+  ["root", PACKAGES],
 ] as const
 
 const SETUP = DEFINITIONS.map(([name, expression]) => `${name} = ${expression}`)
@@ -64,6 +64,7 @@ async function compare(): Promise<void> {
   const others = new Tally("attributes: other values", shown)
   const failures = new Tally("attributes that fail in both", shown)
   const messages = new Tally("failures with the same message", shown)
+  const instantiated: Instantiated[] = []
   let level: Path[] = wanted.length > 0 ? wanted.map((path) => path.split(".")) : [[]]
   for (let depth = 0; level.length > 0; depth++) {
     const questions = level.map((path) => `describe root [ ${path.map(quote).join(" ")} ]`)
@@ -77,6 +78,9 @@ async function compare(): Promise<void> {
         const description = JSON.parse(their.value) as Description
         const tally = description.kind === "derivation" ? derivations : others
         tally.add("value" in our && our.value === their.value, () => `${name}\n${difference(our, their)}`)
+        if (description.kind === "derivation") {
+          instantiated.push({ attribute: path.map(quote).join("."), drvPath: description.drvPath })
+        }
         if (description.kind === "set") next.push(...membersOf(path, description))
       } else {
         failures.add("error" in our, () => `${name}\n${difference(our, their)}`)
@@ -89,7 +93,8 @@ async function compare(): Promise<void> {
   }
 
   const { files, copies } = await compareFiles(ours, storeRoot, shown)
-  const tallies = [derivations, others, failures, messages, files]
+  const written = compareWritten(PACKAGES, instantiated, storeRoot, shown)
+  const tallies = [derivations, others, failures, messages, files, ...written]
   for (const tally of tallies) tally.print()
   console.log(`and ${copies} copies of sources`)
   const failed = tallies.reduce((sum, tally) => sum + tally.failed, 0)
