@@ -57,4 +57,4 @@ export { isPedantic, LINT_CODES, RULES, type LintCode, type Rule, type WarningCo
 export { coloredValues, plainValues, printPretty, type PrettyOptions, type ValuePalette } from "./print/pretty.ts"
 export { Builtin } from "./builtins/builtin.ts"
 export { asFailure, type Task } from "./vm/machine.ts"
-export { memoryUnitCache, type FileStamp, type UnitCache, type UnitShelf } from "./unit-cache.ts"
+export { isSettled, memoryUnitCache, type FileStamp, type UnitCache, type UnitShelf } from "./unit-cache.ts"

@@ -12,6 +12,7 @@ import type { PathInfo, Store } from "@tvix-ts/store"
 import { isPromise } from "./at-once.ts"
 import { readDerivation } from "./derivation-files.ts"
 import { fromStore } from "./store-problem.ts"
+import type { SourceCache } from "./source-cache.ts"
 import { StoreReader } from "./store-reader.ts"
 import { StoreWriter, type Addition } from "./store-writer.ts"
 import type { AddedTree, DerivationRecord, EvaluationStore } from "./store.ts"
@@ -21,6 +22,8 @@ export interface EvaluationStoreOptions {
   readonly write?: boolean
   /** Where store paths are that the store has not: the disk of a machine with Nix. */
   readonly disk?: Pick<EvalIO, "fileType" | "readFile">
+  /** Remembers what large file trees were hashed to, so that they are read again only when they have changed. */
+  readonly sources?: SourceCache
 }
 
 /**
@@ -46,6 +49,7 @@ interface Copied {
 class LayeredStore implements EvaluationStore {
   readonly trees?: () => Promise<Store>
   readonly reader?: StoreReader
+  readonly sources: SourceCache | undefined
   readonly #writer: StoreWriter | undefined
   readonly #disk: EvaluationStoreOptions["disk"]
   /** Also those that were read. */
@@ -58,8 +62,9 @@ class LayeredStore implements EvaluationStore {
   /** By method and origin. */
   readonly #copies = new Map<string, AddedTree>()
 
-  constructor(open: (() => Promise<Store>) | undefined, { write = false, disk }: EvaluationStoreOptions) {
+  constructor(open: (() => Promise<Store>) | undefined, { write = false, disk, sources }: EvaluationStoreOptions) {
     this.#disk = disk
+    this.sources = sources
     if (open === undefined) return
     let opened: Promise<Store> | undefined
     const trees = async (): Promise<Store> => (opened ??= open().then((store) => this.#noticing(store)))
@@ -103,7 +108,7 @@ class LayeredStore implements EvaluationStore {
     const node = tree.kind === "tree" ? tree.node : undefined
     this.#trees.set(path, { node, origin, references })
     const addition = { path, nar, contentAddress, references }
-    if (tree.kind === "tree") return node && this.#write({ kind: "tree", ...addition, node })
+    if (tree.kind === "tree") return node && this.#write({ kind: "tree", ...addition, node, borrowed: tree.borrowed })
     const { contents, executable } = tree
     return this.#write({ kind: "file", ...addition, contents, executable })
   }

@@ -1,6 +1,7 @@
 export { storeBuiltins } from "./builtins.ts"
 export { storeIo } from "./store-io.ts"
 export { evaluationStore, type EvaluationStoreOptions } from "./evaluation-store.ts"
+export type { SourceCache } from "./source-cache.ts"
 export type { AddedTree, DerivationRecord, EvaluationStore } from "./store.ts"
 export { drvPathOf, findDerivations, outputNameOf, type FindOptions, type FoundDerivation } from "./find-derivations.ts"
 export { fetchBuiltins, type FetchOptions } from "./fetch/builtins.ts"

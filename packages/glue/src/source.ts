@@ -1,19 +1,17 @@
 /** File trees that evaluation adds to the store: read through EvalIO, hashed, and so given a path; and written, if need be. */
 import { bytesOf } from "@tvix-ts/bytes"
 import { CastoreError, TreeBuilder, type TreeSink } from "@tvix-ts/castore"
-import type { EvalIO, FileType, Task } from "@tvix-ts/eval"
+import type { EvalIO, Task } from "@tvix-ts/eval"
 import { fail } from "@tvix-ts/eval/builtins"
 import { hash, startHash, type Hash } from "@tvix-ts/hash"
 import { contentAddressPath, NarError, NarWriter, type ContentAddress } from "@tvix-ts/nix-compat"
 import type { NarCalculation } from "@tvix-ts/store"
 import type { Ask } from "./at-once.ts"
 import { fileNar } from "./file-nar.ts"
-import { checked, refuse } from "./problems.ts"
+import { checked } from "./problems.ts"
+import { fingerprintOf, listTree, tellContents, tellListing, type Filter } from "./source-listing.ts"
 import type { AddedTree, EvaluationStore } from "./store.ts"
 import { nodeAt } from "./store-files.ts"
-
-/** Whether a file is part of what is added. */
-export type Filter = (path: string, type: FileType) => Task<boolean>
 
 export interface Source {
   /** Where it is: links on the way followed. */
@@ -30,15 +28,9 @@ export interface Source {
 
 /** Bytes of files that are written with others rather than on their own. */
 const SMALL = 65_536
-/** Bytes of contents that go on at once. */
-const PIECE = 2 ** 20
-
-interface OpenDirectory {
-  /** Ends in a slash. */
-  readonly prefix: string
-  readonly entries: readonly (readonly [name: string, type: FileType])[]
-  next: number
-}
+/** Files, and bytes of a single one, from which on it is cheaper to remember than to hash: 128 files are 3 ms. */
+const WORTH_FILES = 128
+const WORTH_BYTES = 2 ** 20
 
 /** Adds `source` to `store`. The result is its store path. */
 export function* addSource(ask: Ask, io: EvalIO, store: EvaluationStore, source: Source): Task<string> {
@@ -58,17 +50,47 @@ export function pathOf(name: string, contentAddress: ContentAddress, references:
 
 function* readSource(ask: Ask, io: EvalIO, store: EvaluationStore, source: Source): Task<AddedTree> {
   const { real, method, filter } = source
-  if (method === "flat") return yield* readFile(ask, io, store, source)
-  const stored = filter === undefined ? yield* nodeAt(ask, store, real) : undefined
+  const stored = method === "nar" && filter === undefined ? yield* nodeAt(ask, store, real) : undefined
   if (stored !== undefined) {
     const nar = yield* ask(() => store.reader!.nar(stored))
-    return { kind: "tree", node: Promise.resolve(stored), nar, contentAddress: narAddress(nar) }
+    return { kind: "tree", node: Promise.resolve(stored), borrowed: true, nar, contentAddress: narAddress(nar) }
   }
-  const type = yield* ask(() => io.fileType(real))
-  if (type === "regular") return yield* readFile(ask, io, store, source)
-  const { nar, node } = yield* tellTo(ask, store, (sink) => walk(ask, io, source, type, sink))
+  const type = method === "flat" ? "regular" : yield* ask(() => io.fileType(real))
+  const listing = yield* listTree(ask, io, real, type, filter)
+  const isLarge = (): boolean =>
+    listing.length >= WORTH_FILES || (type === "regular" && (io.stamp?.(real)?.size ?? 0) >= WORTH_BYTES)
+  const cache = store.sources !== undefined && method === "nar" && isLarge() ? store.sources : undefined
+  const fingerprint = cache && (yield* fingerprintOf(ask, io, listing))
+  const origin = filter === undefined ? { origin: real } : {}
+  const nar = fingerprint && cache.get(fingerprint.digest)
+  const known = nar && (yield* knownTree(ask, store, source, nar))
+  if (known !== undefined) return { ...known, ...origin }
+  const tree =
+    type === "regular"
+      ? yield* readFile(ask, io, store, source)
+      : { ...(yield* readTree(ask, store, (sink) => tellListing(ask, io, listing, sink))), ...origin }
+  if (fingerprint?.settled === true) cache!.put(fingerprint.digest, tree.nar)
+  return tree
+}
+
+/** A tree of which the archive is known; undefined if it is to be written, and thus to be read. */
+function* knownTree(
+  ask: Ask,
+  store: EvaluationStore,
+  { name, references }: Source,
+  nar: NarCalculation,
+): Task<AddedTree | undefined> {
   const contentAddress = narAddress(nar)
-  return { kind: "tree", node, nar, contentAddress, ...(filter === undefined && { origin: real }) }
+  const tree = { kind: "tree", borrowed: true, nar, contentAddress } as const
+  if (!store.writes) return { ...tree, node: undefined }
+  const path = checked(() => pathOf(name, contentAddress, references))
+  const node = yield* ask(() => store.node(path))
+  return node && { ...tree, node: Promise.resolve(node) }
+}
+
+function* readTree(ask: Ask, store: EvaluationStore, tell: (sink: TreeSink) => Task<unknown>): Task<AddedTree> {
+  const { nar, node } = yield* tellTo(ask, store, tell)
+  return { kind: "tree", node, borrowed: false, nar, contentAddress: narAddress(nar) }
 }
 
 function narAddress({ narHash }: NarCalculation) {
@@ -81,19 +103,19 @@ function* readFile(ask: Ask, io: EvalIO, store: EvaluationStore, { real, method 
   const mayRun = io.isExecutable !== undefined && (yield* ask(() => io.isExecutable!(real)))
   // Flat, a file is nothing but its contents.
   const executable = method === "nar" && mayRun
-  const origin = executable === mayRun ? { origin: real } : {}
+  const isSame = executable === mayRun
   const flat = (): Hash => ({ algorithm: "sha256", digest: hash("sha256", contents) })
-  if (contents.length <= SMALL) {
+  if (contents.length <= SMALL && isSame) {
     const nar = fileNar(contents, executable)
     const contentAddress = method === "flat" ? ({ method, hash: flat() } as const) : narAddress(nar)
-    return { kind: "file", contents, executable, nar, contentAddress, ...origin }
+    return { kind: "file", contents, executable, nar, contentAddress, origin: real }
   }
   const { nar, node } = yield* tellTo(ask, store, function* (sink) {
     sink.file(contents.length, executable)
     yield* tellContents(ask, contents, sink)
   })
   const contentAddress = method === "flat" ? ({ method, hash: flat() } as const) : narAddress(nar)
-  return { kind: "tree", node, nar, contentAddress, ...origin }
+  return { kind: "tree", node, borrowed: false, nar, contentAddress, ...(isSame && { origin: real }) }
 }
 
 /** Hashes the tree that `tell` tells, and stores it if anything is to be stored. */
@@ -120,67 +142,6 @@ function* tellTo(
     builder?.abort().catch(() => undefined)
     if (error instanceof CastoreError || error instanceof NarError) fail({ code: "io", message: error.message })
     throw error
-  }
-}
-
-/** Tells `sink` what is at `path`, itself no longer a link, as far as the filter admits it. */
-function* walk(
-  ask: Ask,
-  io: EvalIO,
-  { real, filter }: Source,
-  rootType: FileType | undefined,
-  sink: TreeSink,
-): Task<void> {
-  const open: OpenDirectory[] = []
-  let node = real
-  let type = rootType
-  for (;;) {
-    switch (type) {
-      case "regular": {
-        const executable = io.isExecutable === undefined ? false : yield* ask(() => io.isExecutable!(node))
-        const contents = bytesOf(yield* ask(() => io.readFile(node)))
-        sink.file(contents.length, executable)
-        yield* tellContents(ask, contents, sink)
-        break
-      }
-      case "symlink":
-        sink.symlink(yield* ask(() => io.readLink!(node)))
-        break
-      case "directory": {
-        const entries = [...(yield* ask(() => io.readDir(node)))].sort(([a], [b]) => (a < b ? -1 : 1))
-        sink.directory()
-        open.push({ prefix: node === "/" ? "/" : `${node}/`, entries, next: 0 })
-        break
-      }
-      case "unknown":
-        return refuse(`file '${node}' has an unsupported type`)
-      case undefined:
-        return refuse(`path '${node}' does not exist`)
-    }
-    // On to the next entry that is wanted, closing directories that have none.
-    let wanted = false
-    while (!wanted) {
-      const directory = open.at(-1)
-      if (directory === undefined) return
-      const entry = directory.entries[directory.next++]
-      if (entry === undefined) {
-        open.pop()
-        sink.endDirectory()
-        continue
-      }
-      const [name, typeInDirectory] = entry
-      node = directory.prefix + name
-      type = typeInDirectory
-      wanted = filter === undefined || (yield* filter(node, type))
-      if (wanted) sink.entry(name)
-    }
-  }
-}
-
-function* tellContents(ask: Ask, contents: Uint8Array, sink: TreeSink): Task<void> {
-  for (let at = 0; at < contents.length; at += PIECE) {
-    const waiting = sink.contents(contents.subarray(at, at + PIECE))
-    if (waiting !== undefined) yield* ask(() => waiting)
   }
 }
 

@@ -3,7 +3,7 @@ import { bytesOf } from "@tvix-ts/bytes"
 import type { Node } from "@tvix-ts/castore"
 import { hash } from "@tvix-ts/hash"
 import { parseStorePath, type ContentAddress, type StorePath } from "@tvix-ts/nix-compat"
-import type { NarCalculation, PathInfo, Store } from "@tvix-ts/store"
+import { copyTree, type NarCalculation, type PathInfo, type Store } from "@tvix-ts/store"
 import { fileNar } from "./file-nar.ts"
 import { InvalidPath } from "./store-problem.ts"
 
@@ -21,6 +21,8 @@ export type Addition = { readonly path: string; readonly references: Iterable<st
       readonly kind: "tree"
       /** Durable when it resolves. */
       readonly node: Promise<Node>
+      /** Whether it is there for somebody else, and may go with that. */
+      readonly borrowed: boolean
       readonly nar: NarCalculation
       readonly contentAddress: ContentAddress
     }
@@ -160,7 +162,7 @@ async function describe(additions: readonly Addition[], store: Store): Promise<P
   try {
     for (const addition of additions) {
       if (addition.kind === "tree") {
-        described.push(addition.node.then((node) => infoOf(addition, node, addition.nar, addition.contentAddress)))
+        described.push(describeTree(addition, store))
         continue
       }
       const executable = addition.kind === "file" && addition.executable
@@ -187,6 +189,13 @@ async function describe(additions: readonly Addition[], store: Store): Promise<P
   for (const info of described) info.catch(() => undefined)
   await batch.commit()
   return Promise.all(described)
+}
+
+async function describeTree(addition: Addition & { readonly kind: "tree" }, store: Store): Promise<PathInfo> {
+  const node = await addition.node
+  // What the store is asked for while we write is kept. @throws if it is gone already
+  if (addition.borrowed) await copyTree(node, store, store)
+  return infoOf(addition, node, addition.nar, addition.contentAddress)
 }
 
 function infoOf(

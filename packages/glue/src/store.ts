@@ -3,6 +3,7 @@ import type { Node } from "@tvix-ts/castore"
 import type { Awaitable } from "@tvix-ts/eval"
 import type { ContentAddress, Derivation, DerivationHashes } from "@tvix-ts/nix-compat"
 import type { NarCalculation, Store } from "@tvix-ts/store"
+import type { SourceCache } from "./source-cache.ts"
 import type { StoreReader } from "./store-reader.ts"
 
 export interface DerivationRecord {
@@ -22,6 +23,8 @@ export type AddedTree = {
       readonly kind: "tree"
       /** In the castore, durable when it resolves; undefined where nothing is written. */
       readonly node: Promise<Node> | undefined
+      /** Whether it was in the castore already, for somebody else. */
+      readonly borrowed: boolean
     }
   /** A small one of nothing but a file, which is not written yet. */
   | { readonly kind: "file"; readonly contents: Uint8Array; readonly executable: boolean }
@@ -30,6 +33,8 @@ export type AddedTree = {
 export interface EvaluationStore {
   /** Whether what is added is written, or only given a path. Whoever evaluates must then be able to wait. */
   readonly writes: boolean
+  /** What is remembered of file trees of earlier evaluations. */
+  readonly sources: SourceCache | undefined
   /** How many derivations were added. */
   readonly derivationCount: number
   /** Idempotent: a path says what is under it. */

@@ -1,2 +1,3 @@
 export { nodeFetcher, type NodeFetcher } from "./fetch/fetcher.ts"
 export type { FetchProgress, NodeFetcherOptions } from "./fetch/options.ts"
+export { nodeSourceCache, type NodeSourceCacheOptions } from "./source-cache.ts"
