@@ -3,6 +3,7 @@ import { globSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { ROOT } from "../toolchain.mjs"
 import { check } from "./check.ts"
+import { checkDerivationText, DERIVATION_DICTIONARY, derivationSeeds } from "./derivations.ts"
 import { NIX_DICTIONARY, type Dictionary } from "./mutate.ts"
 import { ARCHIVE_DICTIONARY, archiveSeeds, checkArchive, checkRecord, RECORD_DICTIONARY, recordSeeds } from "./store.ts"
 
@@ -17,6 +18,7 @@ export const TARGETS = {
   programs: { seeds: programSeeds, dictionary: NIX_DICTIONARY, check },
   archives: { seeds: archiveSeeds, dictionary: ARCHIVE_DICTIONARY, check: checkArchive },
   records: { seeds: recordSeeds, dictionary: RECORD_DICTIONARY, check: checkRecord },
+  derivations: { seeds: derivationSeeds, dictionary: DERIVATION_DICTIONARY, check: checkDerivationText },
 } as const satisfies Readonly<Record<string, Target>>
 
 export type TargetName = keyof typeof TARGETS

@@ -23,16 +23,7 @@ import { DYNAMIC_DEPTH_MAX, type Derivation, type DerivationOutput, type Dynamic
 import { jsonObjectProblem, parseJson, type Json } from "./json.ts"
 import { quoteJsonText, readJsonText, writeJsonText, type JsonText } from "./json-text.ts"
 import { DerivationError, StorePathError } from "./problem.ts"
-import {
-  fixedOutputPath,
-  formatStorePath,
-  outputName,
-  parseStorePath,
-  parseStorePathBase,
-  STORE_DIR,
-  storePathBase,
-  type HashMethod,
-} from "./store-path.ts"
+import { fixedOutputPath, outputName, parseStorePath, STORE_DIR, type HashMethod } from "./store-path.ts"
 
 export type DerivationJsonVersion = 2 | 4
 /** What is written unless another is asked for. */
@@ -65,7 +56,7 @@ export function* derivationsJson(
   let separator = ""
   yield `{${line(1)}"derivations"${colon}{`
   for (const [path, derivation] of derivations) {
-    const name = quoteJsonText(storePathBase(parseStorePath(path, storeDir)))
+    const name = quoteJsonText(baseOf(path, storeDir))
     const written = writeJsonText(jsonOf(derivation, { storeDir }), indent, 2)
     yield `${separator}${line(2)}${name}${colon}${written}`
     separator = ","
@@ -96,6 +87,12 @@ function jsonOf(derivation: Derivation, { version = VERSION, storeDir = STORE_DI
   return json
 }
 
+/** As it is: not all that a path may have in it is in its parts. */
+function baseOf(path: string, storeDir: string): string {
+  parseStorePath(path, storeDir)
+  return path.slice(storeDir.length + 1)
+}
+
 class Writer {
   readonly #version: DerivationJsonVersion
   readonly #storeDir: string
@@ -113,7 +110,7 @@ class Writer {
     return quoteJsonText(this.#written(path))
   }
   #written(path: string): string {
-    return this.#version === 2 ? path : storePathBase(parseStorePath(path, this.#storeDir))
+    return this.#version === 2 ? path : baseOf(path, this.#storeDir)
   }
 
   inputs({ inputDerivations, dynamicInputs }: Derivation): JsonText {
@@ -229,11 +226,9 @@ class Reader {
     return this.#path(json, json.string())
   }
   #path(json: Json, text: string): string {
-    return checked(json, "a store path", () =>
-      this.#version === 2
-        ? formatStorePath(parseStorePath(text, this.#storeDir), this.#storeDir)
-        : formatStorePath(parseStorePathBase(text), this.#storeDir),
-    )
+    const path = this.#version === 2 ? text : `${this.#storeDir}/${text}`
+    checked(json, "a store path", () => parseStorePath(path, this.#storeDir))
+    return path
   }
 
   output(json: Json, derivation: string, output: string): DerivationOutput {

@@ -7,7 +7,7 @@ import { encodeNix32, hashByteString } from "@tvix-ts/hash"
 import { outputKind, type Derivation } from "./derivation.ts"
 import { JsonError, parseJson, type Json } from "./json.ts"
 import { DerivationError, StorePathError } from "./problem.ts"
-import { DERIVATION_SUFFIX, formatStorePath, outputName, parseStorePath, STORE_DIR } from "./store-path.ts"
+import { DERIVATION_SUFFIX, outputName, parseStorePath, STORE_DIR } from "./store-path.ts"
 
 export interface DerivationOptions {
   readonly outputChecks: OutputChecksOf
@@ -265,8 +265,8 @@ class Paths {
     const inside = text.startsWith(`${this.#storeDir}/`) ? text.slice(this.#storeDir.length + 1) : text
     const [base = ""] = inside.split("/", 1)
     const path = inside === text ? text : `${this.#storeDir}/${base}`
-    const parsed = attempt(option, () => parseStorePath(path, this.#storeDir))
-    return { kind: "path", path: formatStorePath(parsed, this.#storeDir) }
+    attempt(option, () => parseStorePath(path, this.#storeDir))
+    return { kind: "path", path }
   }
 
   #placeholder(text: string): InputReference | undefined {

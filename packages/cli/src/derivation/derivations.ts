@@ -60,9 +60,10 @@ export class Derivations {
     if (!base.endsWith(DERIVATION_SUFFIX)) throw new UsageError(`'${word}' is no derivation: they end in .drv`)
     if (isStorePathBase(base)) {
       const path = `${STORE_DIR}/${base}`
-      return { ...this.#loader(texts), path, derivation: parsed(path, contents) }
+      const derivation = parse(word, parseStorePath(path).name, contents)
+      return { ...this.#loader(texts), path, derivation }
     }
-    const derivation = parseAterm(contents, base.slice(0, -DERIVATION_SUFFIX.length))
+    const derivation = parse(word, base, contents)
     return { ...this.#loader(texts), path: derivationPath(derivation), derivation }
   }
 
@@ -118,12 +119,16 @@ export async function closure({ path, derivation, load }: Found): Promise<Map<st
 }
 
 function parsed(path: string, text: string): Derivation {
+  return parse(textOf(path), parseStorePath(path).name, text)
+}
+
+/** @param called what it is to be called in messages: text */
+function parse(called: string, name: string, text: string): Derivation {
   try {
-    const { name } = parseStorePath(path)
     return parseAterm(text, name.slice(0, -DERIVATION_SUFFIX.length))
   } catch (error) {
     if (!(error instanceof DerivationError)) throw error
-    throw new CastoreError({ code: "invalid", field: `derivation '${textOf(path)}'`, reason: textOf(error.message) })
+    throw new CastoreError({ code: "invalid", field: `derivation '${called}'`, reason: textOf(error.message) })
   }
 }
 

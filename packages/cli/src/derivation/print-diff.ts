@@ -1,5 +1,5 @@
 /** A difference between derivations as text: what caused it first, each thing once, however many derivations have it. */
-import { textOf } from "@tvix-ts/bytes"
+import { byteStringOf, textOf } from "@tvix-ts/bytes"
 import type { DerivationChange, DerivationDiff, DerivationPair } from "@tvix-ts/nix-compat"
 import { printable } from "../output.ts"
 import { ELLIPSIS, TextDiff, type DiffPaint } from "./text-diff.ts"
@@ -192,7 +192,7 @@ function plainJson(json: string | undefined): string | undefined {
   return json
 }
 
-/** For machines: texts where byte strings were. */
+/** For machines. What is not UTF-8 is replaced. */
 export function diffJson(diff: DerivationDiff): string {
-  return JSON.stringify(diff, (_, value: unknown) => (typeof value === "string" ? textOf(value) : value))
+  return byteStringOf(JSON.stringify(diff, (_, value: unknown) => (typeof value === "string" ? textOf(value) : value)))
 }

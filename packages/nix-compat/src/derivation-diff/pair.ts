@@ -117,7 +117,7 @@ class SharedNames {
   readonly #taken = new Set<string>()
   of(before: string, after: string): string {
     const [a, b] = [parseDrvName(before).name, parseDrvName(after).name]
-    const name = before === after ? before : a === b ? a : `${before} or ${after}`
+    const name = before === after ? before : a === b ? a : `${before}|${after}`
     let free = name
     for (let n = 2; this.#taken.has(free); n++) free = `${name}#${n}`
     this.#taken.add(free)
