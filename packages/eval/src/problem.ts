@@ -90,6 +90,8 @@ export interface Trace {
    * `detail`: shown with --show-trace only; `always`: never truncated (`addErrorContext`, `warn`).
    */
   readonly kind: "normal" | "detail" | "always"
+  /** The place that its last line tells in words; 0 if there is none. */
+  readonly told: Position
   readonly inner: Trace | undefined
 }
 
@@ -112,8 +114,8 @@ export class Failure {
     this.beforeBody = beforeBody
   }
 
-  traced(at: Position, message: string, kind: Trace["kind"] = "normal"): Failure {
-    return new Failure(this.problem, this.at, { at, message, kind, inner: this.trace })
+  traced(at: Position, message: string, kind: Trace["kind"] = "normal", told: Position = 0): Failure {
+    return new Failure(this.problem, this.at, { at, message, kind, told, inner: this.trace })
   }
   placed(at: Position): Failure {
     return this.at === 0 ? new Failure(this.problem, at, this.trace) : this

@@ -40,9 +40,10 @@ export function derivationStrict(store: EvaluationStore) {
       try {
         return yield* instantiate(this, store, name, given)
       } catch (problem) {
-        const place = this.positions.show(given.position("name"))
+        const at = given.position("name")
+        const place = this.positions.show(at)
         const doing = `while evaluating derivation '${name}'\n  whose name attribute is located at ${place}`
-        throw asFailure(problem).traced(0, doing)
+        throw asFailure(problem).traced(0, doing, "normal", at)
       }
     },
   })

@@ -2,6 +2,7 @@ import assert from "node:assert/strict"
 import { describe, test } from "node:test"
 import { byteStringOf, textOf } from "@tvix-ts/bytes"
 import { SourceFile } from "@tvix-ts/syntax"
+import { DERIVATION_FILE } from "../builtins/derivation.ts"
 import { makeGlobals } from "../builtins/globals.ts"
 import { deeply } from "../deeply.ts"
 import { Evaluation } from "../evaluation.ts"
@@ -112,7 +113,10 @@ describe("nixText", () => {
   }
 
   const trace = (frames: readonly string[]): Trace | undefined =>
-    frames.reduceRight<Trace | undefined>((inner, message) => ({ message, at: 0, kind: "normal", inner }), undefined)
+    frames.reduceRight<Trace | undefined>(
+      (inner, message) => ({ message, at: 0, kind: "normal", told: 0, inner }),
+      undefined,
+    )
   const lines = (frames: readonly string[], showTrace = true): string[] => {
     const { positions } = new Evaluation({}, makeGlobals)
     const failure = new Failure({ code: "throw", message: "x" }, 0, trace(frames))
@@ -212,13 +216,34 @@ describe("frameText", () => {
   }
 })
 
+describe("the place to look at", () => {
+  const { failure, evaluation } = failing("throw ''x''", "/f.nix")
+  const { positions } = evaluation
+  const written = failure.trace!.at
+  const ours = positions.add(new SourceFile(DERIVATION_FILE, "throw 1"))
+  const shown = (problem: Failure): string => textOf(frameText(problem, { positions, showTrace: false }))
+  const problem = new Failure({ code: "throw", message: "x" }, ours)
+
+  test("is one that somebody wrote", () => {
+    assert.match(shown(problem.traced(ours, "inside").traced(written, "outside")), /^--> \/f\.nix:1:1$/m)
+  })
+  test("may be one that is told in words", () => {
+    const text = shown(problem.traced(0, "while at it\n  located there", "normal", written))
+    assert.match(text, /^--> \/f\.nix:1:1$/m)
+    assert.match(text, /^ {3}= while at it {2}\(\/f\.nix:1:1\)$/m)
+  })
+  test("is ours if there is no other", () => {
+    assert.match(shown(problem.traced(0, "somewhere")), /^--> .*derivation-internal\.nix:1:1$/m)
+  })
+})
+
 test("problemRecord", () => {
   const { failure, evaluation } = failing('{ é = throw "ü"; }'.replace("é", '"é"'), "/f.nix")
   const place = (column: number): object => ({ file: "/f.nix", line: 1, column, offset: column - 1 })
   assert.deepEqual(problemRecord(failure, evaluation.positions), {
     code: "throw",
     message: "ü",
-    place: null,
+    place: place(10),
     related: [],
     traces: [
       { message: "while calling the 'throw' builtin", place: place(10), kind: "normal" },

@@ -10,7 +10,9 @@
  *        = hint: Did you mean color?
  */
 import { describe, relatedPlaces, type Failure, type Trace } from "../problem.ts"
-import type { AttrSet } from "../attrs.ts"
+import type { AttrSet, Position } from "../attrs.ts"
+import { DERIVATION_FILE } from "../builtins/derivation.ts"
+import { isCorePath } from "../core-files.ts"
 import type { PositionTable } from "../positions.ts"
 import { hintsFor } from "./hint.ts"
 import { plain, type Palette } from "./palette.ts"
@@ -35,7 +37,7 @@ export function frameText(
   const { problem } = failure
   const lines = [`${palette.error(`error[${problem.code}]`)}: ${palette.bold(describe(problem, positions))}`]
 
-  const at = failure.at !== 0 ? failure.at : innermostPlace(failure.trace)
+  const at = mainPlace(failure, positions)
   const place = positions.place(at)
   const margin = place === undefined ? 2 : String(place.source.position(place.offset).line).length + 1
   const gutter = (text: string): string => palette.at(text.padStart(margin))
@@ -55,8 +57,11 @@ export function frameText(
   for (const { at, message } of relatedPlaces(problem)) note(`${message}: ${palette.place(positions.show(at))}`)
   const chain = innermostFirst(failure.trace, showTrace)
   const shown = showTrace ? chain : chain.filter(({ kind }, i) => i < TRACES_MAX || kind === "always")
-  for (const { message, at } of shown)
-    note(at === 0 ? message : `${message}  ${palette.faint(`(${positions.show(at)})`)}`)
+  for (const { message, at, told } of shown) {
+    const place = at || told
+    const words = told === 0 ? message : message.slice(0, message.lastIndexOf("\n"))
+    note(place === 0 ? words : `${words}  ${palette.faint(`(${positions.show(place)})`)}`)
+  }
   const hidden = chain.length - shown.length
   if (hidden > 0) note(palette.faint(`${hidden} more; --show-trace shows them`))
   for (const hint of hintsFor(problem, globals)) note(`${palette.hint("hint")}: ${hint}`)
@@ -75,6 +80,13 @@ export function innermostFirst(trace: Trace | undefined, details: boolean): Trac
   return chain.reverse()
 }
 
-function innermostPlace(trace: Trace | undefined): number {
-  return innermostFirst(trace, true).find(({ at }) => at !== 0)?.at ?? 0
+/** Where to look: the innermost place that somebody wrote, which files of ours are not. 0 if there is none. */
+export function mainPlace({ at, trace }: Failure, positions: PositionTable): Position {
+  const traced = innermostFirst(trace, true).map(({ at, told }) => at || told)
+  const places = [at, ...traced].filter((place) => place !== 0)
+  const isOurs = (place: Position): boolean => {
+    const path = positions.place(place)?.source.path ?? ""
+    return path === DERIVATION_FILE || isCorePath(path)
+  }
+  return places.find((place) => !isOurs(place)) ?? places[0] ?? 0
 }

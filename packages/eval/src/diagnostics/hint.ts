@@ -26,7 +26,8 @@ export function hintsFor(problem: EvalProblem, globals?: AttrSet): string[] {
   const known = knownNames(problem)
   if (known !== undefined) {
     const near = didYouMean(known.names, known.wanted)
-    return near === undefined ? [] : [near]
+    if (near !== undefined) return [near]
+    return isDerivation(known.names) ? [`This is a derivation, and it has no output '${known.wanted}'.`] : []
   }
   switch (problem.code) {
     case "undefined-variable":
@@ -47,6 +48,11 @@ export function hintsFor(problem: EvalProblem, globals?: AttrSet): string[] {
     default:
       return []
   }
+}
+
+/** By the names of its attributes: the set itself is gone. */
+function isDerivation(names: readonly string[]): boolean {
+  return names.includes("drvPath") && names.includes("outputName")
 }
 
 function hintsForVariable(name: string, globals: AttrSet): string[] {

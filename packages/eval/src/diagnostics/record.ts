@@ -5,7 +5,7 @@ import { describe, relatedPlaces, type Failure, type ProblemCode, type Trace } f
 import type { AttrSet, Position } from "../attrs.ts"
 import type { PositionTable } from "../positions.ts"
 import { hintsFor } from "./hint.ts"
-import { innermostFirst } from "./frame.ts"
+import { innermostFirst, mainPlace } from "./frame.ts"
 
 /** All strings are text here, no longer bytes; what was not UTF-8 has become U+FFFD. */
 export interface ProblemRecord {
@@ -35,16 +35,16 @@ export interface PlaceRecord {
 }
 
 export function problemRecord(failure: Failure, positions: PositionTable, globals?: AttrSet): ProblemRecord {
-  const { problem, at, trace } = failure
+  const { problem, trace } = failure
   return {
     code: problem.code,
     ...(problem.code === "syntax" ? { syntax: problem.syntax } : {}),
     message: textOf(describe(problem, positions)),
-    place: placeRecord(at, positions),
+    place: placeRecord(mainPlace(failure, positions), positions),
     related: relatedPlaces(problem).map(({ message, at }) => ({ message, place: placeRecord(at, positions) })),
-    traces: innermostFirst(trace, true).map(({ message, at, kind }) => ({
+    traces: innermostFirst(trace, true).map(({ message, at, told, kind }) => ({
       message: textOf(message),
-      place: placeRecord(at, positions),
+      place: placeRecord(at || told, positions),
       kind,
     })),
     hints: hintsFor(problem, globals).map(textOf),
