@@ -241,6 +241,7 @@ function textOf(record: DerivationRecord | undefined): string | undefined {
   return record && writeAterm(record.derivation)
 }
 
+/** A derivation may need both the file of another and what that builds. */
 function referencesOf({ inputSources, inputDerivations }: Derivation): string[] {
-  return [...inputSources, ...inputDerivations.keys()]
+  return [...new Set([...inputSources, ...inputDerivations.keys()])]
 }
