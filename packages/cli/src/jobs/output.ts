@@ -1,6 +1,12 @@
 /** Printing results: as they come, or in the order of attribute paths, which is bytewise, sets where their names are. */
-import { Lines } from "../output.ts"
 import type { Node } from "./queue.ts"
+
+/** Takes lines to print, as {@link Lines} does. */
+export interface LineSink {
+  add(line: string): void
+  /** Everything that was added is to be seen, now. */
+  flush(): void
+}
 
 export interface ResultOutput {
   /** `line` is what to print of the attribute, undefined if nothing. Once for each. */
@@ -11,8 +17,7 @@ export interface ResultOutput {
   flush(): void
 }
 
-export function unorderedOutput(): ResultOutput {
-  const lines = new Lines()
+export function unorderedOutput(lines: LineSink): ResultOutput {
   return {
     result(_node, _index, line) {
       if (line !== undefined) lines.add(line)
@@ -26,8 +31,7 @@ export function unorderedOutput(): ResultOutput {
 type Slot = string | null | Node | undefined
 
 /** @param root the set that all others are in */
-export function orderedOutput(root: Node): ResultOutput {
-  const lines = new Lines()
+export function orderedOutput(root: Node, lines: LineSink): ResultOutput {
   const slots = new Map<Node, Slot[]>()
   const slotsOf = (node: Node): Slot[] => {
     let found = slots.get(node)

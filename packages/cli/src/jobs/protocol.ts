@@ -39,7 +39,7 @@ export interface Batch {
 }
 
 /** Longer lines are not believed. A set of all of nixpkgs with all its names is a megabyte. */
-export const LINE_LENGTH_MAX = 256 * 2 ** 20
+const LINE_LENGTH_MAX = 256 * 2 ** 20
 
 export class ProtocolError extends Error {
   override readonly name = "ProtocolError"

@@ -33,7 +33,7 @@ export interface RecordOptions {
 export type FindDerivation = (path: string) => Task<Derivation | undefined>
 
 /** The members `attr` and `attrPath`, which all objects begin with. */
-export function placeMembers(path: readonly string[]): string {
+function placeMembers(path: readonly string[]): string {
   return `"attr":${quoteText(attributeName(path))},"attrPath":[${path.map(quoteText).join(",")}]`
 }
 

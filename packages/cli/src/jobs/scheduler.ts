@@ -3,6 +3,7 @@
  * the end: those that a worker had in hand when it died are looked at again, one at a time, and one that kills a worker
  * which did nothing else before is a failed attribute.
  */
+import { Lines } from "../output.ts"
 import { errorRecord } from "./record.ts"
 import type { Answer } from "./protocol.ts"
 import { Queue, type Node, type Range, type Share } from "./queue.ts"
@@ -109,7 +110,8 @@ export class Scheduler {
 
   constructor(options: SchedulerOptions) {
     this.#options = options
-    this.#output = options.ordered ? orderedOutput(SUPER) : unorderedOutput()
+    const lines = new Lines()
+    this.#output = options.ordered ? orderedOutput(SUPER, lines) : unorderedOutput(lines)
     for (let i = 0; i < options.workers; i++) this.#seats.push(new Seat(this.#queue.join()))
     this.#queue.put(this.#seats[0]!.share, { node: SUPER, from: 0, to: 1 })
   }
