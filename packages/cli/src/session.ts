@@ -27,13 +27,20 @@ import {
   type Value,
 } from "@tvix-ts/eval"
 import { nodeIo, type NodeIoOptions } from "@tvix-ts/eval/node"
-import { evaluationStore, fetchBuiltins, storeBuiltins, storeIo, type EvaluationStore } from "@tvix-ts/glue"
-import type { FetchProgress, NodeFetcher } from "@tvix-ts/glue/node"
+import {
+  evaluationStore,
+  fetchBuiltins,
+  storeBuiltins,
+  storeIo,
+  type EvaluationStore,
+  type EvaluationStoreOptions,
+} from "@tvix-ts/glue"
+import { nodeSourceCache, type FetchProgress, type NodeFetcher } from "@tvix-ts/glue/node"
 import type { Store } from "@tvix-ts/store"
 import { printString, printTree, SourceFile } from "@tvix-ts/syntax"
 import { existsSync, readFileSync } from "node:fs"
 import { getHeapStatistics } from "node:v8"
-import { bytecodeCache } from "./bytecode-cache.ts"
+import { bytecodeCache, cacheDirectory } from "./bytecode-cache.ts"
 import { allowedUris, fetcherOf } from "./fetching.ts"
 import { writeError } from "./output.ts"
 import type { Settings } from "./settings.ts"
@@ -81,7 +88,9 @@ export class Session {
     this.#onItem = onItem
     const entries = searchPath(settings)
     const home = process.env["HOME"]
-    const store = evaluationStore(() => this.openStore(), { write: settings.write })
+    // A machine with Nix has store paths of its own.
+    const disk = nodeIo()
+    const store = evaluationStore(() => this.openStore(), { write: settings.write, disk, ...sourcesOf(settings) })
     this.store = store
     const warn = (kind: MessageKind, message: string): void => {
       beforeMessage?.()
@@ -234,6 +243,11 @@ function* printing(
 function cacheOf({ bytecodeCache: wanted }: Settings): Pick<EvaluationOptions, "unitCache"> {
   const unitCache = wanted ? bytecodeCache() : undefined
   return unitCache === undefined ? {} : { unitCache }
+}
+
+function sourcesOf({ bytecodeCache: wanted }: Settings): Pick<EvaluationStoreOptions, "sources"> {
+  const directory = wanted ? cacheDirectory(process.env, process.platform) : undefined
+  return directory === undefined ? {} : { sources: nodeSourceCache({ directory }) }
 }
 
 /** What writes to standard error how programs are run. */

@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
-import { DatabaseSync, type StatementSync } from "node:sqlite"
+import process from "node:process"
+import type { DatabaseSync, StatementSync } from "node:sqlite"
 import { equal } from "@tvix-ts/bytes"
 import { hash } from "@tvix-ts/hash"
 import type { NarCalculation } from "@tvix-ts/store"
@@ -116,6 +117,8 @@ class DiskSourceCache implements SourceCache {
   }
 
   #openDatabase(): Open {
+    // Most evaluations copy nothing large, and need not wait for the module.
+    const { DatabaseSync } = process.getBuiltinModule("node:sqlite")
     const database = new DatabaseSync(join(this.#directory, FILE), { timeout: BUSY_MS })
     try {
       // What a power failure takes is only a cache.
