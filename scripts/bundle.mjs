@@ -83,7 +83,12 @@ async function bundleCommand(input, dir) {
     resolve: { conditionNames: ["source", "node", "import", "default"] },
     // Native addons cannot be bundled; they are loaded, where present, from node_modules.
     external: [/^@napi-rs\//],
-    transform: { define: { TVIX_COMPILER_SOURCES: JSON.stringify(compilerSources()) } },
+    transform: {
+      define: {
+        TVIX_COMPILER_SOURCES: JSON.stringify(digestOf([join("syntax", "src"), join("eval", "src", "compiler")])),
+        TVIX_SOURCES: JSON.stringify(digestOf(readdirSync(join(ROOT, "packages")).map((name) => join(name, "src")))),
+      },
+    },
   })
   await build.write({
     dir,
@@ -97,10 +102,15 @@ async function bundleCommand(input, dir) {
   await build.close()
 }
 
-/** A digest of all that decides what programs are compiled to: what other sources made is of no use in the bytecode cache. */
-function compilerSources() {
+/**
+ * A digest of sources. What other ones of parser and compiler made is of no use in the bytecode cache, and what any other
+ * ones printed is of none in the cache of evaluations.
+ *
+ * @param {string[]} folders of packages
+ */
+function digestOf(folders) {
   const hash = createHash("sha256")
-  for (const folder of [join("syntax", "src"), join("eval", "src", "compiler")]) {
+  for (const folder of folders) {
     const root = join(ROOT, "packages", folder)
     for (const name of readdirSync(root, { recursive: true, encoding: "utf8" }).sort()) {
       if (name.endsWith(".ts") && !name.endsWith(".test.ts"))

@@ -1,6 +1,7 @@
 /** What `tvix eval` and `nix-instantiate --eval` do with their programs. */
 import { byteStringOf } from "@tvix-ts/bytes"
 import { parse, printParsed } from "@tvix-ts/syntax"
+import { evaluationCache } from "./evaluation-cache.ts"
 import { writeOut } from "./output.ts"
 import { withEvaluation, type EvaluationRun, type RunOptions } from "./run-evaluation.ts"
 import type { Program, Session } from "./session.ts"
@@ -13,8 +14,16 @@ export interface Task extends RunOptions {
 
 /** Prints what the programs evaluate to; the result is the exit code. */
 export async function evaluatePrograms(settings: Settings, task: Task): Promise<number> {
-  return withEvaluation(settings, task, async (run) => {
+  const isPlain = task.doing === "evaluate" && !settings.compileOnly && !settings.write
+  const cache = isPlain ? evaluationCache("evaluate", settings, task) : undefined
+  const known = cache?.find()
+  if (known !== undefined) {
+    writeOut(known.output)
+    return 0
+  }
+  return withEvaluation(settings, { ...task, record: cache !== undefined }, async (run) => {
     const { session } = run
+    let output = ""
     for (const program of task.programs) {
       switch (task.doing) {
         case "parse":
@@ -24,21 +33,26 @@ export async function evaluatePrograms(settings: Settings, task: Task): Promise<
           writeOut(`${await session.find(program.kind === "file" ? byteStringOf(program.path) : "")}\n`)
           break
         case "evaluate":
-          await evaluate(run, settings, program)
+          output += await evaluate(run, settings, program)
       }
     }
     await session.store.flush()
+    cache?.save(session.world(), output)
   })
 }
 
-async function evaluate({ session, progress }: EvaluationRun, settings: Settings, program: Program): Promise<void> {
+/** Prints what the program evaluates to; the result is what was printed. */
+async function evaluate({ session, progress }: EvaluationRun, settings: Settings, program: Program): Promise<string> {
   const root = await session.load(program)
-  if (settings.compileOnly) return
+  let output = ""
+  if (settings.compileOnly) return output
   for (const path of settings.attributes.length === 0 ? [""] : settings.attributes) {
     const text = await session.print(root, byteStringOf(path))
     progress.clear()
     writeOut(text)
+    output += text
   }
+  return output
 }
 
 async function parsed(session: Session, program: Program): Promise<string> {

@@ -1,12 +1,14 @@
 /** What `tvix instantiate` and `nix-instantiate` do with their programs: find derivations, write them, print where they are. */
 import { byteStringOf, textOf } from "@tvix-ts/bytes"
 import { Failure, parseSelectionPath, select } from "@tvix-ts/eval"
+import { parseStorePath } from "@tvix-ts/nix-compat"
 import { drvPathOf, findDerivations, outputNameOf } from "@tvix-ts/glue"
 import type { Roots } from "@tvix-ts/store/node"
-import { Lines, writeError } from "./output.ts"
+import { evaluationCache } from "./evaluation-cache.ts"
+import { writeError, writeOut } from "./output.ts"
 import { isLocal } from "./store/local-store.ts"
 import { withEvaluation, type EvaluationRun, type RunOptions } from "./run-evaluation.ts"
-import type { Program, Session } from "./session.ts"
+import { openNamed, type Program, type Session } from "./session.ts"
 import type { Settings } from "./settings.ts"
 
 export interface InstantiateSettings extends Settings {
@@ -29,7 +31,14 @@ interface Instantiated {
 /** Prints the derivations of the programs; the result is the exit code. */
 export async function instantiatePrograms(settings: InstantiateSettings, options: RunOptions): Promise<number> {
   let { warning } = settings
-  return withEvaluation(settings, options, async (run) => {
+  const cache = settings.addRoot === undefined ? evaluationCache("instantiate", settings, options) : undefined
+  const known = cache?.find()
+  if (known !== undefined && (await areThere(known.written, settings))) {
+    if (warning !== undefined && known.output !== "") writeError(warning)
+    writeOut(known.output)
+    return 0
+  }
+  return withEvaluation(settings, { ...options, record: cache !== undefined }, async (run) => {
     const roots = await rootsFor(run, settings, options)
     const done: Instantiated[] = []
     const add = (instantiated: Instantiated): void => {
@@ -47,8 +56,24 @@ export async function instantiatePrograms(settings: InstantiateSettings, options
       if (run.signal?.aborted !== true) await deliver(run, settings, done, roots)
       throw problem
     }
-    await deliver(run, settings, done, roots)
+    const output = await deliver(run, settings, done, roots)
+    const written = settings.write ? done.map(({ drvPath }) => drvPath) : []
+    cache?.save(run.session.world(), output, written)
   })
+}
+
+/** Whether the store that the settings name has these. What they refer to is there if they are. */
+async function areThere(paths: readonly string[], settings: Settings): Promise<boolean> {
+  if (paths.length === 0) return true
+  const store = await openNamed(settings)
+  try {
+    for (const path of paths) {
+      if ((await store.pathInfos.get(parseStorePath(path).digest)) === undefined) return false
+    }
+    return true
+  } finally {
+    await store.close()
+  }
 }
 
 async function instantiate(
@@ -90,13 +115,13 @@ async function rootsFor(
   throw new Failure({ code: "invalid-argument", message })
 }
 
-/** Prints what can be relied on: all of it is durable by then, and kept if that was asked for. */
+/** Prints what can be relied on: all of it is durable by then, and kept if that was asked for. The result is what was printed. */
 async function deliver(
   { session, progress }: EvaluationRun,
   { addRoot, output: format, write }: InstantiateSettings,
   done: readonly Instantiated[],
   roots: Roots | undefined,
-): Promise<void> {
+): Promise<string> {
   await session.store.flush()
   let links: readonly string[] = []
   if (addRoot !== undefined && (roots !== undefined || !write)) {
@@ -108,17 +133,18 @@ async function deliver(
     )
   }
   progress.clear()
-  const lines = new Lines()
+  let printed = ""
   if (format === "json") {
     const records: object[] = []
     for (const [i, each] of done.entries()) records.push(await record(each, links[i], session))
-    lines.add(byteStringOf(JSON.stringify(records)))
+    printed = `${byteStringOf(JSON.stringify(records))}\n`
   } else {
     for (const [i, { drvPath, output }] of done.entries()) {
-      lines.add(`${links[i] ?? drvPath}${output === "out" ? "" : `!${output}`}`)
+      printed += `${links[i] ?? drvPath}${output === "out" ? "" : `!${output}`}\n`
     }
   }
-  lines.flush()
+  writeOut(printed)
+  return printed
 }
 
 /** What `--json` prints of a derivation. Its members are those of `tvix eval-jobs`, where these have them. */

@@ -21,12 +21,14 @@ export interface EvaluationRun {
 export interface RunOptions {
   readonly programs: readonly Program[]
   readonly voice: Voice
+  /** Whether to write down what the programs learn of the world. */
+  readonly record?: boolean
 }
 
 /** Runs `work` with a session of its own; the result is the exit code. */
 export async function withEvaluation(
   settings: Settings,
-  { programs, voice }: RunOptions,
+  { programs, voice, record = false }: RunOptions,
   work: (run: EvaluationRun) => Promise<void>,
 ): Promise<number> {
   const progress = new EvaluationProgress(settings.quiet)
@@ -41,6 +43,7 @@ export async function withEvaluation(
     onItem: progress.item,
     onFetch: progress.fetch,
     ...(signal && { signal }),
+    record,
   })
   progress.watch(session)
   try {

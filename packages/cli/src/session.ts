@@ -17,6 +17,7 @@ import {
   printXml,
   select,
   traceRuntime,
+  WorldRecorder,
   type EvaluationOptions,
   type Forced,
   type Limits,
@@ -25,6 +26,7 @@ import {
   type Palette,
   type Task,
   type Value,
+  type WorldRecord,
 } from "@tvix-ts/eval"
 import { nodeIo, type NodeIoOptions } from "@tvix-ts/eval/node"
 import {
@@ -68,6 +70,8 @@ export interface SessionOptions {
   /** Called often while something is fetched. */
   readonly onFetch?: (progress: FetchProgress) => void
   readonly signal?: AbortSignal
+  /** Whether to write down what the programs learn of the world. */
+  readonly record?: boolean
 }
 
 export class Session {
@@ -77,13 +81,14 @@ export class Session {
   readonly #settings: Settings
   readonly #onItem: OnItem | undefined
   readonly #fetcher: NodeFetcher
+  readonly #recorder: WorldRecorder | undefined
   #opened: Promise<Store> | undefined
   /** Values for functions that programs turn out to be. */
   readonly args = new Map<string, Value>()
   readonly #directory = byteStringOf(process.cwd())
 
   constructor(settings: Settings, options: SessionOptions) {
-    const { folders = [], palette, beforeMessage, onSlice, onItem, onFetch, signal } = options
+    const { folders = [], palette, beforeMessage, onSlice, onItem, onFetch, signal, record = false } = options
     this.#settings = settings
     this.#onItem = onItem
     const entries = searchPath(settings)
@@ -92,7 +97,10 @@ export class Session {
     const disk = nodeIo()
     const store = evaluationStore(() => this.openStore(), { write: settings.write, disk, ...sourcesOf(settings) })
     this.store = store
+    const disk = nodeIo(restrictionOf(settings, folders, entries, this.#directory))
+    this.#recorder = record ? new WorldRecorder(disk) : undefined
     const warn = (kind: MessageKind, message: string): void => {
+      this.#recorder?.giveUp()
       beforeMessage?.()
       writeError(`${nixMessage(kind, message, palette())}\n`)
     }
@@ -102,7 +110,7 @@ export class Session {
     })
     this.evaluation = new Evaluation(
       {
-        io: storeIo(nodeIo(restrictionOf(settings, folders, entries, this.#directory)), store),
+        io: storeIo(this.#recorder?.io ?? disk, store),
         builtins: [...storeBuiltins(store), ...fetchBuiltins(store, this.#fetcher, allowedUris(settings))],
         searchPath: entries,
         ...(home === undefined ? {} : { home: byteStringOf(home) }),
@@ -185,6 +193,11 @@ export class Session {
     return this.run(printing(root, path, this.args, this.#settings, this.#onItem))
   }
 
+  /** What the programs have learned of the world, if it can be relied upon. */
+  world(): WorldRecord | undefined {
+    return this.store.consulted ? undefined : this.#recorder?.finish()
+  }
+
   /** The store that the settings name. */
   async openStore(): Promise<Store> {
     this.#opened ??= openNamed(this.#settings)
@@ -200,8 +213,8 @@ export class Session {
   }
 }
 
-/** A good part of the program, which most evaluations do without. */
-async function openNamed(settings: Settings): Promise<Store> {
+/** The store that the settings name. It is a good part of the program, which most evaluations do without. */
+export async function openNamed(settings: Settings): Promise<Store> {
   const [{ openStore }, { storeAddress }] = await Promise.all([
     import("@tvix-ts/store/node"),
     import("./store/settings.ts"),
@@ -323,7 +336,7 @@ function restrictionOf(
 
 type SearchPath = { readonly prefix: string; readonly path: string }[]
 
-function searchPath(settings: Settings): SearchPath {
+export function searchPath(settings: Settings): SearchPath {
   const rest = settings.pure ? [] : (settings.nixPath ?? defaultNixPath())
   return [...settings.includes, ...rest].map((entry) => {
     const equals = entry.indexOf("=")

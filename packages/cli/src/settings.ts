@@ -39,6 +39,8 @@ export interface Settings {
   memoryMax: number | undefined
   /** Whether to keep what files are compiled to, and use what was kept. */
   bytecodeCache: boolean
+  /** Whether to keep what was printed, and print it again if nothing has changed. */
+  evaluationCache: boolean
   /** What to show, on standard error, of how programs are run. */
   show: Set<"ast" | "bytecode" | "execution">
   /** Whether to stop after compiling. */
@@ -76,6 +78,7 @@ export function defaultSettings(): Settings {
     stepsMax: undefined,
     memoryMax: undefined,
     bytecodeCache: true,
+    evaluationCache: true,
     show: new Set(),
     compileOnly: false,
     store: undefined,
@@ -151,8 +154,11 @@ export const EVALUATION_OPTIONS: readonly Option<Settings>[] = [
   {
     names: ["--no-cache"],
     values: [],
-    summary: "compile every file anew, and keep nothing of it for the next time",
-    set: (to) => void (to.bytecodeCache = false),
+    summary: "compile and evaluate everything anew, and keep nothing of it for the next time",
+    set: (to) => {
+      to.bytecodeCache = false
+      to.evaluationCache = false
+    },
   },
   {
     names: ["--show-trace"],

@@ -58,3 +58,4 @@ export { coloredValues, plainValues, printPretty, type PrettyOptions, type Value
 export { Builtin } from "./builtins/builtin.ts"
 export { asFailure, type Task } from "./vm/machine.ts"
 export { isSettled, memoryUnitCache, type FileStamp, type UnitCache, type UnitShelf } from "./unit-cache.ts"
+export { isSameWorld, WorldRecorder, type WorldRecord } from "./world-record.ts"

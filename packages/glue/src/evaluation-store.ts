@@ -57,6 +57,7 @@ class LayeredStore implements EvaluationStore {
   readonly #added = new Set<string>()
   readonly #admitted = new Set<string>()
   #derivationCount = 0
+  #consulted = false
   readonly #texts = new Map<string, Text>()
   readonly #trees = new Map<string, Copied>()
   /** By method and origin. */
@@ -68,13 +69,21 @@ class LayeredStore implements EvaluationStore {
     if (open === undefined) return
     let opened: Promise<Store> | undefined
     const trees = async (): Promise<Store> => (opened ??= open().then((store) => this.#noticing(store)))
-    this.trees = async () => fromStore(trees)
-    this.reader = new StoreReader(trees)
+    const consult = async (): Promise<Store> => {
+      this.#consulted = true
+      return trees()
+    }
+    this.trees = async () => fromStore(consult)
+    this.reader = new StoreReader(consult)
     if (write) this.#writer = new StoreWriter(trees)
   }
 
   get writes(): boolean {
     return this.#writer !== undefined
+  }
+
+  get consulted(): boolean {
+    return this.#consulted
   }
 
   get derivationCount(): number {

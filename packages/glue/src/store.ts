@@ -35,6 +35,8 @@ export interface EvaluationStore {
   readonly writes: boolean
   /** What is remembered of file trees of earlier evaluations. */
   readonly sources: SourceCache | undefined
+  /** Whether anybody asked for what this evaluation has not added itself. */
+  readonly consulted: boolean
   /** How many derivations were added. */
   readonly derivationCount: number
   /** Idempotent: a path says what is under it. */

@@ -1,7 +1,8 @@
 /** Builtins that are values. */
 import { attrsFrom } from "../attrs.ts"
 import type { Evaluation } from "../evaluation.ts"
-import type { Value } from "../value.ts"
+import { Thunk, type Value } from "../value.ts"
+import { Code } from "../vm/code.ts"
 
 /** Where the store is, as far as programs see. */
 export const STORE_DIR = "/nix/store"
@@ -29,7 +30,8 @@ export function constants({ options, io }: Evaluation): readonly (readonly [name
   ]
   // What differs from machine to machine and from day to day is not for pure programs.
   if (pure === true) return constants
-  constants.push(["currentTime", io.currentTime()])
+  // Asked for when it is used: an evaluation that has not seen the clock can be told to be the same as an earlier one.
+  constants.push(["currentTime", new Thunk(new Code(() => io.currentTime(), 1), null)])
   if (system !== undefined) constants.push(["currentSystem", system])
   return constants
 }

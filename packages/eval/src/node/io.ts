@@ -62,7 +62,7 @@ export function nodeIo({ restriction, env = process.env }: NodeIoOptions = {}): 
     stamp(path) {
       try {
         const stats = lstatSync(nativePath(path), { throwIfNoEntry: false })
-        if (stats?.isFile() !== true) return undefined
+        if (stats?.isFile() !== true && stats?.isDirectory() !== true) return undefined
         const { dev, ino, size, mtimeMs, ctimeMs } = stats
         return { device: dev, inode: ino, size, modified: mtimeMs, changed: ctimeMs }
       } catch {

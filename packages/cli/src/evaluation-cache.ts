@@ -1,0 +1,154 @@
+/**
+ * What evaluations printed, kept as long as the world is what they saw of it: docs/decisions/0008-evaluation-cache.md.
+ *
+ *     DIR/<of what was asked>.json    a line with the SHA-256 of the rest, and the Entry as JSON
+ */
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import process from "node:process"
+import { isSameWorld, type EvalIO, type WorldRecord } from "@tvix-ts/eval"
+import { nodeIo } from "@tvix-ts/eval/node"
+import { hexDigest } from "@tvix-ts/hash"
+import { cacheDirectory } from "./bytecode-cache.ts"
+import type { RunOptions } from "./run-evaluation.ts"
+import { searchPath } from "./session.ts"
+import type { Settings } from "./settings.ts"
+
+/** Put in by whoever bundles us: a digest of all our sources. What other sources printed is of no use. */
+declare const TVIX_SOURCES: string | undefined
+
+/** Texts are byte strings. */
+interface Entry {
+  /** What was asked. */
+  readonly question: string
+  readonly world: WorldRecord
+  /** What was printed. */
+  readonly output: string
+  /** Store paths that were written, and without which the output is of no use. */
+  readonly written: readonly string[]
+}
+
+export class EvaluationCache {
+  readonly #directory: string
+  readonly #question: string
+  readonly #path: string
+  readonly #begun = performance.now()
+  readonly #worthwhile: number
+
+  /**
+   * @param question everything that a result depends on, apart from the world
+   * @param worthwhile milliseconds: who evaluates no longer than this gains nothing
+   */
+  constructor(directory: string, question: string, worthwhile = 100) {
+    this.#directory = directory
+    this.#question = question
+    this.#worthwhile = worthwhile
+    this.#path = join(directory, `${quickDigest(question)}.json`)
+  }
+
+  /** What an evaluation would print now, if that is known. */
+  find(world: EvalIO = nodeIo()): Entry | undefined {
+    try {
+      const { uid, mode } = statSync(this.#path)
+      if (uid !== (process.getuid?.() ?? uid) || (process.getuid !== undefined && (mode & OTHERS_WRITE) !== 0)) {
+        return undefined
+      }
+      const text = readFileSync(this.#path, "latin1")
+      const json = text.slice(DIGEST_DIGITS + 1)
+      if (text.slice(0, DIGEST_DIGITS) !== hexDigest("sha256", json)) return undefined
+      const entry = JSON.parse(json) as Entry
+      if (entry.question !== this.#question || !isSameWorld(entry.world, world)) return undefined
+      const now = Date.now() / 1000
+      utimesSync(this.#path, now, now)
+      return entry
+    } catch {
+      // Not there, or not ours to read.
+      return undefined
+    }
+  }
+
+  /** As far as there is room and permission. @param world what the evaluation learned of it */
+  save(world: WorldRecord | undefined, output: string, written: readonly string[] = []): void {
+    if (world === undefined || performance.now() - this.#begun < this.#worthwhile) return
+    try {
+      const entry: Entry = { question: this.#question, world, output, written }
+      mkdirSync(this.#directory, { recursive: true, mode: 0o700 })
+      const json = asciiJson(entry)
+      if (json.length > ENTRY_BYTES_MAX) return
+      const draft = `${this.#path}.${process.pid}.draft`
+      writeFileSync(draft, `${hexDigest("sha256", json)}\n${json}`, { encoding: "latin1", mode: 0o600 })
+      renameSync(draft, this.#path)
+      this.#makeRoom()
+    } catch {
+      // Then it is evaluated again.
+    }
+  }
+
+  /** Removes what was not used for longest. */
+  #makeRoom(): void {
+    const files = readdirSync(this.#directory)
+      .map((name) => ({ path: join(this.#directory, name), stats: statSync(join(this.#directory, name)) }))
+      .sort((a, b) => b.stats.mtimeMs - a.stats.mtimeMs)
+    let total = 0
+    for (const { path, stats } of files) {
+      total += stats.size
+      if (total > BYTES_MAX) rmSync(path, { force: true })
+    }
+  }
+}
+
+/** Digits of a SHA-256. */
+const DIGEST_DIGITS = 64
+const BYTES_MAX = 2 ** 26
+/** Reading so much takes as long as many an evaluation. */
+const ENTRY_BYTES_MAX = 2 ** 23
+const OTHERS_WRITE = 0o022
+
+/** Names a file. Unlike a digest of cryptography, which takes a while to load, it need not be the only one with that name. */
+function quickDigest(text: string): string {
+  let a = 0x811c9dc5
+  let b = 0x01000193
+  for (let i = 0; i < text.length; i++) {
+    a = Math.imul(a ^ text.charCodeAt(i), 0x01000193)
+    b = Math.imul(b ^ text.charCodeAt(i), 0x85ebca6b) ^ (b >>> 15)
+  }
+  return [a, b].map((word) => (word >>> 0).toString(16).padStart(8, "0")).join("")
+}
+
+/** JSON has no bytes: those above 127 are written as escapes, so that the file can be read as bytes. */
+function asciiJson(value: unknown): string {
+  return JSON.stringify(value).replaceAll(
+    /[^\x00-\x7f]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  )
+}
+
+/** Where the result of these programs is kept; undefined if it is not to be, or cannot be relied upon. */
+export function evaluationCache(
+  doing: "evaluate" | "instantiate",
+  settings: Settings,
+  { programs, voice }: RunOptions,
+): EvaluationCache | undefined {
+  if (typeof TVIX_SOURCES === "undefined" || !settings.evaluationCache || settings.show.size > 0) return undefined
+  // What is typed in may be anything.
+  if (programs.some(({ kind }) => kind === "stdin")) return undefined
+  const directory = cacheDirectory(process.env, process.platform)
+  if (directory === undefined) return undefined
+  const question = JSON.stringify(
+    [
+      TVIX_SOURCES,
+      doing,
+      voice,
+      programs,
+      settings,
+      searchPath(settings),
+      process.cwd(),
+      process.env["HOME"] ?? null,
+      process.arch,
+      process.platform,
+    ],
+    // Maps and sets are not of JSON.
+    (_, value: unknown) => (value instanceof Map || value instanceof Set ? [...value] : value),
+  )
+  return new EvaluationCache(join(directory, "evaluations"), question)
+}

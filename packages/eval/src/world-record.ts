@@ -1,0 +1,164 @@
+/**
+ * What an evaluation learned of the world, written down, so that it can be found out later, without evaluating anything,
+ * whether it would learn the same again. Evaluation is a function of its program and of these answers.
+ */
+import { AccessError, type EvalIO, type FileType } from "./io.ts"
+import { isSettled, sameStamp, type FileStamp } from "./unit-cache.ts"
+
+/** Plain data, and so JSON. All paths and values are byte strings. */
+export interface WorldRecord {
+  /** Files that were read and folders that were listed. */
+  readonly contents: readonly (readonly [path: string, stamp: FileStamp])[]
+  /** What was where; null for nothing. */
+  readonly types: readonly (readonly [path: string, type: FileType | null])[]
+  readonly executables: readonly (readonly [path: string, isExecutable: boolean])[]
+  readonly realPaths: readonly (readonly [path: string, real: string])[]
+  readonly links: readonly (readonly [path: string, target: string])[]
+  readonly env: readonly (readonly [name: string, value: string])[]
+}
+
+/** Writes down what goes through {@link io}. */
+export class WorldRecorder {
+  /** What an evaluation is to be given. */
+  readonly io: EvalIO
+  readonly #world: EvalIO
+  readonly #begun: number
+  readonly #contents = new Set<string>()
+  readonly #types = new Map<string, FileType | undefined>()
+  readonly #executables = new Map<string, boolean>()
+  readonly #realPaths = new Map<string, string>()
+  readonly #links = new Map<string, string>()
+  readonly #env = new Map<string, string>()
+  #repeatable = true
+
+  /** @param world answers at once; of others no record is made. `now` is in milliseconds since 1970 */
+  constructor(world: EvalIO, now: number = Date.now()) {
+    this.#world = world
+    this.#begun = now
+    this.io = this.#recording()
+  }
+
+  /** Something was learned, or told, that will not be the same again, or not be seen to be. */
+  giveUp(): void {
+    this.#repeatable = false
+  }
+
+  /** To be called when the evaluation has ended; undefined if there is something that cannot be relied upon. */
+  finish(): WorldRecord | undefined {
+    if (!this.#repeatable || this.#world.stamp === undefined) return undefined
+    const contents: (readonly [string, FileStamp])[] = []
+    for (const path of this.#contents) {
+      // Unchanged since well before the evaluation began, and so what the evaluation has seen.
+      const stamp = this.#world.stamp(path)
+      if (stamp === undefined || !isSettled(stamp, this.#begun)) return undefined
+      contents.push([path, stamp])
+    }
+    return {
+      contents,
+      types: Array.from(this.#types, ([path, type]) => [path, type ?? null] as const),
+      executables: [...this.#executables],
+      realPaths: [...this.#realPaths],
+      links: [...this.#links],
+      env: [...this.#env],
+    }
+  }
+
+  #recording(): EvalIO {
+    const world = this.#world
+    return {
+      ...world,
+      readFile: (path) =>
+        this.#ask(
+          () => world.readFile(path),
+          () => this.#contents.add(path),
+        ),
+      readDir: (path) =>
+        this.#ask(
+          () => world.readDir(path),
+          () => this.#contents.add(path),
+        ),
+      fileType: (path) =>
+        this.#ask(
+          () => world.fileType(path),
+          (type) => this.#types.set(path, type),
+        ),
+      realPath: (path) =>
+        this.#ask(
+          () => world.realPath(path),
+          (real) => this.#realPaths.set(path, real),
+        ),
+      ...("readLink" in world && {
+        readLink: (path) =>
+          this.#ask(
+            () => world.readLink!(path),
+            (target) => this.#links.set(path, target),
+          ),
+      }),
+      ...("isExecutable" in world && {
+        isExecutable: (path) =>
+          this.#ask(
+            () => world.isExecutable!(path),
+            (is) => this.#executables.set(path, is),
+          ),
+      }),
+      ...("stamp" in world && {
+        // Who asks for it knows the contents, or is about to read them.
+        stamp: (path) =>
+          this.#ask(
+            () => world.stamp!(path),
+            (found) => found && this.#contents.add(path),
+          ),
+      }),
+      ...("forget" in world && {
+        forget: () => {
+          this.giveUp()
+          world.forget!()
+        },
+      }),
+      getEnv: (name) => {
+        const value = world.getEnv(name)
+        this.#env.set(name, value)
+        return value
+      },
+      currentTime: () => {
+        this.giveUp()
+        return world.currentTime()
+      },
+    }
+  }
+
+  #ask<T>(question: () => T, note: (answer: Awaited<T>) => unknown): T {
+    let answer: T
+    try {
+      answer = question()
+    } catch (error) {
+      // What is out of bounds is so by the evaluation's settings. Whatever else fails may not do so the next time.
+      if (!(error instanceof AccessError)) this.giveUp()
+      throw error
+    }
+    if (typeof answer === "object" && answer !== null && "then" in answer) this.giveUp()
+    else note(answer as Awaited<T>)
+    return answer
+  }
+}
+
+/** Whether an evaluation that learned what is in `record` would learn the same of `world`, which answers at once. */
+export function isSameWorld(record: WorldRecord, world: EvalIO): boolean {
+  const same = (entries: readonly (readonly [string, unknown])[], answer: (key: string) => unknown): boolean =>
+    entries.every(([key, expected]) => answer(key) === expected)
+  try {
+    return (
+      same(record.env, (name) => world.getEnv(name)) &&
+      record.contents.every(([path, expected]) => {
+        const found = world.stamp?.(path)
+        return found !== undefined && sameStamp(found, expected)
+      }) &&
+      same(record.types, (path) => world.fileType(path) ?? null) &&
+      same(record.realPaths, (path) => world.realPath(path)) &&
+      same(record.executables, (path) => world.isExecutable?.(path)) &&
+      same(record.links, (path) => world.readLink?.(path))
+    )
+  } catch {
+    return false
+  }
+}
