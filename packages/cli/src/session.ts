@@ -97,8 +97,8 @@ export class Session {
     const disk = nodeIo()
     const store = evaluationStore(() => this.openStore(), { write: settings.write, disk, ...sourcesOf(settings) })
     this.store = store
-    const disk = nodeIo(restrictionOf(settings, folders, entries, this.#directory))
-    this.#recorder = record ? new WorldRecorder(disk) : undefined
+    const seen = nodeIo(restrictionOf(settings, folders, entries, this.#directory))
+    this.#recorder = record ? new WorldRecorder(seen) : undefined
     const warn = (kind: MessageKind, message: string): void => {
       this.#recorder?.giveUp()
       beforeMessage?.()
@@ -110,7 +110,7 @@ export class Session {
     })
     this.evaluation = new Evaluation(
       {
-        io: storeIo(this.#recorder?.io ?? disk, store),
+        io: storeIo(this.#recorder?.io ?? seen, store),
         builtins: [...storeBuiltins(store), ...fetchBuiltins(store, this.#fetcher, allowedUris(settings))],
         searchPath: entries,
         ...(home === undefined ? {} : { home: byteStringOf(home) }),
