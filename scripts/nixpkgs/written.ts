@@ -59,6 +59,8 @@ export function compareWritten(
       at += their.length
     }
     files.add(at === ours.length, () => `${ours.length} bytes in all rather than ${at}`)
+  } catch (error) {
+    files.add(false, () => (error instanceof Error ? error.message : String(error)))
   } finally {
     rmSync(dir, { recursive: true })
   }
