@@ -19,7 +19,10 @@ function tvix(...words: readonly string[]): {
   readonly out: string
   readonly error: string
 } {
-  const { status, stdout, stderr } = spawnSync(LAUNCHER, ["derivation", ...words], {
+  return run("derivation", ...words)
+}
+function run(...words: readonly string[]): ReturnType<typeof tvix> {
+  const { status, stdout, stderr } = spawnSync(LAUNCHER, words, {
     cwd: folder,
     env: { PATH: process.env["PATH"], HOME: join(folder, "home"), TVIX_STORE: `local://${folder}/store` },
     encoding: "utf8",
@@ -71,6 +74,17 @@ describe("tvix derivation show", () => {
     assert.deepEqual(tvix("show", "root.drv").out, tvix("show", join("two", basename(root.path))).out)
   })
 
+  test("what is in a store, by its path and by its digest", () => {
+    const program = 'derivation { name = "x"; system = "s"; builder = "b"; }'
+    const path = run("instantiate", "-E", program).out.trim()
+    const { status, out, error } = tvix("show", path)
+    assert.deepEqual({ status, error }, { status: 0, error: "" })
+    assert.ok(out.includes(`"${basename(path)}":{"args":[],"builder":"b",`))
+    assert.equal(tvix("show", basename(path)).out, out)
+    assert.equal(tvix("show", basename(path).slice(0, 32)).out, out)
+    assert.equal(tvix("diff", path, basename(path)).status, 0)
+  })
+
   test("what is wrong", () => {
     writeFileSync(join(folder, "bad.drv"), "Derive([)")
     writeFileSync(join(folder, "text"), "")
@@ -80,7 +94,7 @@ describe("tvix derivation show", () => {
       [["bad.drv"], 1, /^error: derivation 'bad.drv': expected string '\(', at byte 8, in the outputs\n$/],
       [["text"], 2, /'text' is no derivation: they end in \.drv/],
       [["gone.drv"], 2, /'gone.drv' is not a store path/],
-      [[path], 1, /^error: '\/nix\/store\/g1w7hy3qg1w7hy3qg1w7hy3qg1w7hy3q-x.drv' does not exist\n$/],
+      [[path], 1, /^error: '\/nix\/store\/g1w7hy3qg1w7hy3qg1w7hy3qg1w7hy3q-x.drv' is not in the store\n$/],
     ]
     for (const [words, status, error] of wrong) {
       const ran = tvix("show", ...words)
@@ -108,7 +122,7 @@ describe("tvix derivation diff", () => {
         "leaf (root)",
         "  variable flag: 1 -> 2",
         "",
-        "Because of this, 1 derivation more: root",
+        "Because of that, one more derivation differs: root",
         "",
       ].join("\n"),
       error: "",

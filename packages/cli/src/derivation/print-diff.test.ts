@@ -45,8 +45,7 @@ describe("printing differences of derivations", () => {
       "src",
       "  variable url: a -> b",
       "",
-      "other",
-      "  only what makes it differs",
+      "Made with other tools: other",
     ])
   })
 
@@ -124,7 +123,7 @@ describe("printing differences of derivations", () => {
       "b (root > mid)",
       "  variable n: 1 -> 2",
       "",
-      "Because of this, 10 derivations more: n0, n1, n2, n3, n4, n5, n6, n7 and 2 more",
+      "Because of that, 10 more derivations differ: n0, n1, n2, n3, n4, n5, n6, n7 and 2 more",
     ])
   })
 

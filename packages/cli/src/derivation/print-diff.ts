@@ -47,8 +47,13 @@ class DiffPrinter {
     yield this.#paint.removed(`- ${before}`)
     yield this.#paint.added(`+ ${after}`)
     if (verdict === "equivalent") {
-      yield "They build the same. What differs is how these fixed outputs are made, which have the same hash:"
-      yield* this.#pairs(downloads, false)
+      yield "They build the same. All that differs is how outputs are made whose hash is fixed."
+      yield* this.#pairs(
+        downloads.filter(({ changes }) => changes.length > 0),
+        false,
+      )
+      const others = downloads.filter(({ changes }) => changes.length === 0)
+      if (others.length > 0) yield* ["", `Made with other tools: ${this.#names(others)}`]
       return
     }
     const groups = sharedChanges(causes)
@@ -65,8 +70,8 @@ class DiffPrinter {
     yield* this.#pairs(rest, true)
     if (affected.length > 0) {
       yield ""
-      const count = affected.length === 1 ? "1 derivation" : `${affected.length} derivations`
-      yield `Because of this, ${count} more: ${this.#names(affected)}`
+      const more = affected.length === 1 ? "one more derivation differs" : `${affected.length} more derivations differ`
+      yield `Because of that, ${more}: ${this.#names(affected)}`
     }
   }
 
@@ -78,7 +83,6 @@ class DiffPrinter {
         yield this.#paint.dim(`  ${before}`)
         yield this.#paint.dim(`  ${after}`)
       }
-      if (changes.length === 0) yield "  only what makes it differs"
       yield* this.#changes(changes)
     }
   }

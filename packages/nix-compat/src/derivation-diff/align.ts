@@ -41,6 +41,7 @@ export function align<T extends Alignable>(
   aligner.by(({ mentioned }) => (mentioned.length === 0 ? undefined : mentioned.toSorted().join(" ")))
   const usesBefore = usesOf(aligner.before, textsBefore)
   const usesAfter = usesOf(aligner.after, textsAfter)
+  aligner.arrange([...usesBefore.keys()], [...usesAfter.keys()])
   const shared = (a: T, b: T): number => {
     const uses = usesAfter.get(b)!
     let count = 0
@@ -60,11 +61,17 @@ export function align<T extends Alignable>(
 
 class Aligner<T> {
   readonly pairs: (readonly [T, T])[] = []
-  /** Those that correspond to nothing yet. */
-  readonly before: Set<T>
-  readonly after: Set<T>
+  /** Those that correspond to nothing yet. Of rivals, the first comes first. */
+  before: Set<T>
+  after: Set<T>
 
   constructor(before: readonly T[], after: readonly T[]) {
+    this.before = new Set(before)
+    this.after = new Set(after)
+  }
+
+  /** The same ones, in this order. */
+  arrange(before: readonly T[], after: readonly T[]): void {
     this.before = new Set(before)
     this.after = new Set(after)
   }
@@ -96,24 +103,28 @@ class Aligner<T> {
 
 const DIGEST_OF_PATH = /(?<=\/)[0-9a-df-np-sv-z]{52}|(?<=\/)[0-9a-df-np-sv-z]{32}(?=-)/g
 
-/** The names of the texts that mention each. */
+/** The names of the texts that mention each. Those come first that are mentioned first, and those last that are not. */
 function usesOf<T extends Alignable>(
-  inputs: Iterable<T>,
+  inputs: ReadonlySet<T>,
   texts: ReadonlyMap<string, string>,
 ): Map<T, ReadonlySet<string>> {
-  const uses = new Map<T, Set<string>>()
   const owners = new Map<string, T>()
   for (const input of inputs) {
-    uses.set(input, new Set())
     for (const path of input.mentioned) for (const [digest] of path.matchAll(DIGEST_OF_PATH)) owners.set(digest, input)
   }
-  if (owners.size === 0) return uses
-  for (const [name, text] of texts) {
-    for (const [digest] of text.matchAll(DIGEST_OF_PATH)) {
-      const owner = owners.get(digest)
-      if (owner !== undefined) uses.get(owner)!.add(name)
+  const uses = new Map<T, Set<string>>()
+  if (owners.size > 0) {
+    for (const name of [...texts.keys()].sort()) {
+      for (const [digest] of texts.get(name)!.matchAll(DIGEST_OF_PATH)) {
+        const owner = owners.get(digest)
+        if (owner === undefined) continue
+        const names = uses.get(owner)
+        if (names === undefined) uses.set(owner, new Set([name]))
+        else names.add(name)
+      }
     }
   }
+  for (const input of inputs) if (!uses.has(input)) uses.set(input, new Set())
   return uses
 }
 

@@ -133,6 +133,19 @@ describe("differences of derivations", () => {
     )
   })
 
+  test("inputs of one name in one variable are taken in its order", async () => {
+    const diff = await compare((graph, isAfter) => {
+      const patches = Array.from({ length: 9 }, (_, i) =>
+        graph.add("fix.patch", { env: { which: String(i), n: isAfter ? "1" : "0" } }),
+      )
+      return graph.add("root", { inputs: patches, env: { patches: patches.map((one) => graph.output(one)).join(" ") } })
+    })
+    assert.deepEqual(
+      changesOf(diff),
+      Array.from({ length: 9 }, () => ["fix.patch", [variable("n", "0", "1")]]),
+    )
+  })
+
   test("inputs that only one has, and outputs that only one needs", async () => {
     const [before, after] = [new Graph(), new Graph()]
     for (const graph of [before, after]) {

@@ -176,7 +176,7 @@ function sortedOutputs({ inputDerivations }: Derivation, path: string): readonly
   return [...inputDerivations.get(path)!].sort()
 }
 
-export function nameOfDerivation(path: string, storeDir: string): string {
+function nameOfDerivation(path: string, storeDir: string): string {
   return parseStorePath(path, storeDir).name.slice(0, -DERIVATION_SUFFIX.length)
 }
 

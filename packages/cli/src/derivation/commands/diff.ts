@@ -81,6 +81,9 @@ export const command: Command = {
 with what they correspond to, and told of only where something differs in themselves. What is the same on both sides but for
 its path is written as /nix/store/*-name.
 
+With --json: an object of before, after, verdict (same, equivalent or different), causes (the derivations that have changes
+of their own), affected (those that only need such) and downloads (fixed outputs that are made differently and are the same).
+
 The exit code is 0 if they build the same (where downloads come from may differ), 1 if not, and 2 if there was trouble.
 
 ${DERIVATION_HELP}
