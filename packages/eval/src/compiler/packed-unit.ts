@@ -142,16 +142,14 @@ export class PackedTables {
     const immediate = record.number()
     const params: ParamInfo[] = []
     for (let left = record.count(6); left > 0; left--) {
-      const param = {
-        name: record.optionalName(),
-        slot: record.number(),
-        at: record.number(),
-        doc: record.optionalString(),
-      }
+      const param = record.optionalName()
+      const slot = record.number()
+      const offset = record.number()
+      const doc = record.optionalString()
       const ellipsis = record.number() === 1
-      params.push({ ...param, ellipsis, formals: this.#formals(record) })
+      params.push({ name: param, slot, at: offset, formals: this.#formals(record), ellipsis, doc })
     }
-    return { name, strict, immediate, params }
+    return { name, params, strict, immediate }
   }
   #formals(record: RecordReader): ParamInfo["formals"] {
     const count = record.optionalCount(4)

@@ -67,6 +67,8 @@ export class Binder {
   }
   many<T>(read: (i: number) => T): T[] {
     const count = this.word()
+    if (count > this.loaded.unit.words.length)
+      throw new RangeError("a unit is damaged: it has more operands than words")
     const items: T[] = []
     for (let i = 0; i < count; i++) items.push(read(i))
     return items

@@ -27,6 +27,7 @@ export interface KnownStamp {
 /**
  * Writes a {@link Segment}: to `draft` first, which becomes `path` when it is whole. Nothing waits for the disk: what a
  * power failure leaves behind its checksums reveal.
+ * @param stamps called when all units are written
  * @returns its size in bytes
  * @throws what the file system has to say; then there is neither
  */
@@ -34,7 +35,7 @@ export function writeSegment(
   path: string,
   draft: string,
   units: Iterable<NewUnit>,
-  stamps: readonly KnownStamp[],
+  stamps: () => readonly KnownStamp[],
 ): number {
   const file = openSync(draft, "wx", MODE)
   try {
@@ -53,7 +54,7 @@ export function writeSegment(
   }
 }
 
-function writeTo(file: number, units: Iterable<NewUnit>, stamps: readonly KnownStamp[]): number {
+function writeTo(file: number, units: Iterable<NewUnit>, stamps: () => readonly KnownStamp[]): number {
   let position = HEADER_BYTES
   const records: Int32Array[] = []
   let group: Uint8Array[] = []
@@ -77,7 +78,7 @@ function writeTo(file: number, units: Iterable<NewUnit>, stamps: readonly KnownS
     if (groupLength >= GROUP_BYTES) closeGroup()
   }
   closeGroup()
-  const known = stamps.map(({ stamp, digest }) => Int32Array.of(...stamp, ...digest))
+  const known = stamps().map(({ stamp, digest }) => Int32Array.of(...stamp, ...digest))
   const digestSlots = slotCount(records.length)
   const stampSlots = slotCount(known.length)
   const tableWords = digestSlots + stampSlots + records.length * DIGEST_WORDS + known.length * STAMP_WORDS

@@ -116,6 +116,9 @@ export class Segment {
     const at = this.#find(digest, 0, this.#digestSlots, this.#digestsAt, DIGEST_WORDS, this.#digestCount)
     return at < 0 ? undefined : this.#unit(at + digest.length)
   }
+  has(digest: Int32Array): boolean {
+    return this.#find(digest, 0, this.#digestSlots, this.#digestsAt, DIGEST_WORDS, this.#digestCount) >= 0
+  }
   digestOf(stamp: Int32Array): Int32Array | undefined {
     const at = this.#find(stamp, this.#digestSlots, this.#stampSlots, this.#stampsAt, STAMP_WORDS, this.#stampCount)
     return at < 0 ? undefined : this.#table.subarray(at + STAMP_KEY_WORDS, at + STAMP_WORDS)

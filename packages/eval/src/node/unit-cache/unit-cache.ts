@@ -1,6 +1,6 @@
 /** The bytecode cache on disk: docs/decisions/0007-bytecode-cache.md says why it is as it is. */
 import { mkdirSync, readdirSync, rmSync, statSync, utimesSync } from "node:fs"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import process from "node:process"
 import { PackedTables } from "../../compiler/packed-unit.ts"
 import type { FileStamp, UnitCache, UnitShelf } from "../../unit-cache.ts"
@@ -57,6 +57,8 @@ class Shelf implements UnitShelf {
   /** What this process asked for, in this order: so it will be asked for again. */
   #wanted: Int32Array[] = []
   readonly #used = new Set<Segment>()
+  /** Where units turned out to be of no use. */
+  readonly #damaged = new Set<Segment>()
   readonly #units = new Map<string, { readonly digest: Int32Array; readonly encode: () => Uint8Array }>()
   readonly #stamps: KnownStamp[] = []
 
@@ -79,7 +81,9 @@ class Shelf implements UnitShelf {
   }
 
   put(digest: Uint8Array, encode: () => Uint8Array): void {
-    this.#units.set(keyOf(digestWords(digest)), { digest: digestWords(digest), encode })
+    const words = digestWords(digest)
+    this.#units.set(keyOf(words), { digest: words, encode })
+    for (const segment of this.#segments ?? []) if (segment.has(words)) this.#damaged.add(segment)
   }
 
   digestOf(stamp: FileStamp): Uint8Array | undefined {
@@ -105,6 +109,7 @@ class Shelf implements UnitShelf {
     this.#segments = undefined
     this.#wanted = []
     this.#used.clear()
+    this.#damaged.clear()
     this.#units.clear()
     this.#stamps.length = 0
   }
@@ -133,30 +138,30 @@ class Shelf implements UnitShelf {
   #toMerge(segments: readonly Segment[]): readonly Segment[] {
     const total = segments.reduce((sum, { size }) => sum + size, 0)
     if (total > this.#bytesMax) return segments
-    if (segments.length < SEGMENTS_MAX) return []
-    const merged: Segment[] = []
+    const merged = new Set(this.#damaged)
+    if (segments.length < SEGMENTS_MAX) return [...merged]
     let size = SMALL_BYTES
     for (const segment of [...segments].sort((a, b) => a.size - b.size)) {
       if (segment.size > MERGE_RATIO * size) break
-      merged.push(segment)
+      merged.add(segment)
       size += segment.size
     }
-    return merged
+    return segments.filter((segment) => merged.has(segment))
   }
 
   #write(segments: readonly Segment[], merged: readonly Segment[]): void {
-    const isNew = mkdirSync(this.#directory, { recursive: true, mode: 0o700 }) !== undefined
+    const isNew = makeDirectory(this.#directory)
     const { uid, mode } = statSync(this.#directory)
     if (uid !== (process.getuid?.() ?? uid) || (process.getuid !== undefined && (mode & OTHERS_WRITE) !== 0)) return
     if (isNew) removeOldKinds(this.#root, this.#directory, this.#bytesMax)
     this.#removeOldDrafts()
-    const kept = segments.filter((segment) => !merged.includes(segment)).reduce((sum, { size }) => sum + size, 0)
+    const kept = segments.filter((segment) => !merged.includes(segment))
+    const room = this.#bytesMax - kept.reduce((sum, { size }) => sum + size, 0)
     const name = `${Date.now().toString(36)}-${randomName()}`
     const path = join(this.#directory, name + SUFFIX)
     const draft = join(this.#directory, name + DRAFT_SUFFIX)
     const written = new Set<string>()
-    const units = this.#unitsFor(merged, written, this.#bytesMax - kept)
-    writeSegment(path, draft, units, this.#stampsFor(merged))
+    writeSegment(path, draft, this.#unitsFor(merged, written, room), () => this.#stampsFor(merged, kept, written))
     for (const segment of merged) remove(segment.path)
   }
 
@@ -166,7 +171,7 @@ class Shelf implements UnitShelf {
     for (const [key, { digest, encode }] of this.#units) {
       const bytes = encode()
       written.add(key)
-      left -= bytes.length
+      left -= bytes.length + OVERHEAD_BYTES
       yield { digest, bytes }
     }
     const digests = [this.#wanted, ...merged.map((segment) => segment.digests())]
@@ -175,20 +180,22 @@ class Shelf implements UnitShelf {
       if (written.has(key)) continue
       const bytes = wholeUnit(merged, digest)
       if (bytes === undefined) continue
-      if ((left -= bytes.length) < 0) return
+      if ((left -= bytes.length + OVERHEAD_BYTES) < 0) return
       written.add(key)
       yield { digest, bytes }
     }
   }
 
-  /** Of a file that was changed and changed back, say, the newest. */
-  #stampsFor(merged: readonly Segment[]): KnownStamp[] {
+  /** Of a file that was changed and changed back, say, the newest; only of units that there are. */
+  #stampsFor(merged: readonly Segment[], kept: readonly Segment[], written: ReadonlySet<string>): KnownStamp[] {
+    const isThere = (digest: Int32Array): boolean =>
+      written.has(keyOf(digest)) || kept.some((segment) => segment.has(digest))
     const stamps = new Map<string, KnownStamp>()
     for (const known of this.#stamps) stamps.set(keyOf(known.stamp), known)
     for (const segment of merged) {
       for (const [stamp, digest] of segment.stamps()) {
         const key = keyOf(stamp)
-        if (!stamps.has(key) && stamps.size < STAMPS_MAX) stamps.set(key, { stamp, digest })
+        if (!stamps.has(key) && stamps.size < STAMPS_MAX && isThere(digest)) stamps.set(key, { stamp, digest })
       }
     }
     return [...stamps.values()]
@@ -218,6 +225,24 @@ class Shelf implements UnitShelf {
 const OTHERS_WRITE = 0o022
 /** 72 bytes each. */
 const STAMPS_MAX = 2 ** 18
+/** What a unit takes in the table, with a stamp. */
+const OVERHEAD_BYTES = 160
+
+/**
+ * Makes a folder and those it is in; the result is whether it was not there. (Node's own way to do so never ends where the
+ * kernel says that there is nothing, as it does in /proc.)
+ */
+function makeDirectory(path: string): boolean {
+  if (statSync(path, { throwIfNoEntry: false }) !== undefined) return false
+  if (dirname(path) !== path) makeDirectory(dirname(path))
+  try {
+    mkdirSync(path, { mode: 0o700 })
+  } catch (error) {
+    // Another process was faster.
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error
+  }
+  return true
+}
 
 /** The unit of `digest`, undamaged, and nothing after it. */
 function wholeUnit(segments: readonly Segment[], digest: Int32Array): Uint8Array | undefined {
