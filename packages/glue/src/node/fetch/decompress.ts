@@ -1,19 +1,22 @@
 /** What archives are compressed with, told by how they begin. */
-import { Readable, Transform } from "node:stream"
+import { PassThrough, Readable, Transform } from "node:stream"
 import { createBrotliDecompress, createGunzip, createZstdDecompress } from "node:zlib"
 import { archiveProblem } from "../../fetch/problem.ts"
 import { piecesOf, type Content } from "./content.ts"
+
+/** What comes out if `source` goes in; with its errors. */
+type Decoder = (source: Readable) => Readable
 
 interface Compression {
   readonly name: string
   readonly magic: readonly number[]
   /** Undefined if there is no way to read it. */
-  readonly open?: () => Promise<Transform>
+  readonly open?: () => Promise<Decoder>
 }
 
 const COMPRESSIONS: readonly Compression[] = [
-  { name: "gzip", magic: [0x1f, 0x8b], open: async () => createGunzip() },
-  { name: "zstd", magic: [0x28, 0xb5, 0x2f, 0xfd], open: async () => createZstdDecompress() },
+  { name: "gzip", magic: [0x1f, 0x8b], open: async () => through(createGunzip()) },
+  { name: "zstd", magic: [0x28, 0xb5, 0x2f, 0xfd], open: async () => through(createZstdDecompress()) },
   { name: "xz", magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], open: openXz },
   { name: "bzip2", magic: [0x42, 0x5a, 0x68], open: openBzip2 },
   { name: "lzip", magic: [0x4c, 0x5a, 0x49, 0x50] },
@@ -35,32 +38,38 @@ export async function openArchive(
   const pieces = piecesOf(content)
   if (begins(ZIP)) return { kind: "zip", stream: pieces }
   const compression = COMPRESSIONS.find(({ magic }) => begins(magic))
-  const open = compression?.open ?? (path.endsWith(".br") ? async () => createBrotliDecompress() : undefined)
+  const open = compression?.open ?? (path.endsWith(".br") ? async () => through(createBrotliDecompress()) : undefined)
   if (compression !== undefined && compression.open === undefined) {
     throw archiveProblem(`it is compressed with ${compression.name}: not supported`)
   }
   return {
     kind: "tar",
-    stream: open === undefined ? pieces : through(pieces, await open(), compression?.name ?? "brotli"),
+    stream: open === undefined ? pieces : decoded(pieces, await open(), compression?.name ?? "brotli"),
   }
 }
 
-async function* through(
+async function* decoded(
   pieces: AsyncIterable<Uint8Array>,
-  decoder: Transform,
+  decoder: Decoder,
   name: string,
 ): AsyncGenerator<Uint8Array, void> {
   // Streams keep what they are given, and `pieces` come in one buffer.
   const source = Readable.from(copies(pieces), { objectMode: false, highWaterMark: 2 ** 18 })
-  source.on("error", (error) => decoder.destroy(error))
+  const result = decoder(source)
   try {
-    for await (const piece of source.pipe(decoder)) yield piece as Uint8Array
+    for await (const piece of result) yield piece as Uint8Array
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
     throw archiveProblem(`damaged ${name} data: ${reason}`, cause)
   } finally {
     source.destroy()
-    decoder.destroy()
+    result.destroy()
+  }
+}
+function through(decoder: Transform): Decoder {
+  return (source) => {
+    source.on("error", (error) => decoder.destroy(error))
+    return source.pipe(decoder)
   }
 }
 async function* copies(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
@@ -70,12 +79,12 @@ async function* copies(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8A
 /** Bytes given to the decoder at once: what it makes of them is in memory together, and may be thousands of times as much. */
 const XZ_PIECE = 4096
 
-async function openXz(): Promise<Transform> {
+async function openXz(): Promise<Decoder> {
   const { XzDecompressor } = await import("@napi-rs/lzma").catch((cause: unknown) => {
     throw archiveProblem("it is compressed with xz: the library for that, @napi-rs/lzma, is not installed", cause)
   })
   const decoder = new XzDecompressor()
-  return new Transform({
+  const transform = new Transform({
     transform(piece: Uint8Array, _, done) {
       try {
         for (let at = 0; at < piece.length; at += XZ_PIECE) this.push(decoder.update(piece.subarray(at, at + XZ_PIECE)))
@@ -95,9 +104,17 @@ async function openXz(): Promise<Transform> {
       })()
     },
   })
+  return through(transform)
 }
 
-async function openBzip2(): Promise<Transform> {
+async function openBzip2(): Promise<Decoder> {
   const { default: unbzip2 } = await import("unbzip2-stream")
-  return unbzip2()
+  return (source) => {
+    // A stream of the oldest kind, which closes before all of it is read.
+    const result = new PassThrough()
+    const decoder = unbzip2()
+    source.on("error", (error) => result.destroy(error))
+    decoder.on("error", (error) => result.destroy(error as Error))
+    return source.pipe(decoder).pipe(result)
+  }
 }

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs"
 import { open, readFile, stat } from "node:fs/promises"
 import * as http from "node:http"
 import * as https from "node:https"
-import { Transform, type Readable } from "node:stream"
+import { pipeline, Transform, type Readable } from "node:stream"
 import { setTimeout as wait } from "node:timers/promises"
 import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from "node:zlib"
 import { byteStringOf, textOf } from "@tvix-ts/bytes"
@@ -190,10 +190,12 @@ export class Downloader {
         done(null, piece)
       },
     })
+    // Before anything is waited for: the connection may break at any time.
+    const body = decoded(response, counter, url)
     const temporary = await temporaryFile()
     let size = 0
     try {
-      for await (const piece of decoded(response, counter, url)) {
+      for await (const piece of body) {
         const bytes = piece as Uint8Array
         if (size + bytes.length > bytesMax) throw new FetchError({ code: "too-large", url, bytesMax })
         await temporary.file.write(bytes, 0, bytes.length, size)
@@ -253,25 +255,23 @@ async function openFile(path: string, url: string): Promise<Content> {
   }
 }
 
-/** `response`, counted, without its content encodings, the last of which was applied last. */
+/** `response`, counted, without its content encodings, the last of which was applied last. Whatever fails is its error. */
 function decoded(response: http.IncomingMessage, counter: Transform, url: string): Readable {
-  const encodings = (response.headers["content-encoding"] ?? "").toLowerCase().split(",").reverse()
-  let stream = chained(response, counter)
-  for (const encoding of encodings.map((word) => word.trim())) {
+  const decoders: Transform[] = []
+  for (const word of (response.headers["content-encoding"] ?? "").toLowerCase().split(",").reverse()) {
+    const encoding = word.trim()
     if (encoding === "" || encoding === "identity") continue
     const decoder = DECODERS[encoding]
     if (decoder === undefined) {
+      response.destroy()
       const summary = "Unrecognized or bad HTTP Content or Transfer-Encoding"
       throw transferProblem(url, summary, 61, `Unrecognized content encoding type: ${byteStringOf(encoding)}`)
     }
-    stream = chained(stream, decoder())
+    decoders.push(decoder())
   }
-  return stream
-}
-/** As `pipe`, which forgets errors. */
-function chained(from: Readable, to: Transform): Transform {
-  from.on("error", (error) => to.destroy(error))
-  return from.pipe(to)
+  // Whoever reads the last one is told of what happened to any of them.
+  pipeline([response, counter, ...decoders], () => {})
+  return decoders.at(-1) ?? counter
 }
 const DECODERS: Readonly<Record<string, (() => Transform) | undefined>> = Object.assign(Object.create(null), {
   gzip: createGunzip,

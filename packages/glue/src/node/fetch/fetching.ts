@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { decodeBase64, encodeBase64 } from "@tvix-ts/bytes"
 import { CastoreError, decodeNode, encodeNode, type Node } from "@tvix-ts/castore"
 import type { Hash } from "@tvix-ts/hash"
-import { formatStorePath, parseStorePath } from "@tvix-ts/nix-compat"
+import { formatStorePath, parseStorePath, StorePathError } from "@tvix-ts/nix-compat"
 import type { NarCalculation, PathInfo, Store } from "@tvix-ts/store"
 import type { Fetched, Fetcher, GitRequest, GitTree, UrlRequest } from "../../fetch/fetcher.ts"
 import { parseUrl } from "../../fetch/git-url.ts"
@@ -49,9 +49,7 @@ export class NodeFetching implements Fetcher {
       if (!hasScheme(url)) throw new FetchError({ code: "invalid-url", message: `URL '${url}' doesn't have a scheme` })
       const store = await this.settings.store()
       const keyOf = (address: string): string => `${name} ${address}`
-      const known = this.known(keyOf(url), "file", (value) =>
-        typeof value["path"] === "string" ? value["path"] : undefined,
-      )
+      const known = this.known(keyOf(url), "file", ({ path }) => storePathOf(path))
       const info = known && (await this.info(store, known.value))
       if (known !== undefined && info !== undefined && known.fresh) return fetchedFile(info)
       const download = await this.download(url, info && known?.version)
@@ -154,6 +152,15 @@ export class NodeFetching implements Fetcher {
 
   private unpacking(url: string, done: number, finished: boolean): void {
     this.settings.onProgress({ activity: `unpacking '${url}'`, done, unit: "bytes", finished })
+  }
+}
+
+function storePathOf(value: unknown): string | undefined {
+  try {
+    return typeof value === "string" ? formatStorePath(parseStorePath(value)) : undefined
+  } catch (error) {
+    if (error instanceof StorePathError) return undefined
+    throw error
   }
 }
 

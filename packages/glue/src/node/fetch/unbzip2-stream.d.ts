@@ -1,5 +1,3 @@
 declare module "unbzip2-stream" {
-  import type { Transform } from "node:stream"
-
-  export default function unbzip2(): Transform
+  export default function unbzip2(): NodeJS.ReadWriteStream
 }
