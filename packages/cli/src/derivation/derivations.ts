@@ -1,5 +1,5 @@
 /** Derivations by what names them on a command line: store paths, and files of chroot stores or anywhere else. */
-import { readFileSync } from "node:fs"
+import { readFileSync, statSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
 import { byteStringFrom, byteStringOf, textOf } from "@tvix-ts/bytes"
 import { CastoreError, formatDigest } from "@tvix-ts/castore"
@@ -24,8 +24,8 @@ export const DERIVATION_HELP =
   "DERIVATION is a store path that ends in .drv, or a store path that one was built from, or the file of a derivation " +
   "anywhere on disk. What a file needs is looked for beside it, then in the store."
 
-/** Bytes of a text in a store that are read. */
-const TEXT_MAX = 2 ** 28
+/** Bytes of the file of a derivation: the largest have some hundred thousand. */
+const FILE_MAX = 2 ** 28
 /** Files that are asked for at once. */
 const AT_ONCE = 32
 
@@ -35,8 +35,11 @@ export interface Found {
   readonly derivation: Derivation
   /** The derivation at a store path. Each is read once. Undefined if it is nowhere. */
   readonly load: (path: string) => Promise<Derivation | undefined>
-  /** A file at a store path, as a byte string. Undefined if there is none: it may be a directory. */
-  readonly text: (path: string) => Promise<string | undefined>
+  /**
+   * What the file at a store path contains. Each is read once. Undefined if there is none, which may be a directory, or if
+   * it has more bytes.
+   */
+  readonly text: (path: string, bytesMax: number) => Promise<string | undefined>
 }
 
 export class Derivations {
@@ -86,12 +89,20 @@ export class Derivations {
 
   #loader(texts: Texts): Pick<Found, "load" | "text"> {
     const known = new Map<string, Promise<Derivation | undefined>>()
+    const read = new Map<string, Promise<string | undefined>>()
     return {
-      text: (path) => texts.read(path),
+      text(path, bytesMax) {
+        let text = read.get(path)
+        if (text === undefined) {
+          text = texts.read(path, bytesMax)
+          read.set(path, text)
+        }
+        return text
+      },
       load(path) {
         let derivation = known.get(path)
         if (derivation === undefined) {
-          derivation = texts.read(path).then((text) => (text === undefined ? undefined : parsed(path, text)))
+          derivation = texts.read(path, FILE_MAX).then((text) => (text === undefined ? undefined : parsed(path, text)))
           known.set(path, derivation)
         }
         return derivation
@@ -142,10 +153,10 @@ function isStorePathBase(base: string): boolean {
   }
 }
 
-/** Undefined if there is no such file. */
-function fileContents(path: string): string | undefined {
+/** Undefined if there is no such file, or it is longer. */
+function fileContents(path: string, bytesMax = FILE_MAX): string | undefined {
   try {
-    return byteStringFrom(readFileSync(path))
+    return statSync(path).size > bytesMax ? undefined : byteStringFrom(readFileSync(path))
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR") return undefined
@@ -165,20 +176,20 @@ class Texts {
     this.#folder = folder
   }
 
-  async read(path: string): Promise<string | undefined> {
+  async read(path: string, bytesMax: number): Promise<string | undefined> {
     this.#signal.throwIfAborted()
     const base = path.slice(STORE_DIR.length + 1)
-    const beside = this.#folder === undefined ? undefined : fileContents(join(this.#folder, textOf(base)))
-    return beside ?? (await this.#inStore(path)) ?? fileContents(textOf(path))
+    const beside = this.#folder === undefined ? undefined : fileContents(join(this.#folder, textOf(base)), bytesMax)
+    return beside ?? (await this.#inStore(path, bytesMax)) ?? fileContents(textOf(path), bytesMax)
   }
 
-  async #inStore(path: string): Promise<string | undefined> {
+  async #inStore(path: string, bytesMax: number): Promise<string | undefined> {
     const store = await this.#open()
     const storePath = parseStorePath(path)
     const info: PathInfo | undefined = await store.pathInfos.get(storePath.digest, { signal: this.#signal })
     if (info === undefined || info.storePath.name !== storePath.name || info.node.type !== "file") return undefined
     const { digest, size } = info.node
-    if (size > TEXT_MAX) return undefined
+    if (size > bytesMax) return undefined
     const pieces = await store.blobs.read(digest, { signal: this.#signal })
     if (pieces === undefined) throw new CastoreError({ code: "missing", what: `blob ${formatDigest(digest)}` })
     let text = ""

@@ -127,6 +127,14 @@ describe("printing differences of derivations", () => {
     ])
   })
 
+  test("several builds of one name are counted", () => {
+    const change = variable("a", "1", "2")
+    const [line] = lines({
+      causes: [pair("x", [change]), { ...pair("x", [change]), before: "/c" }, pair("y", [change])],
+    })
+    assert.equal(line, "x (2) and y, alike:")
+  })
+
   test("a long way down is told by its ends", () => {
     const [line] = lines({ causes: [pair("x", [variable("a", "1", "2")], ["1", "2", "3", "4", "5", "6", "7"])] })
     assert.equal(line, "x (1 > \u00e2\u0080\u00a6 > 5 > 6 > 7)")

@@ -97,12 +97,14 @@ class DiffPrinter {
     if (rest > 0) yield `  and ${rest} more things about how it is made`
   }
 
+  /** Of several builds of one name, how many there are. */
   #names(pairs: readonly DerivationPair[]): string {
-    const names = [...new Set(pairs.map(({ name }) => printable(name)))]
+    const names = [...Map.groupBy(pairs, ({ name }) => name)].map(
+      ([name, { length }]) => printable(name) + (length > 1 ? ` (${length})` : ""),
+    )
     const max = this.#full ? Infinity : NAMES_MAX
-    if (names.length <= max)
-      return names.length > 1 ? `${names.slice(0, -1).join(", ")} and ${names.at(-1)!}` : names[0]!
-    return `${names.slice(0, max).join(", ")} and ${names.length - max} more`
+    if (names.length > max) return `${names.slice(0, max).join(", ")} and ${names.length - max} more`
+    return names.length > 1 ? `${names.slice(0, -1).join(", ")} and ${names.at(-1)!}` : names[0]!
   }
 
   *#change(change: DerivationChange): Generator<string> {
@@ -175,7 +177,8 @@ function sharedChanges(pairs: readonly DerivationPair[]): readonly Group[] {
 }
 
 function signature(change: DerivationChange): string {
-  return JSON.stringify(change)
+  // What is in them is long, and follows from their paths.
+  return change.kind === "source" ? `source ${change.before} ${change.after}` : JSON.stringify(change)
 }
 
 /** By what it is needed, from the root down: ` (git > curl > openssl)`. */

@@ -68,9 +68,8 @@ function side({ path, derivation, load, text }: Found): Side {
     derivation,
     load,
     async text(source) {
-      const contents = await text(source)
-      const isText = contents !== undefined && contents.length <= SOURCE_MAX && isUtf8(contents)
-      return isText && !contents.includes("\0") ? contents : undefined
+      const contents = await text(source, SOURCE_MAX)
+      return contents !== undefined && isUtf8(contents) && !contents.includes("\0") ? contents : undefined
     },
   }
 }
