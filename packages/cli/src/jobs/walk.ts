@@ -94,7 +94,7 @@ export class Walk {
 
 const keyOf = (path: readonly string[]): string => JSON.stringify(path)
 
-export function* isDerivation(value: AttrSet): Task<boolean> {
+function* isDerivation(value: AttrSet): Task<boolean> {
   const type = value.get("type")
   return type !== undefined && ((yield type) as Forced) === "derivation"
 }
