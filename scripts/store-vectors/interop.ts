@@ -177,7 +177,7 @@ function compareKeys(nix: Peer, folder: string): void {
   assert.deepEqual(parsePublicKey(read("public")), key.publicKey)
 }
 
-/** Every kind of output that needs no experiment, and every kind of text. */
+/** Every kind of output, and every kind of text. */
 const DERIVATIONS = String.raw`
   let
     source = builtins.toFile "source" "contents";
@@ -190,19 +190,35 @@ const DERIVATIONS = String.raw`
       name = "many"; system = "x86_64-linux"; builder = source; outputs = [ "out" "dev" ];
       args = [ "\\" "\"" "\n\r\t" "é" "" ]; inherit md5; "10" = 1; "9" = null; __proto__ = true;
     };
+    floating = derivation {
+      name = "floating"; system = "s"; builder = "b"; outputs = [ "out" "lib" ];
+      __contentAddressed = true; outputHashMode = "recursive"; outputHashAlgo = "sha512";
+    };
+    impure = derivation {
+      name = "impure"; system = "s"; builder = "b"; __impure = true; outputHashMode = "flat"; outputHashAlgo = "sha1";
+    };
+    hashed = fixed "hashed" "flat" "blake3" "0000000000000000000000000000000000000000000000000000";
+    git = fixed "git" "git" "sha1" "0000000000000000000000000000000000000000";
+    text = fixed "text" "text" "sha256" "0000000000000000000000000000000000000000000000000000";
+    deferred = derivation { name = "deferred"; system = "s"; builder = floating.lib; inherit impure hashed git text; };
   in derivation {
     name = "all"; system = "s"; builder = "b"; __structuredAttrs = true; outputs = [ "out" "doc" ];
-    inputs = [ many.dev tree source ]; numbers = [ 1 9007199254740993 1.5 1.0 1.0e-7 1.0e100 ]; empty = { }; text = "é\"\n";
+    inputs = [ many.dev tree source deferred ]; numbers = [ 1 9007199254740993 1.5 1.0 1.0e-7 1.0e100 ]; empty = { }; text = "é\"\n";
     outputChecks.out.maxSize = 1;
   }
 `
 
+const EXPERIMENTS = [
+  "--extra-experimental-features",
+  "ca-derivations impure-derivations dynamic-derivations git-hashing blake3-hashes",
+]
+
 /** What they write is read, written again as it was, has the paths that it says, and shown as they show it. */
 function compareDerivations(nix: Peer, folder: string): void {
   const store = join(folder, "store")
-  nix.run("nix-instantiate", ["--store", store, "-E", DERIVATIONS], folder)
+  nix.run("nix-instantiate", ["--store", store, ...EXPERIMENTS, "-E", DERIVATIONS], folder)
   const files = globSync("*.drv", { cwd: join(store, "nix", "store") }).sort()
-  assert.equal(files.length, 4)
+  assert.equal(files.length, 10)
   const derivations = new Map<string, Derivation>()
   for (const file of files) {
     const text = readFileSync(join(store, "nix", "store", file), "latin1")
@@ -217,7 +233,7 @@ function compareDerivations(nix: Peer, folder: string): void {
   }
   const show = (...flags: string[]): string =>
     byteStringFrom(
-      nix.run("nix", ["derivation", "show", "--store", store, ...flags, ...derivations.keys()], folder),
+      nix.run("nix", ["derivation", "show", "--store", store, ...EXPERIMENTS, ...flags, ...derivations.keys()], folder),
     ).trimEnd()
   assert.equal([...derivationsJson(derivations)].join(""), show())
   assert.equal([...derivationsJson(derivations, { indent: 2 })].join(""), show("--pretty"))

@@ -1,11 +1,12 @@
 /**
  * Derivations as `nix derivation show` prints them. Two versions of the format are in use, and both are read and written:
  *
- *     4   C++ Nix 2.34: store paths without the store directory, `inputs` in one object, `structuredAttrs` as they are
- *     2   C++ Nix 2.20 to 2.31, which does not write the number: whole paths, `inputDrvs` and `inputSrcs`, structured
+ *     4   C++ Nix 2.33 and newer: store paths without the store directory, `inputs` in one object, `structuredAttrs` as
+ *         they are
+ *     2   C++ Nix 2.23 to 2.31, which does not write the number: whole paths, `inputDrvs` and `inputSrcs`, structured
  *         attributes in the variable `__json`, the path of a fixed output beside its hash
  *
- * Version 3 was a step between the two that two releases had. Source: libstore/derivations.cc and
+ * Version 3 was a step between the two, and only 2.32 has it. Source: libstore/derivations.cc, and
  * protocols/json/schema/derivation-v4.yaml of the manual. All texts are byte strings.
  */
 import { byteStringOf, encodeHex, isUtf8, textOf } from "@tvix-ts/bytes"
