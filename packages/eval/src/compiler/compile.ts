@@ -150,6 +150,11 @@ class Compiler {
     this.#words.push(word)
   }
   #constant(value: Constant): void {
+    // Hardly any long string is met twice, and to look for it means to read it.
+    if (typeof value === "string" && value.length > SHARED_LENGTH_MAX) {
+      this.#word(this.#constants.push(value) - 1)
+      return
+    }
     let index = this.#constantIndex.get(value)
     if (index === undefined) {
       index = this.#constants.push(value) - 1
@@ -751,6 +756,7 @@ const HARMLESS: ReadonlySet<Expr["kind"]> = new Set([
 ])
 
 const EMPTY_LIST: readonly never[] = []
+const SHARED_LENGTH_MAX = 40
 
 function finish({ parent, entry, slots, at, lambda }: CodeBuilder): CodeInfo {
   return { parent: parent?.index ?? -1, entry, slots, at, lambda }

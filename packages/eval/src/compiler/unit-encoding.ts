@@ -60,13 +60,10 @@ export function aligned(count: number): number {
 export function encodeUnit({ tables, source }: CompiledUnit, digest: Uint8Array): Uint8Array {
   const strings = new StringTable()
   const records: number[] = []
-  const codes = tables.codes.flatMap(({ parent, entry, slots, at, lambda }) => [
-    parent,
-    entry,
-    slots,
-    at,
-    lambda === undefined ? -1 : addLambda(lambda, records, strings),
-  ])
+  const codes: number[] = []
+  for (const { parent, entry, slots, at, lambda } of tables.codes) {
+    codes.push(parent, entry, slots, at, lambda === undefined ? -1 : addLambda(lambda, records, strings))
+  }
   const starts = source.lineStarts
   const sections: Record<Section, ArrayLike<number>> = {
     codes,
@@ -78,17 +75,19 @@ export function encodeUnit({ tables, source }: CompiledUnit, digest: Uint8Array)
     strings: strings.starts,
     records,
   }
-  const numbers: number[] = SECTION_NAMES.map((name) => sections[name].length / SECTIONS[name])
-  for (const name of SECTION_NAMES) {
+  const numbers = new Int32Array(SECTION_NAMES.reduce((sum, name) => sum + sections[name].length, SECTION_NAMES.length))
+  let from = SECTION_NAMES.length
+  SECTION_NAMES.forEach((name, i) => {
     const section = sections[name]
-    for (let i = 0; i < section.length; i++) numbers.push(section[i]!)
-  }
+    numbers[i] = section.length / SECTIONS[name]
+    numbers.set(section, from)
+    from += section.length
+  })
   return assemble(numbers, bytesOf(strings.text), source.length, digest)
 }
 
-function assemble(numbers: readonly number[], text: Uint8Array, sourceLength: number, digest: Uint8Array): Uint8Array {
-  let narrow = true
-  for (const number of numbers) if (number !== (number << 16) >> 16) narrow = false
+function assemble(numbers: Int32Array, text: Uint8Array, sourceLength: number, digest: Uint8Array): Uint8Array {
+  const narrow = isNarrow(numbers)
   const width = narrow ? 2 : 4
   const textAt = HEADER_BYTES + aligned(numbers.length * width)
   const bytes = new Uint8Array(textAt + aligned(text.length))
@@ -104,6 +103,11 @@ function assemble(numbers: readonly number[], text: Uint8Array, sourceLength: nu
   bytes.set(text, textAt)
   writeChecksum(bytes)
   return bytes
+}
+
+function isNarrow(numbers: Int32Array): boolean {
+  for (let i = 0; i < numbers.length; i++) if (numbers[i] !== (numbers[i]! << 16) >> 16) return false
+  return true
 }
 
 function addLambda({ name, params, strict, immediate }: LambdaInfo, records: number[], strings: StringTable): number {
