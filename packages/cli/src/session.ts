@@ -104,7 +104,11 @@ export class Session {
       beforeMessage?.()
       writeError(`${nixMessage(kind, message, palette())}\n`)
     }
-    this.#fetcher = fetcherOf(settings, () => store.trees!(), {
+    const fetchInto = async (): Promise<Store> => {
+      this.#recorder?.giveUp()
+      return store.trees!()
+    }
+    this.#fetcher = fetcherOf(settings, fetchInto, {
       onProgress: (progress) => onFetch?.(progress),
       onWarning: (message) => warn("notice", message),
     })

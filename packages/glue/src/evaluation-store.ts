@@ -69,12 +69,8 @@ class LayeredStore implements EvaluationStore {
     if (open === undefined) return
     let opened: Promise<Store> | undefined
     const trees = async (): Promise<Store> => (opened ??= open().then((store) => this.#noticing(store)))
-    const consult = async (): Promise<Store> => {
-      this.#consulted = true
-      return trees()
-    }
-    this.trees = async () => fromStore(consult)
-    this.reader = new StoreReader(consult)
+    this.trees = async () => fromStore(trees)
+    this.reader = new StoreReader(trees)
     if (write) this.#writer = new StoreWriter(trees)
   }
 
@@ -162,6 +158,7 @@ class LayeredStore implements EvaluationStore {
     const known = this.#derivations.get(path)
     if (known !== undefined || !path.endsWith(DERIVATION_SUFFIX)) return known
     if (this.#isAlone) return undefined
+    this.#consulted = true
     return readDerivation(path, this.#derivations, (file) => this.#readText(file))
   }
 
@@ -180,6 +177,7 @@ class LayeredStore implements EvaluationStore {
   }
 
   async #foreignReferences(path: string): Promise<Iterable<string> | undefined> {
+    this.#consulted = true
     const pathInfo = await this.#pathInfo(path)
     if (pathInfo !== undefined) return pathInfo.references.map((reference) => formatStorePath(reference))
     // Of a disk we only know what can be read in its files.
@@ -197,6 +195,7 @@ class LayeredStore implements EvaluationStore {
   }
 
   async #isThere(path: string): Promise<boolean> {
+    this.#consulted = true
     return (await this.#pathInfo(path)) !== undefined || this.#isOnDisk(path)
   }
 
@@ -207,6 +206,15 @@ class LayeredStore implements EvaluationStore {
   node(path: string): Awaitable<Node | undefined> {
     const own = this.#trees.get(path)
     if (own?.node !== undefined) return fromStore(() => own.node)
+    const stored = this.stored(path)
+    const consulting = (node: Node | undefined): Node | undefined => {
+      if (node !== undefined) this.#consulted = true
+      return node
+    }
+    return isPromise(stored) ? stored.then(consulting) : consulting(stored)
+  }
+
+  stored(path: string): Awaitable<Node | undefined> {
     const pathInfo = this.#pathInfo(path)
     return isPromise(pathInfo) ? pathInfo.then((found) => found?.node) : pathInfo?.node
   }

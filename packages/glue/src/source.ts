@@ -84,7 +84,7 @@ function* knownTree(
   const tree = { kind: "tree", borrowed: true, nar, contentAddress } as const
   if (!store.writes) return { ...tree, node: undefined }
   const path = checked(() => pathOf(name, contentAddress, references))
-  const node = yield* ask(() => store.node(path))
+  const node = yield* ask(() => store.stored(path))
   return node && { ...tree, node: Promise.resolve(node) }
 }
 

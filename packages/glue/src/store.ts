@@ -35,7 +35,7 @@ export interface EvaluationStore {
   readonly writes: boolean
   /** What is remembered of file trees of earlier evaluations. */
   readonly sources: SourceCache | undefined
-  /** Whether anybody asked for what this evaluation has not added itself. */
+  /** Whether the evaluation depends on what was in the store before it. */
   readonly consulted: boolean
   /** How many derivations were added. */
   readonly derivationCount: number
@@ -64,6 +64,8 @@ export interface EvaluationStore {
   isValid(path: string): Awaitable<boolean>
   /** The tree at `path`; undefined if the castore has none. */
   node(path: string): Awaitable<Node | undefined>
+  /** The same of the store alone, for whoever would write the same tree. */
+  stored(path: string): Awaitable<Node | undefined>
   /** Reads what {@link node} finds. Absent if there is nothing to read from. */
   readonly reader?: StoreReader
   /**
