@@ -28,7 +28,10 @@ export interface DerivationPair {
   readonly name: string
   /** What differs in themselves. */
   readonly changes: readonly DerivationChange[]
-  /** The names of those that need it, from the root down: one way of several. Empty for the root. */
+  /**
+   * The names of those that need it, from the root down: one way of several, of which the part behind the root is left out
+   * if it is longer than anybody reads. Empty for the root.
+   */
   readonly neededBy: readonly string[]
 }
 
@@ -59,6 +62,9 @@ export async function diffDerivations(
   await walk.run()
   return { ...paths, ...walk.result() }
 }
+
+/** Names on the way from a pair up to the root, besides the root's. */
+const WAY_MAX = 50
 
 /** Pairs that are compared at once. */
 const AT_ONCE = 32
@@ -191,6 +197,9 @@ function* inOrder(root: Pair): Generator<Pair> {
 
 function described({ before, after, changes, parent }: Pair): DerivationPair {
   const neededBy: string[] = []
-  for (let pair = parent; pair !== undefined; pair = pair.parent) neededBy.push(pair.before.derivation.name)
+  for (let pair = parent; pair !== undefined; pair = pair.parent) {
+    // All ways together grow with the square of the depth.
+    if (neededBy.length < WAY_MAX || pair.parent === undefined) neededBy.push(pair.before.derivation.name)
+  }
   return { before: before.path, after: after.path, name: before.derivation.name, changes, neededBy: neededBy.reverse() }
 }
