@@ -68,6 +68,8 @@ class Seat {
   batch: Range | undefined
   since = 0
   batchLength = 0
+  /** How many workers have died with this batch in hand, which then is one attribute. */
+  deaths = 0
   /** What it has found and not yet written. */
   held: Result[] = []
   /** A running mean. */
@@ -90,6 +92,7 @@ interface Result {
 interface Suspect {
   readonly node: Node
   readonly index: number
+  readonly deaths: number
   /** One has died of nothing else: the next must have no other reason. */
   readonly needsFresh: boolean
 }
@@ -106,6 +109,8 @@ export class Scheduler {
   readonly #totals = { done: 0, known: 1, derivations: 0, failed: 0, replaced: 0 }
   readonly #finished = Promise.withResolvers<Totals>()
   #deathsAtStart = 0
+  /** Workers that have not ended. */
+  #alive = 0
   #over = false
 
   constructor(options: SchedulerOptions) {
@@ -138,10 +143,13 @@ export class Scheduler {
         if (!this.#over && seat.process === worker) this.#take(seat, answer)
       },
       end: (end) => {
+        this.#alive--
         if (!this.#over && seat.process === worker) this.#ended(seat, end)
+        else if (this.#alive === 0) this.#finished.resolve(this.#all())
       },
     })
     seat.process = worker
+    this.#alive++
   }
 
   #replace(seat: Seat): void {
@@ -223,7 +231,7 @@ export class Scheduler {
     }
     const { node, index } = this.#next(seat)
     this.#totals.done--
-    this.#suspects.push({ node, index, needsFresh: true })
+    this.#suspects.push({ node, index, deaths: 0, needsFresh: true })
   }
 
   #endBatch(seat: Seat, memory: string): void {
@@ -241,6 +249,7 @@ export class Scheduler {
 
   #assign(seat: Seat): void {
     if (!seat.ready || seat.batch !== undefined) return
+    seat.deaths = 0
     const batch = this.#suspect(seat) ?? this.#queue.take(seat.share, this.#batchLength(seat))
     if (batch !== undefined) {
       const { node, from, to } = batch
@@ -261,7 +270,8 @@ export class Scheduler {
     const first = this.#suspects.findIndex(({ needsFresh }) => needsFresh === seat.fresh)
     const at = first < 0 ? this.#suspects.findIndex(({ needsFresh }) => !needsFresh) : first
     if (at < 0) return undefined
-    const [{ node, index }] = this.#suspects.splice(at, 1) as [Suspect]
+    const [{ node, index, deaths }] = this.#suspects.splice(at, 1) as [Suspect]
+    seat.deaths = deaths
     return { node, from: index, to: index + 1 }
   }
 
@@ -282,7 +292,7 @@ export class Scheduler {
     if (!seat.ready && ++this.#deathsAtStart >= DEATHS_AT_START_MAX) {
       return this.#fail(`error: a worker ${wordsFor(end)} while it evaluated the program itself`)
     }
-    const { batch, batchLength, fresh, held } = seat
+    const { batch, batchLength, deaths, fresh, held } = seat
     seat.batch = undefined
     seat.held = []
     // Nobody knows whether they are in the store.
@@ -293,14 +303,14 @@ export class Scheduler {
     }
     if (batch !== undefined) {
       const { node, from, to } = batch
-      if (batchLength === 1 && from < to && fresh) {
+      if (batchLength === 1 && from < to && fresh && deaths > 0) {
         const path = node === SUPER ? [] : [...node.path, node.names[from]!]
         this.#totals.failed++
         this.#totals.done++
         this.#output.result(node, from, errorRecord(path, this.#deathText(end)))
       } else {
         for (let index = from; index < to; index++) {
-          this.#suspects.push({ node, index, needsFresh: batchLength === 1 })
+          this.#suspects.push({ node, index, deaths: deaths + 1, needsFresh: batchLength === 1 })
         }
       }
     }
@@ -319,11 +329,11 @@ export class Scheduler {
     return { ...this.#totals, memory: this.#seats.map(({ memory }) => memory) }
   }
 
+  /** All is done: when the workers have closed what they had open, so is the command. */
   #finish(): void {
     this.#over = true
     this.#output.flush()
     for (const { process } of this.#seats) process?.dismiss()
-    this.#finished.resolve(this.#all())
   }
 
   #fail(text: string): void {

@@ -30,27 +30,35 @@ export async function serve(): Promise<void> {
   applyConfiguration(settings)
   const operands = parseOptions(words, OPTIONS, settings, { clusters: false, unknown: String, missing: String })
   const worker = new Worker(settings, programOf(operands, settings))
-  if (!(await worker.start())) return
-  for await (const line of requests) {
-    if (!(await worker.work(JSON.parse(line) as Batch))) return
+  if (await worker.start()) {
+    for await (const line of requests) {
+      if (!(await worker.work(JSON.parse(line) as Batch))) break
+    }
   }
+  await worker.end()
 }
 
+/** The lines that come. In the middle of an evaluation, the process ends when there can be no more. */
 async function* readLines(socket: Socket): AsyncGenerator<string, void, undefined> {
   const lines: string[] = []
-  let wake = (): void => {}
+  /** Tells whoever waits whether there are more. */
+  let wake: ((more: boolean) => void) | undefined
   const reader = new LineReader((line) => void lines.push(line))
   socket.on("data", (bytes: Buffer) => {
     reader.push(bytes)
-    wake()
+    wake?.(true)
   })
-  // Whoever asked is gone, perhaps in the middle of an evaluation: nobody wants the rest.
-  socket.on("close", () => process.exit(0))
+  socket.on("close", () => {
+    // Whoever asked is gone, and nobody wants the answer.
+    if (wake === undefined) process.exit(0)
+    wake(false)
+  })
   socket.on("error", () => socket.destroy())
   for (;;) {
-    const line = lines.shift()
-    if (line === undefined) await new Promise<void>((resolve) => void (wake = resolve))
-    else yield line
+    for (let line = lines.shift(); line !== undefined; line = lines.shift()) yield line
+    const more = await new Promise<boolean>((resolve) => void (wake = resolve))
+    wake = undefined
+    if (!more) return
   }
 }
 
@@ -107,6 +115,10 @@ class Worker {
       this.#fatal(problem)
       return false
     }
+  }
+
+  async end(): Promise<void> {
+    await this.#session.close()
   }
 
   async #function(text: string | undefined): Promise<Value | undefined> {
