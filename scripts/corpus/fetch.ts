@@ -11,7 +11,12 @@ import { ROOT } from "../toolchain.mjs"
 
 const HOME = join(ROOT, ".cache", "nix-2.26")
 /** What is kept of the source, each without the two folders it is in. */
-const KEPT = ["tests/functional/lang", "tests/functional/*.nar", "tests/functional/derivation", "src/libstore-tests/data"]
+const KEPT = [
+  "tests/functional/lang",
+  "tests/functional/*.nar",
+  "tests/functional/derivation",
+  "src/libstore-tests/data",
+]
 const FUNCTIONAL = join(HOME, "functional")
 /** Some of what is in `data/derivation` are links to here, which lead nowhere once they are moved. */
 const DERIVATIONS = join(FUNCTIONAL, "derivation")
@@ -24,7 +29,11 @@ export function fetchCorpus(): string {
 }
 
 /** The folders of the archives, of derivations in full, and of narinfos, path infos and the like. */
-export function fetchStoreVectors(): { readonly archives: string; readonly derivations: string; readonly data: string } {
+export function fetchStoreVectors(): {
+  readonly archives: string
+  readonly derivations: string
+  readonly data: string
+} {
   fetch()
   return { archives: FUNCTIONAL, derivations: DERIVATIONS, data: STORE_DATA }
 }
