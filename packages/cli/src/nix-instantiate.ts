@@ -147,6 +147,8 @@ async function main(words: readonly string[]): Promise<number> {
     case "instantiate": {
       const programs = programsOf(operands, settings)
       settings.write = !settings.readOnly
+      // As in C++ Nix, it is only for evaluations.
+      settings.output = "nix"
       settings.store = storeOf(settings)
       if (settings.warns && settings.addRoot === undefined) settings.warning = GC_WARNING
       const { instantiatePrograms } = await import("./instantiate.ts")
