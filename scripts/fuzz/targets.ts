@@ -5,6 +5,7 @@ import { ROOT } from "../toolchain.mjs"
 import { check } from "./check.ts"
 import { checkDerivationText, DERIVATION_DICTIONARY, derivationSeeds } from "./derivations.ts"
 import { NIX_DICTIONARY, type Dictionary } from "./mutate.ts"
+import { checkTar, TAR_DICTIONARY, tarSeeds } from "./tar.ts"
 import { ARCHIVE_DICTIONARY, archiveSeeds, checkArchive, checkRecord, RECORD_DICTIONARY, recordSeeds } from "./store.ts"
 
 interface Target {
@@ -19,6 +20,7 @@ export const TARGETS = {
   archives: { seeds: archiveSeeds, dictionary: ARCHIVE_DICTIONARY, check: checkArchive },
   records: { seeds: recordSeeds, dictionary: RECORD_DICTIONARY, check: checkRecord },
   derivations: { seeds: derivationSeeds, dictionary: DERIVATION_DICTIONARY, check: checkDerivationText },
+  tar: { seeds: tarSeeds, dictionary: TAR_DICTIONARY, check: checkTar },
 } as const satisfies Readonly<Record<string, Target>>
 
 export type TargetName = keyof typeof TARGETS

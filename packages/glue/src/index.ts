@@ -7,3 +7,4 @@ export { drvPathOf, findDerivations, outputNameOf, type FindOptions, type FoundD
 export { fetchBuiltins, type FetchOptions } from "./fetch/builtins.ts"
 export type { Fetched, Fetcher, GitRequest, GitTree, UrlRequest } from "./fetch/fetcher.ts"
 export { FetchError, type FetchProblem } from "./fetch/problem.ts"
+export { TarReader, type TarEntry, type TarSink } from "./fetch/tar-reader.ts"

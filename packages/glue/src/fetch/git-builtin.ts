@@ -150,7 +150,22 @@ function get<T extends keyof Types>(attributes: Attributes, name: string, type: 
   const value = attributes.get(name)
   if (value === undefined) return undefined
   const actual = typeof value === "bigint" ? "number" : typeof value
-  return actual === type ? (value as Types[T]) : refuse(`input attribute '${name}' is not ${TYPE_NAMES[type]}`)
+  if (actual === type) return value as Types[T]
+  // Only of strings, C++ Nix shows what it was given.
+  const shown = type === "string" ? ` ${jsonOf(attributes)}` : ""
+  return refuse(`input attribute '${name}' is not ${TYPE_NAMES[type]}${shown}`)
+}
+
+function jsonOf(attributes: Attributes): string {
+  const members = new Map<string, Types[keyof Types]>([["type", "git"], ...attributes])
+  if (!members.has("exportIgnore") && members.get("submodules") !== true) members.set("exportIgnore", true)
+  const url = members.get("url")
+  if (typeof url === "string") members.set("url", formatUrl(withoutSecrets(gitUrl(url))))
+  const sorted = [...members].sort(([a], [b]) => (a < b ? -1 : 1))
+  const text = sorted.map(
+    ([name, value]) => `${JSON.stringify(name)}:${typeof value === "bigint" ? value : JSON.stringify(value)}`,
+  )
+  return `{${text.join(",")}}`
 }
 
 function gitUrl(text: string): GitUrl {

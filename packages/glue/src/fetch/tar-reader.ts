@@ -67,15 +67,15 @@ export class TarReader {
     return this.done
   }
 
-  /** @throws {FetchError} `archive` */
-  async write(bytes: Uint8Array): Promise<void> {
+  /** A promise asks to wait for it before writing more. @throws {FetchError} `archive` */
+  write(bytes: Uint8Array): void | Promise<void> {
     let at = 0
     while (at < bytes.length && !this.done) {
       if (this.left > 0) {
         const piece = bytes.subarray(at, at + this.left)
         at += piece.length
         const waiting = this.take(piece)
-        if (waiting !== undefined) await waiting
+        if (waiting !== undefined) return this.resume(waiting, bytes.subarray(at))
       } else if (this.padding > 0) {
         const skipped = Math.min(this.padding, bytes.length - at)
         at += skipped
@@ -91,6 +91,11 @@ export class TarReader {
         }
       }
     }
+  }
+
+  private async resume(waiting: Promise<void>, rest: Uint8Array): Promise<void> {
+    await waiting
+    await this.write(rest)
   }
 
   /** @throws {FetchError} `archive` if it stops in the middle of something */

@@ -9,6 +9,8 @@ const LINE_MAX = 1024
 export class BlobFeed {
   private readonly child: GitProcess
   private readonly pieces: AsyncIterator<Uint8Array>
+  /** Asked for before it is wanted: Node throws away what nobody reads of a process that has ended. */
+  private ahead: Promise<IteratorResult<Uint8Array>>
   private rest: Uint8Array = new Uint8Array(0)
   private failure: Error | undefined
 
@@ -19,6 +21,9 @@ export class BlobFeed {
     this.child.stderr.resume()
     this.child.stdin.end(ids.map((id) => `${id}\n`).join(""))
     this.pieces = this.child.stdout[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>
+    this.ahead = this.pieces.next()
+    // Whoever waits for it is told.
+    this.ahead.catch(() => undefined)
   }
 
   close(): void {
@@ -59,8 +64,10 @@ export class BlobFeed {
   }
 
   private async more(): Promise<boolean> {
-    const { done, value } = await this.pieces.next()
+    const { done, value } = await this.ahead
     if (done === true) return false
+    this.ahead = this.pieces.next()
+    this.ahead.catch(() => undefined)
     this.rest = value
     return true
   }
