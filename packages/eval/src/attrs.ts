@@ -196,6 +196,12 @@ export class AttrSet {
     } while (set !== null)
     return undefined
   }
+  /** The topmost layer with that name in its shape. */
+  layerOf(name: string): AttrSet | null {
+    let set: AttrSet | null = this
+    while (set !== null && set.shape.find(name) < 0) set = set.base
+    return set
+  }
   has(name: string): boolean {
     return this.get(name) !== undefined
   }

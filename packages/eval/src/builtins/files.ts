@@ -1,5 +1,5 @@
 /** Builtins that look at files, through {@link EvalIO}. */
-import { AttrSet, attrsFrom } from "../attrs.ts"
+import { AttrSet, compareNames, Shape } from "../attrs.ts"
 import { coerceToPath, coerceToString, ContextBuilder } from "../coerce.ts"
 import { corePath, isCorePath } from "../core-files.ts"
 import { fail, Failure, type EvalProblem } from "../problem.ts"
@@ -85,8 +85,8 @@ export const fileBuiltins = [
     params: [lazy("path")],
     doc: 'What is in the directory at `path`: each name with its type, "regular", "directory", "symlink" or "unknown".',
     *run(value) {
-      const path = yield* pathOf(value)
-      return attrsFrom((yield* this.ask(() => this.io.readDir(path))) as [string, FileType][])
+      const path = value instanceof NixPath ? value.path : yield* pathOf(value)
+      return entriesOf(yield* this.ask(() => this.io.readDir(path)))
     },
   }),
   builtin({
@@ -107,6 +107,20 @@ export const fileBuiltins = [
     },
   }),
 ]
+
+/** The sets for listings: programs ask for some folders again and again, and EvalIO may well have the same answer. */
+const listed = new WeakMap<Listing, AttrSet>()
+type Listing = readonly (readonly [name: string, type: FileType])[]
+function entriesOf(listing: Listing): AttrSet {
+  let set = listed.get(listing)
+  if (set === undefined) {
+    const sorted = listing.toSorted(([a], [b]) => compareNames(a, b))
+    const names = sorted.map(([name]) => name)
+    const types = sorted.map(([, type]) => type)
+    listed.set(listing, (set = new AttrSet(new Shape(names, true, undefined), types)))
+  }
+  return set
+}
 
 function* pathOf(value: Value): Task<string> {
   const path = yield* coerceToPath(value, "while realising the context of a path", new ContextBuilder())
