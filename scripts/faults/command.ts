@@ -4,12 +4,14 @@ import { join } from "node:path"
 import { ROOT } from "../toolchain.mjs"
 
 export const TVIX_STORE = join(ROOT, "bin", "tvix-store")
+const TVIX = join(ROOT, "bin", "tvix")
 
 export interface Outcome {
   readonly status: number | null
   readonly signal: NodeJS.Signals | null
   /** Whole lines that were printed: what the command acknowledged. */
   readonly lines: readonly string[]
+  readonly stdout: string
   readonly stderr: string
   readonly ms: number
 }
@@ -21,14 +23,21 @@ export function tvixStore(store: string, ...words: readonly string[]): Outcome {
     encoding: "utf8",
     maxBuffer: 2 ** 30,
   })
-  return { status, signal, lines: wholeLines(stdout), stderr, ms: performance.now() - started }
+  return { status, signal, lines: wholeLines(stdout), stdout, stderr, ms: performance.now() - started }
 }
 
-/** Runs until it ends, or until `killAfter` ms have passed: kill -9. */
+/**
+ * Runs until it ends, or until `killAfter` ms have passed: kill -9.
+ *
+ * @param words of `tvix-store`, or of `tvix` if the first is `instantiate`
+ */
 export function killed(store: string, words: readonly string[], killAfter: number): Promise<Outcome> {
   const started = performance.now()
+  const [command = "", ...rest] = words
+  const isTvix = command === "instantiate"
+  const line = isTvix ? [command, "--store", store, ...rest] : ["--store", store, ...words]
   // The launcher becomes Node, so that the signal reaches the program itself.
-  const child = spawn(TVIX_STORE, ["--store", store, ...words], { stdio: ["ignore", "pipe", "pipe"] })
+  const child = spawn(isTvix ? TVIX : TVIX_STORE, line, { stdio: ["ignore", "pipe", "pipe"] })
   let stdout = ""
   let stderr = ""
   child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text))
@@ -38,7 +47,7 @@ export function killed(store: string, words: readonly string[], killAfter: numbe
     child.on("error", reject)
     child.on("close", (status, signal) => {
       clearTimeout(timer)
-      resolve({ status, signal, lines: wholeLines(stdout), stderr, ms: performance.now() - started })
+      resolve({ status, signal, lines: wholeLines(stdout), stdout, stderr, ms: performance.now() - started })
     })
   })
 }
