@@ -1,0 +1,2 @@
+mkdir "$out"
+echo "$name" > "$out/what"
