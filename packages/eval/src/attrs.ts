@@ -126,41 +126,64 @@ interface UpdatePlan {
   readonly sources: Int32Array
 }
 
+/** Where the names of a plan come from, while it is made. */
+let scratch = new Int32Array(256)
+
 function makePlan(under: Shape, over: Shape): UpdatePlan {
-  const names: string[] = []
-  const positions: Position[] = []
-  const sources: number[] = []
-  const known = under.positions !== undefined || over.positions !== undefined
-  const take = (shape: Shape, i: number, source: number): void => {
-    names.push(shape.names[i]!)
-    if (known) positions.push(shape.position(i))
-    sources.push(source)
-  }
+  const size = under.names.length + over.names.length
+  if (scratch.length < size) scratch = new Int32Array(2 * size)
   const sorted = under.sorted && over.sorted
-  if (sorted) {
-    const a = under.names
-    const b = over.names
-    let i = 0
-    let j = 0
-    while (i < a.length || j < b.length) {
-      if (j < b.length && (i === a.length || b[j]! <= a[i]!)) {
-        if (i < a.length && b[j] === a[i]) i++
-        take(over, j, -1 - j)
-        j++
-      } else {
-        take(under, i, i)
-        i++
-      }
-    }
-  } else {
-    for (let i = 0; i < under.names.length; i++) {
-      const j = over.find(under.names[i]!)
-      if (j < 0) take(under, i, i)
-      else take(over, j, -1 - j)
-    }
-    for (let j = 0; j < over.names.length; j++) if (under.find(over.names[j]!) < 0) take(over, j, -1 - j)
+  const sources = scratch.slice(0, sorted ? mergeSorted(under.names, over.names) : mergeUnsorted(under, over))
+  const names = namesOf(under.names, over.names, sources)
+  const known = under.positions !== undefined || over.positions !== undefined
+  const positions = known ? positionsOf(under, over, sources) : undefined
+  return { over, shape: new Shape(names, sorted, positions), sources }
+}
+
+/** Fills `scratch` with the sources of the names in order; the result is how many they are. */
+function mergeSorted(a: readonly string[], b: readonly string[]): number {
+  let count = 0
+  let i = 0
+  let j = 0
+  while (i < a.length && j < b.length) {
+    const left = a[i]!
+    const right = b[j]!
+    if (left === right) {
+      scratch[count++] = -1 - j++
+      i++
+    } else scratch[count++] = left < right ? i++ : -1 - j++
   }
-  return { over, shape: new Shape(names, sorted, known ? positions : undefined), sources: Int32Array.from(sources) }
+  while (i < a.length) scratch[count++] = i++
+  while (j < b.length) scratch[count++] = -1 - j++
+  return count
+}
+function mergeUnsorted(under: Shape, over: Shape): number {
+  let count = 0
+  for (let i = 0; i < under.names.length; i++) {
+    const j = over.find(under.names[i]!)
+    scratch[count++] = j < 0 ? i : -1 - j
+  }
+  for (let j = 0; j < over.names.length; j++) if (under.find(over.names[j]!) < 0) scratch[count++] = -1 - j
+  return count
+}
+
+function namesOf(under: readonly string[], over: readonly string[], sources: Int32Array): readonly string[] {
+  // Most often a few attributes are given other values.
+  if (sources.length === under.length) return under
+  const names = new Array<string>(sources.length)
+  for (let i = 0; i < names.length; i++) {
+    const source = sources[i]!
+    names[i] = source >= 0 ? under[source]! : over[-1 - source]!
+  }
+  return names
+}
+function positionsOf(under: Shape, over: Shape, sources: Int32Array): readonly Position[] {
+  const positions = new Array<Position>(sources.length)
+  for (let i = 0; i < positions.length; i++) {
+    const source = sources[i]!
+    positions[i] = source >= 0 ? under.position(source) : over.position(-1 - source)
+  }
+  return positions
 }
 
 /** A set at least this many times larger than what is laid over it is not copied. */
