@@ -47,7 +47,9 @@ async function evaluate({ session, progress }: EvaluationRun, settings: Settings
   let output = ""
   if (settings.compileOnly) return output
   for (const path of settings.attributes.length === 0 ? [""] : settings.attributes) {
-    const text = await session.print(root, byteStringOf(path))
+    const selection = byteStringOf(path)
+    progress.attribute(selection === "" ? [] : [selection])
+    const text = await session.print(root, selection)
     progress.clear()
     writeOut(text)
     output += text

@@ -9,6 +9,8 @@ export class EvaluationProgress {
   readonly #progress: Progress
   #session: Session | undefined
   #path: (string | number)[] = []
+  /** How much of it is not of the value that is walked through. */
+  #baseLength = 0
   #interruptible = false
 
   /** @param quiet shows nothing, terminal or not */
@@ -23,10 +25,11 @@ export class EvaluationProgress {
   /** Says which attribute is evaluated from now on: names, byte strings. */
   readonly attribute = (path: readonly string[]): void => {
     this.#path = [...path]
+    this.#baseLength = path.length
   }
-  /** The same where a value is walked through. */
+  /** The same where the value there is walked through. */
   readonly item = (depth: number, item: string | number): void => {
-    this.#path.length = Math.min(depth, this.#path.length)
+    this.#path.length = Math.min(this.#baseLength + depth, this.#path.length)
     this.#path.push(item)
   }
 
@@ -58,10 +61,29 @@ export class EvaluationProgress {
   }
 
   #line(elapsedMs: number): string {
-    const parts = [`evaluating ${textOf(this.#path.join("."))}`.trimEnd()]
     const derivations = this.#session?.store.derivationCount ?? 0
-    if (derivations > 0) parts.push(formatCount(derivations, "derivation"))
-    parts.push(formatCount(this.#session?.evaluation.fileCount ?? 0, "file"), formatDuration(elapsedMs))
-    return parts.join("  ")
+    const files = this.#session?.evaluation.fileCount ?? 0
+    return evaluationLine(this.path, { derivations, files, elapsedMs })
   }
+
+  /** Of what is evaluated, a byte string. */
+  get path(): string {
+    return this.#path.join(".")
+  }
+}
+
+/** @param path a byte string */
+export function evaluationLine(
+  path: string,
+  {
+    derivations,
+    files,
+    elapsedMs,
+  }: { readonly derivations: number; readonly files: number; readonly elapsedMs: number },
+): string {
+  const parts = [`evaluating ${textOf(path)}`.trimEnd()]
+  if (derivations > 0) parts.push(formatCount(derivations, "derivation"))
+  if (files > 0) parts.push(formatCount(files, "file"))
+  parts.push(formatDuration(elapsedMs))
+  return parts.join("  ")
 }

@@ -87,8 +87,9 @@ async function instantiate(
   await session.run(root)
   for (const path of settings.attributes.length === 0 ? [""] : settings.attributes) {
     const selection = byteStringOf(path)
-    const value = await session.run(select(root, selection, args))
     const prefix = parseSelectionPath(selection)
+    progress.attribute(prefix)
+    const value = await session.run(select(root, selection, args))
     const options = { args, onAttribute: (inner: readonly string[]) => progress.attribute([...prefix, ...inner]) }
     for (const found of await session.run(findDerivations(value, options))) {
       const attrPath = [...prefix, ...found.attrPath]
