@@ -55,11 +55,14 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
     writeError(`${reportText(asFailure(problem), repl)}\n`)
     return 1
   }
-  for (const file of operands) {
-    if (file.startsWith("-")) return misuse(tool, new UsageError(`not a file: ${file}`), "repl")
-    await repl.process(`:l ${byteStringOf(file)}`)
+  const wrong = operands.find((operand) => operand.startsWith("-"))
+  if (wrong !== undefined) return misuse(tool, new UsageError(`not a file: ${wrong}`), "repl")
+  try {
+    for (const file of operands) await repl.process(`:l ${byteStringOf(file)}`)
+    return await (terminal ? converse(repl, createInterface) : follow(repl, createInterface))
+  } finally {
+    await session.close()
   }
-  return terminal ? converse(repl, createInterface) : follow(repl, createInterface)
 }
 
 function reportText(failure: Failure, { evaluation, showTrace }: Repl): string {
