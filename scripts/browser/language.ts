@@ -17,6 +17,8 @@ const NEED_STORE: ReadonlySet<string> = new Set([
   "eval-okay-context-introspection",
   "eval-okay-derivation-legacy",
   "eval-okay-eq-derivations",
+  "eval-okay-flake-ref-to-string",
+  "eval-okay-parse-flake-ref",
   "eval-okay-path",
   "eval-okay-substring-context",
 ])

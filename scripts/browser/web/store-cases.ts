@@ -13,6 +13,8 @@ import {
   type Directory,
   type Node,
 } from "@tvix-ts/castore"
+import { Evaluator, memoryIo } from "@tvix-ts/eval"
+import { evaluationStore, storeBuiltins, storeIo } from "@tvix-ts/glue"
 import { hash, startHash } from "@tvix-ts/hash"
 import {
   contentAddressPath,
@@ -194,6 +196,23 @@ Sig: cache.nixos.org-1:sn5s/RrqEI+YG6/PjwdbPjcAC7rcta7sJU4mFOawGvJBLsWkyLtBrT2Eu
 const NIXOS_KEY = "cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY="
 
 const CASES: readonly Case[] = [
+  [
+    "an evaluation writes to a store, and another reads there",
+    async () => {
+      const trees = memoryStore()
+      const evaluated = async (program: string, files: Record<string, string>): Promise<unknown> => {
+        const store = evaluationStore(async () => trees, { write: true })
+        const evaluator = new Evaluator({ io: storeIo(memoryIo(files), store), builtins: storeBuiltins(store) })
+        const value = await (await evaluator.evaluate(program)).toJS()
+        await store.flush()
+        return value
+      }
+      const program = 'builtins.toFile "list" "${/src} ${/src/a}"'
+      const path = await evaluated(program, { "/src/a": "1", "/src/b": "2" })
+      same(path, "/nix/store/0gzvwxxfgyzcn6kikn1li67y5bq7gzp7-list")
+      same(await evaluated(`builtins.stringLength (builtins.readFile "${String(path)}")`, {}), 93)
+    },
+  ],
   [
     "BLAKE3 in one go and in pieces",
     () => {
