@@ -30,6 +30,7 @@ import {
 } from "@tvix-ts/eval"
 import { nodeIo, type NodeIoOptions } from "@tvix-ts/eval/node"
 import {
+  archiveFetcher,
   evaluationStore,
   fetchBuiltins,
   storeBuiltins,
@@ -117,6 +118,7 @@ export class Session {
         io: storeIo(this.#recorder?.io ?? seen, store),
         builtins: [...storeBuiltins(store), ...fetchBuiltins(store, this.#fetcher, allowedUris(settings))],
         searchPath: entries,
+        fetchArchive: archiveFetcher(store, this.#fetcher),
         ...(home === undefined ? {} : { home: byteStringOf(home) }),
         system: settings.system ?? SYSTEM,
         limits: limitsOf(settings),

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
+import { IoError } from "./io.ts"
 import { memoryIo } from "./memory-io.ts"
 import { printed } from "./testing.ts"
 
@@ -39,4 +40,30 @@ test("a search path comes first", () => {
   const searchPath = [{ prefix: "nix", path: "/own" }]
   assert.equal(printed("import <nix/fetchurl.nix>", { io, searchPath }), "1")
   assert.equal(printed("<nix/other.nix>", { io, searchPath }), "<nix/other.nix>")
+})
+
+test("an entry that is an address is fetched, once, or ignored", async () => {
+  const asked: string[] = []
+  const said: string[] = []
+  const fetchArchive = (url: string): string => {
+    asked.push(url)
+    if (url.startsWith("channel:")) return "/fetched"
+    throw new IoError("no network")
+  }
+  const options = {
+    io: memoryIo({ "/fetched/x.nix": "1", "/own/y.nix": "2" }),
+    fetchArchive,
+    searchPath: [
+      { prefix: "", path: "https://example.org/a.tar" },
+      { prefix: "", path: "channel:c" },
+      { prefix: "", path: "/own" },
+    ],
+    onMessage: (_: string, message: string) => said.push(message),
+  }
+  assert.equal(printed("[ <x.nix> (import <x.nix>) (import <y.nix>) ]", options), "[ /fetched/x.nix 1 2 ]")
+  assert.deepEqual(asked, ["https://example.org/a.tar", "channel:c"])
+  assert.deepEqual(said, [
+    "Nix search path entry 'https://example.org/a.tar' cannot be downloaded, ignoring (no network)",
+  ])
+  assert.equal(printed("__nixPath == [ ]", { searchPath: [{ prefix: "a", path: "https://x" }] }), "false")
 })

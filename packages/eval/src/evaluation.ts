@@ -6,7 +6,7 @@ import { withCoreFiles } from "./core-files.ts"
 import { compile, UndefinedVariable } from "./compiler/compile.ts"
 import type { CompiledUnit } from "./compiler/compiled-unit.ts"
 import type { Unit } from "./compiler/unit.ts"
-import { AccessError, noIo, type EvalIO } from "./io.ts"
+import { AccessError, noIo, type Awaitable, type EvalIO } from "./io.ts"
 import type { CompilerObserver, RuntimeObserver } from "./observe/observer.ts"
 import { PositionTable } from "./positions.ts"
 import { fail, Failure, type EvalProblem } from "./problem.ts"
@@ -36,6 +36,8 @@ export interface EvaluationOptions {
   readonly io?: EvalIO
   /** Entries of `<…>` paths, first match wins; `prefix` may be empty. */
   readonly searchPath?: readonly { readonly prefix: string; readonly path: string }[]
+  /** The path of the tree in the archive at an address, which an entry of a search path may be. Rejects with {@link IoError}. */
+  readonly fetchArchive?: (url: string) => Awaitable<string>
   /** What `~` stands for; without it, such paths are refused. */
   readonly home?: string
   readonly limits?: Limits

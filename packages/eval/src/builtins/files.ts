@@ -197,9 +197,11 @@ function* findFile(
   entries: readonly SearchPathEntry[],
   name: string,
 ): Task<NixPath | undefined> {
-  for (const { prefix, path } of entries) {
+  for (const { prefix, path: written } of entries) {
     const rest = afterPrefix(name, prefix)
     if (rest === undefined) continue
+    const path = isAddress(written) ? yield* fetchedEntry(evaluation, written) : written
+    if (path === undefined) continue
     // `..` in what is looked up does not lead out of the entry.
     const joined = rest === "" ? path : `${path}${canonPath(rest)}`
     // A relative entry means what it means to whoever gave it: I/O knows where that is.
@@ -209,6 +211,33 @@ function* findFile(
     if (!told(evaluation).has(path)) yield* tellIfMissing(evaluation, path)
   }
   return name.startsWith("nix/") ? new NixPath(corePath(name)) : undefined
+}
+
+/** Whether an entry of a search path is not of this machine (libexpr/eval-settings.cc). */
+function isAddress(path: string): boolean {
+  return /^(?:channel:|(?:https?|file|channel|git|s3|ssh):\/\/)/.test(path)
+}
+
+/** Where the archives are that entries of search paths name; undefined if they could not be had. */
+const FETCHED = new WeakMap<Evaluation, Map<string, string | undefined>>()
+function* fetchedEntry(evaluation: Evaluation, address: string): Task<string | undefined> {
+  let fetched = FETCHED.get(evaluation)
+  if (fetched === undefined) FETCHED.set(evaluation, (fetched = new Map()))
+  const { fetchArchive } = evaluation.options
+  if (!fetched.has(address)) {
+    fetched.set(address, undefined)
+    const ignoring = `Nix search path entry '${address}' cannot be downloaded, ignoring`
+    if (fetchArchive === undefined) evaluation.say("notice", ignoring)
+    else {
+      try {
+        fetched.set(address, yield* evaluation.ask(() => fetchArchive(address)))
+      } catch (problem) {
+        if (!(problem instanceof Failure) || problem.problem.code !== "io") throw problem
+        evaluation.say("notice", `${ignoring} (${problem.problem.message})`)
+      }
+    }
+  }
+  return fetched.get(address)
 }
 
 /** Entries of search paths that were looked at in vain; each is complained of once. */

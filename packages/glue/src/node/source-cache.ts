@@ -106,7 +106,7 @@ class DiskSourceCache implements SourceCache {
 
   #opened(): Open | null {
     try {
-      mkdirSync(this.#directory, { recursive: true, mode: 0o700 })
+      makeFolder(this.#directory, 0o700)
       return this.#openDatabase()
     } catch (error) {
       if (isBusy(error)) throw error

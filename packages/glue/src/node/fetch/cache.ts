@@ -83,7 +83,7 @@ export class FetchCache {
   }
 
   private open(): DatabaseSync {
-    mkdirSync(this.folder, { recursive: true })
+    makeFolder(this.folder)
     return openDatabaseOf(FORMAT, this.path)
   }
 

@@ -68,7 +68,7 @@ async function readTar(stream: AsyncIterable<Uint8Array>, sink: TarSink): Promis
 }
 
 /** Takes what is in an archive, as tape archives tell it. */
-export class Unpacking implements TarSink {
+class Unpacking implements TarSink {
   private readonly batch: BlobBatch
   private readonly options: UnpackOptions
   private readonly tree: TreeAssembler

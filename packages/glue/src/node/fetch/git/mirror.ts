@@ -63,7 +63,7 @@ class Mirror {
   }
 
   async get(): Promise<Mirrored> {
-    await mkdir(join(this.settings.cacheFolder, "git"), { recursive: true })
+    makeFolder(join(this.settings.cacheFolder, "git"))
     const lock = await locked(`${this.folder}.lock`)
     try {
       const init = ["-c", "init.defaultBranch=none", "init", "--quiet", "--bare", "--template=", this.folder]
