@@ -193,3 +193,10 @@ assert 1 == 1; "fine" #> "fine"
 assert
   1 == 2;
 3 #! assertion-unequal
+---
+# What is no text is found out before the other side is looked at.
+(builtins.tryEval (null + throw "x")).success #! cannot-coerce
+---
+(builtins.tryEval ("" + throw "x")).success #> false
+---
+{ outPath = 1; } + throw "x" #! cannot-coerce

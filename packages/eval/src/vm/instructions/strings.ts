@@ -150,6 +150,7 @@ export function bindAdd(b: Binder): Exec {
   return (frame) => {
     const x = left(frame)
     if (x === undefined) return pause(ADD_LEFT, site, frame)
+    if (isCoerced(x)) return concatenate(site, x, right, frame)
     const y = right(frame)
     if (typeof x === "number" && typeof y === "number") {
       const sum = x + y
@@ -162,6 +163,7 @@ export function bindAdd(b: Binder): Exec {
 const ADD_LEFT: Continuation = {
   name: "add-left",
   resume: ({ a: site, b: frame }, x) => {
+    if (isCoerced(x)) return concatenate(site, x, site.right, frame)
     const y = site.right(frame)
     return y === undefined ? pause(ADD_RIGHT, site, x) : addValues(site, x, y)
   },
@@ -180,15 +182,22 @@ function addValues(site: AddSite, x: Forced, y: Forced): Result {
       return failAs(asFailure(problem).placed(site.rightAt))
     }
   }
-  const given =
-    (value: Forced): Exec =>
-    () =>
-      value
+  return concatenate(site, x, () => y, null as never)
+}
+
+/** What becomes a string before the right operand is looked at, or is no operand at all. */
+function isCoerced(x: Forced): boolean {
+  if (typeof x === "object") return !(x instanceof NixString || x instanceof NixFloat || x instanceof NixPath)
+  return typeof x === "boolean"
+}
+
+/** @param right with `frame`, makes the other value */
+function concatenate(site: AddSite, x: Forced, right: Exec, frame: Frame): Result {
   const parts: Part[] = [
-    { at: site.leftAt, exec: given(x) },
-    { at: site.rightAt, exec: given(y) },
+    { at: site.leftAt, exec: () => x },
+    { at: site.rightAt, exec: right },
   ]
   const coercion = typeof x === "string" || x instanceof NixString ? INTO_STRING : AS_IS
   const result = x instanceof NixPath ? "path" : "string"
-  return goOn({ at: site.at, parts, coercion, result }, null as never, new Buffer(), 0)
+  return goOn({ at: site.at, parts, coercion, result }, frame, new Buffer(), 0)
 }
