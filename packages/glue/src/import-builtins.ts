@@ -42,11 +42,12 @@ function* derivationFile(value: Value): Task<string | undefined> {
   return path.endsWith(DERIVATION_SUFFIX) && isStorePath(path, STORE_DIR) ? path : undefined
 }
 
-/** What `derivation` would have made of it: its first output, which has all others. */
+/** What `derivation` would have made of it: its first output by name, which has all others. */
 function asEvaluated(path: string, { derivation }: DerivationRecord): Value {
-  const { outputs, env } = derivation
+  const { env } = derivation
+  const outputs = [...derivation.outputs].sort(([a], [b]) => (a < b ? -1 : 1))
   const values = new Map<string, Thunk>()
-  for (const name of outputs.keys()) values.set(name, new Thunk(null, undefined))
+  for (const [name] of outputs) values.set(name, new Thunk(null, undefined))
   const whole = new Map<string, Value>(values)
   whole.set("all", [...values.values()])
   whole.set("drvPath", makeString(path, new Set([encodeElement({ kind: "deep", path })])))

@@ -38,7 +38,7 @@ export function storeIo(io: EvalIO, store: EvaluationStore): EvalIO {
       const text = store.text(object)
       if (text !== undefined) return at === object ? answers.text(text, at) : answers.nothing(at)
       const origin = store.origin(object)
-      if (origin !== undefined) return yield* wait(() => answers.elsewhere(origin + at.slice(object.length)))
+      if (origin !== undefined) return yield* answerAt(origin, object, at, answers)
       if (store.reader === undefined) return yield* wait(() => answers.elsewhere(at))
       if (!allowed.has(object)) {
         if (!store.hasAdded(object)) yield* wait(() => io.fileType(object))
@@ -50,6 +50,16 @@ export function storeIo(io: EvalIO, store: EvaluationStore): EvalIO {
       // The castore does not have it; or a link there has led out of the object, where all begins anew.
       if (place.path === at || !isBelowStore(place.path)) return yield* wait(() => answers.elsewhere(place.path))
       at = place.path
+    }
+  }
+
+  /** Answers for `path` in a store object that is read where it was copied from, at `origin`. */
+  function* answerAt<T>(origin: string, object: string, path: string, answers: Answers<T>): Task<T> {
+    try {
+      return yield* wait(() => answers.elsewhere(origin + path.slice(object.length)))
+    } catch (error) {
+      if (!(error instanceof IoError) || error instanceof AccessError || origin === "/") throw error
+      throw new IoError(error.message.replaceAll(origin, object), { cause: error })
     }
   }
 
