@@ -3,7 +3,7 @@ import type { EvaluationStore } from "../store.ts"
 import type { Fetching } from "./ask.ts"
 import type { Fetcher } from "./fetcher.ts"
 import { fetchGit } from "./git-builtin.ts"
-import { fetchMercurial, fetchTree, flakeBuiltins } from "./refused.ts"
+import { fetchMercurial, fetchTree, getFlake } from "./refused.ts"
 import { uriCheck } from "./uri.ts"
 import { fetchTarball, fetchUrl } from "./url-builtins.ts"
 
@@ -23,5 +23,5 @@ export function fetchBuiltins(
 ): readonly Builtin[] {
   const check = options.allowedUris === undefined ? () => {} : uriCheck(options.allowedUris)
   const fetching: Fetching = { store, fetcher, check }
-  return [fetchUrl(fetching), fetchTarball(fetching), fetchGit(fetching), fetchTree, fetchMercurial, ...flakeBuiltins]
+  return [fetchUrl(fetching), fetchTarball(fetching), fetchGit(fetching), fetchTree, fetchMercurial, getFlake]
 }

@@ -7,6 +7,7 @@ const REF = String.raw`[a-zA-Z0-9@][a-zA-Z0-9_./@+-]*`
 const FRAGMENT = String.raw`(?:[a-zA-Z0-9._~!$&'"()*+,;=:@/? ^-]|%[0-9a-fA-F]{2})*`
 /** The short form: a name of the registry, and perhaps a branch and a commit. */
 const SHORT = new RegExp(`^([a-zA-Z][a-zA-Z0-9_-]*(?:/${REF})?)(?:#(${FRAGMENT}))?$`)
+const QUERY = /^(?:[a-zA-Z0-9._~!$&'"()*+,;=:@/?[\] -]|%[0-9a-fA-F]{2})*$/
 const PATH = /^([^?#]*)(?:\?([^#]*))?(?:#(.*))?$/
 
 /** @param text a byte string. @throws {FlakeRefError} */
@@ -50,6 +51,7 @@ function parseWithFragment(text: string): Parsed {
 
 function fromPath(text: string): Parsed {
   const [, path = "", query = "", fragment = ""] = PATH.exec(text) ?? []
+  if (!QUERY.test(query)) throw new FlakeRefError({ code: "url-query", query })
   if (!path.startsWith("/")) {
     throw new FlakeRefError({ code: "reference", message: `flake reference '${text}' is not an absolute path` })
   }

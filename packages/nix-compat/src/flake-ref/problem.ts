@@ -4,6 +4,7 @@ export type FlakeRefProblem =
   | { readonly code: "url"; readonly url: string; readonly reason: string }
   | { readonly code: "url-authority"; readonly authority: string }
   | { readonly code: "url-parameter"; readonly parameter: string }
+  | { readonly code: "url-query"; readonly query: string }
   | { readonly code: "url-segment"; readonly segment: string }
   /** Written correctly, with parts that do not go together. `message` says which. */
   | { readonly code: "reference"; readonly message: string }
@@ -48,6 +49,8 @@ function describe(problem: FlakeRefProblem): string {
       return `invalid URL authority: '${problem.authority}'`
     case "url-parameter":
       return `invalid URI parameter '${problem.parameter}': bad hexdig in pct-encoding`
+    case "url-query":
+      return `invalid URI query '${problem.query}': leftover`
     case "url-segment":
       return `URL path component '${problem.segment}' contains '/', which is not allowed in file names`
     case "reference":
