@@ -1,24 +1,21 @@
 /**
  * The list of what is known not to pass, one line each, the reason to the right:
  *
- *     eval-okay-context   store    needs derivations
  *     eval-fail-recursion stderr   names the other place first
  *
- * The middle word is the check that fails (status, stdout or stderr), or `store` for a case that cannot be judged
- * without a store, whatever it does, and does not count. A known failure that passes is an error: the list stays true.
+ * The middle word is the check that fails: status, stdout or stderr. A known failure that passes is an error: the list
+ * stays true.
  */
 import { CHECKS, type Check } from "./run.ts"
 
-export type Excuse = Check | "store"
-
 export interface KnownFailure {
   readonly name: string
-  readonly excuse: Excuse
+  readonly check: Check
   readonly reason: string
 }
 
 const HEADER = `# What does not pass of C++ Nix 2.26's language corpus, and why: CASE CHECK REASON.
-# CHECK is status, stdout or stderr; \`store\` marks a case that needs a store or derivations and is not counted.
+# CHECK is status, stdout or stderr.
 # \`npm run corpus -- --update\` rewrites the list and keeps the reasons. See scripts/corpus/known-failures.ts.
 `
 const NO_REASON = "(no reason given yet)"
@@ -27,31 +24,30 @@ const NO_REASON = "(no reason given yet)"
 export function parseKnownFailures(text: string): KnownFailure[] {
   return text.split("\n").flatMap((line, index) => {
     if (line.trim() === "" || line.startsWith("#")) return []
-    const [, name = "", excuse = "", reason = ""] = /^(\S+)\s+(\S+)\s+(.*)$/.exec(line) ?? []
-    if (excuse !== "store" && !isCheck(excuse)) {
+    const [, name = "", check = "", reason = ""] = /^(\S+)\s+(\S+)\s+(.*)$/.exec(line) ?? []
+    if (!isCheck(check)) {
       throw new Error(`known failures, line ${index + 1}: want CASE CHECK REASON, got ${line}`)
     }
-    return [{ name, excuse, reason }]
+    return [{ name, check, reason }]
   })
 }
 
 const isCheck = (word: string): word is Check => (CHECKS as readonly string[]).includes(word)
 
-/** The list for what failed now: reasons kept where there were some, `store` lines kept whole. */
+/** The list for what failed now, reasons kept where there were some. */
 export function updateKnownFailures(
   old: readonly KnownFailure[],
   failed: ReadonlyMap<string, readonly Check[]>,
 ): KnownFailure[] {
-  const reasonFor = (name: string, excuse: Excuse): string =>
-    old.find((known) => known.name === name && known.excuse === excuse)?.reason ?? NO_REASON
-  return [...failed].flatMap(([name, checks]) => {
-    const store = old.find((known) => known.name === name && known.excuse === "store")
-    return store ? [store] : checks.map((excuse) => ({ name, excuse, reason: reasonFor(name, excuse) }))
-  })
+  const reasonFor = (name: string, check: Check): string =>
+    old.find((known) => known.name === name && known.check === check)?.reason ?? NO_REASON
+  return [...failed].flatMap(([name, checks]) =>
+    checks.map((check) => ({ name, check, reason: reasonFor(name, check) })),
+  )
 }
 
 export function printKnownFailures(list: readonly KnownFailure[]): string {
   const width = Math.max(0, ...list.map(({ name }) => name.length))
-  const rows = list.map(({ name, excuse, reason }) => `${name.padEnd(width)} ${excuse.padEnd(6)} ${reason}\n`)
+  const rows = list.map(({ name, check, reason }) => `${name.padEnd(width)} ${check.padEnd(6)} ${reason}\n`)
   return HEADER + rows.join("")
 }

@@ -70,26 +70,22 @@ interface Surprise {
 function compareWithList(found: ReadonlyMap<Case, readonly Difference[]>): Surprise[] {
   const failsAt = (name: string, check: Check): boolean =>
     [...found].some(([one, list]) => one.name === name && list.some((difference) => difference.check === check))
-  const excused = (name: string, check: Check): boolean =>
-    known.some((one) => one.name === name && (one.excuse === check || one.excuse === "store"))
+  const excused = (name: string, check: Check): boolean => known.some((one) => one.name === name && one.check === check)
 
   const failures = [...found].flatMap(([{ name }, list]) =>
     list.filter(({ check }) => !excused(name, check)).map(({ check }) => ({ name, what: `${check} differs` })),
   )
-  const stale = known.flatMap(({ name, excuse, reason }): Surprise[] => {
+  const stale = known.flatMap(({ name, check, reason }): Surprise[] => {
     const one = cases.find((other) => other.name === name)
     if (one === undefined) return names.length > 0 ? [] : [{ name, what: "is on the list, and there is no such case" }]
-    const stillFails = excuse === "store" ? found.has(one) : failsAt(name, excuse)
-    return stillFails ? [] : [{ name, what: `${excuse} passes now; take it off the list (${reason})` }]
+    return failsAt(name, check) ? [] : [{ name, what: `${check} passes now; take it off the list (${reason})` }]
   })
   return [...failures, ...stale]
 }
 
 function printTable(found: ReadonlyMap<Case, readonly Difference[]>): void {
-  const needsStore = (name: string): boolean => known.some((one) => one.name === name && one.excuse === "store")
-  const counted = cases.filter(({ name }) => !needsStore(name))
   for (const kind of CASE_KINDS) {
-    const ofKind = counted.filter((one) => one.kind === kind)
+    const ofKind = cases.filter((one) => one.kind === kind)
     for (const check of checksOf(kind)) {
       const judged = ofKind.filter((one) => one[check] !== undefined)
       const passed = judged.filter((one) => !found.get(one)?.some((difference) => difference.check === check))
@@ -97,7 +93,6 @@ function printTable(found: ReadonlyMap<Case, readonly Difference[]>): void {
       console.log(`${kind.padEnd(10)} ${check.padEnd(6)} ${share.padStart(7)}  ${passed.length}/${judged.length}`)
     }
   }
-  console.log(`not counted, they need a store: ${cases.length - counted.length}`)
 }
 
 function checksOf(kind: CaseKind): readonly Check[] {
