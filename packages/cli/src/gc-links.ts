@@ -1,5 +1,6 @@
 /** Symbolic links that keep store paths from being collected, as C++ Nix makes them (libstore/indirect-root-store.cc). */
-import { mkdirSync, readlinkSync, renameSync, symlinkSync, unlinkSync, lstatSync } from "node:fs"
+import { makeFolder } from "@tvix-ts/castore/node"
+import { readlinkSync, renameSync, symlinkSync, unlinkSync, lstatSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import { byteStringOf, textOf } from "@tvix-ts/bytes"
 import { Failure } from "@tvix-ts/eval"
@@ -45,7 +46,7 @@ function refuse(message: string): never {
 
 /** In one step, for whoever looks at it. */
 function replaceLink(link: string, target: string): void {
-  mkdirSync(dirname(link), { recursive: true })
+  makeFolder(dirname(link))
   const draft = `${link}.tmp-${process.pid}`
   symlinkSync(target, draft)
   try {

@@ -1,6 +1,7 @@
 export { DiskError, type DiskProblem, type DiskWork, type SpecialFile } from "./disk/problem.ts"
 export { readTree, type EntryKind, type ReadTreeOptions, type TreeProgress } from "./disk/read-tree.ts"
 export { WriteTree } from "./disk/write-tree.ts"
+export { makeFolder } from "./folder.ts"
 export { grpcBlobService } from "./grpc/blob-client.ts"
 export { answer, GrpcChannel, type ChannelOptions } from "./grpc/channel.ts"
 export { grpcDirectoryService } from "./grpc/directory-client.ts"

@@ -2,7 +2,7 @@
  * What of a worker's derivations is in the store: they go there while it evaluates others, and are told to the command,
  * which prints them, when they are durable, and kept from collection if that was asked for.
  */
-import { mkdirSync } from "node:fs"
+import { makeFolder } from "@tvix-ts/castore/node"
 import { basename, join } from "node:path"
 import { textOf } from "@tvix-ts/bytes"
 import { Failure } from "@tvix-ts/eval"
@@ -45,7 +45,7 @@ export class Written {
       // oxlint-disable-next-line no-throw-literal -- a Failure is not an Error on purpose
       throw new Failure({ code: "invalid-argument", message })
     }
-    mkdirSync(this.#rootsDir, { recursive: true })
+    makeFolder(this.#rootsDir)
     this.#roots = store.roots
   }
 

@@ -6,7 +6,7 @@
  *     DIR/writers/ID.lock        held by the process that writes under this id; see lock.ts
  *     DIR/writers/collect.lock   held by whoever collects garbage
  */
-import { mkdirSync } from "node:fs"
+import { makeFolder } from "../folder.ts"
 import { join } from "node:path"
 
 export interface Layout {
@@ -26,7 +26,7 @@ export function layoutOf(dir: string): Layout {
 }
 
 export function makeFolders(layout: Layout): void {
-  for (const dir of [layout.packs, layout.writers]) mkdirSync(dir, { recursive: true })
+  for (const dir of [layout.packs, layout.writers]) makeFolder(dir)
 }
 
 /** Packs are numbered at random, 1 to 2^32 - 1: an index restored from a backup must not meet a file it takes for its own. */

@@ -2,10 +2,10 @@
  * What is known of addresses: in a database that all processes share. Nothing depends on it; a damaged one is put aside, and
  * without any, everything is asked for anew.
  */
-import { mkdirSync, rmSync } from "node:fs"
+import { rmSync } from "node:fs"
 import { join } from "node:path"
 import type { DatabaseSync } from "node:sqlite"
-import { openDatabaseOf, type DatabaseFormat } from "@tvix-ts/castore/node"
+import { makeFolder, openDatabaseOf, type DatabaseFormat } from "@tvix-ts/castore/node"
 import { hexDigest } from "@tvix-ts/hash"
 
 const FORMAT: DatabaseFormat = {

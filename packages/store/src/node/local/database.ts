@@ -1,8 +1,7 @@
-import { mkdirSync } from "node:fs"
 import { dirname } from "node:path"
 import type { DatabaseSync } from "node:sqlite"
 import { CastoreError } from "@tvix-ts/castore"
-import { openDatabaseOf, storageError, type DatabaseFormat } from "@tvix-ts/castore/node"
+import { makeFolder, openDatabaseOf, storageError, type DatabaseFormat } from "@tvix-ts/castore/node"
 
 /**
  * - path_infos: `digest` is the 32 digits of the store path, `data` a `tvix.store.v1.PathInfo`; `touched`, in ms since the
@@ -27,13 +26,13 @@ const FORMAT: DatabaseFormat = {
  * @throws {CastoreError} `corrupt`, or `invalid` if the file is something else
  */
 export function openStoreDatabase(path: string): DatabaseSync {
-  makeFolder(dirname(path))
+  makeStoreFolder(dirname(path))
   return openDatabaseOf(FORMAT, path)
 }
 
-function makeFolder(dir: string): void {
+function makeStoreFolder(dir: string): void {
   try {
-    mkdirSync(dir, { recursive: true })
+    makeFolder(dir)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code !== "EEXIST" && code !== "ENOTDIR") throw storageError(error, dir)

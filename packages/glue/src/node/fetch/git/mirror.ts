@@ -1,9 +1,8 @@
 /** Copies of repositories that are elsewhere: one for each address, shared by all processes. */
-import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
 import { setTimeout as wait } from "node:timers/promises"
 import { encodeBase64, bytesOf } from "@tvix-ts/bytes"
-import { tryLock, type Lock } from "@tvix-ts/castore/node"
+import { makeFolder, tryLock, type Lock } from "@tvix-ts/castore/node"
 import { hexDigest } from "@tvix-ts/hash"
 import type { GitRequest } from "../../../fetch/fetcher.ts"
 import { formatUrl, parseUrl, withoutSecrets, type GitUrl } from "../../../fetch/git-url.ts"
