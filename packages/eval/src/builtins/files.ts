@@ -226,7 +226,9 @@ function* fetchedEntry(evaluation: Evaluation, address: string): Task<string | u
   const { fetchArchive } = evaluation.options
   if (!fetched.has(address)) {
     fetched.set(address, undefined)
-    const ignoring = `Nix search path entry '${address}' cannot be downloaded, ignoring`
+    // Without a name or password, which some addresses have.
+    const shown = address.replace(/:\/\/[^/?#]*@/, "://")
+    const ignoring = `Nix search path entry '${shown}' cannot be downloaded, ignoring`
     if (fetchArchive === undefined) evaluation.say("notice", ignoring)
     else {
       try {

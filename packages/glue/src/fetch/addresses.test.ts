@@ -4,7 +4,7 @@ import type { Failure } from "@tvix-ts/eval"
 import fc from "fast-check"
 import { isLegalRef } from "./git-ref.ts"
 import { fixGitUrl, formatUrl, parseUrl, withoutSecrets } from "./git-url.ts"
-import { resolvePseudoUrl, uriCheck } from "./uri.ts"
+import { resolvePseudoUrl, shownUrl, uriCheck } from "./uri.ts"
 
 describe("addresses of repositories", () => {
   for (const { given, url } of [
@@ -88,6 +88,16 @@ describe("allowed addresses", () => {
     })
   }
 })
+
+for (const { url, shown } of [
+  { url: "https://me:s3cret@host/a@b", shown: "https://host/a@b" },
+  { url: "https://token@host", shown: "https://host" },
+  { url: "https://host/a@b", shown: "https://host/a@b" },
+  { url: "file:///a@b", shown: "file:///a@b" },
+  { url: "no address@all", shown: "no address@all" },
+]) {
+  test(`shown: ${url}`, () => assert.equal(shownUrl(url), shown))
+}
 
 test("a channel is an archive", () => {
   assert.equal(resolvePseudoUrl("channel:nixos-x"), "https://channels.nixos.org/nixos-x/nixexprs.tar.xz")

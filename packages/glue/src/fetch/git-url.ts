@@ -3,6 +3,7 @@
  * and paths of this machine. Byte strings throughout.
  */
 import { FetchError } from "./problem.ts"
+import { shownUrl } from "./uri.ts"
 
 export interface GitUrl {
   /** Without the `git+` that some put before it. */
@@ -84,9 +85,9 @@ function encode(text: string, plain: string): string {
 
 function decode(text: string, url: string): string {
   return text.replace(/%(..)?/g, (_, digits: string | undefined) => {
-    if (digits === undefined || !/^[0-9A-Fa-f]{2}$/.test(digits)) return bad(`'${url}' is not a valid URL`)
+    if (digits === undefined || !/^[0-9A-Fa-f]{2}$/.test(digits)) return bad(`'${shownUrl(url)}' is not a valid URL`)
     const byte = Number.parseInt(digits, 16)
-    return byte === 0 ? bad(`URL '${url}' contains NUL byte which is not allowed`) : String.fromCharCode(byte)
+    return byte === 0 ? bad(`URL '${shownUrl(url)}' contains NUL byte which is not allowed`) : String.fromCharCode(byte)
   })
 }
 

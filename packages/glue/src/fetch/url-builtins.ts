@@ -8,7 +8,7 @@ import { forceAs, PLAIN_STRING } from "../force.ts"
 import { promisedHash } from "../hashes.ts"
 import { checked, refuse } from "../problems.ts"
 import { asked, type Fetching } from "./ask.ts"
-import { resolvePseudoUrl } from "./uri.ts"
+import { resolvePseudoUrl, shownUrl } from "./uri.ts"
 
 interface Arguments {
   readonly url: string
@@ -94,12 +94,13 @@ function* fetched(
 ): Task {
   const { url, expected } = given
   check(url)
-  const name = given.name ?? lastPart(url)
+  const shown = shownUrl(url)
+  const name = given.name ?? lastPart(shown)
   try {
     checkName(name)
   } catch (error) {
     if (!(error instanceof StorePathError)) throw error
-    refuse(`invalid store path name when fetching URL '${url}': ${error.message}. ${given.nameAdvice}`)
+    refuse(`invalid store path name when fetching URL '${shown}': ${error.message}. ${given.nameAdvice}`)
   }
   if (evaluation.options.pure === true && expected === undefined) {
     refuse(`in pure evaluation mode, '${who}' requires a 'sha256' argument`)
@@ -116,7 +117,7 @@ function* fetched(
   )
   if (expected !== undefined && !equal(hash.digest, expected.digest)) {
     const [specified, got] = [expected, hash].map((each) => formatPrefixedHash(each, "nix32"))
-    refuse(`hash mismatch in file downloaded from '${url}':\n  specified: ${specified}\n  got:       ${got}`)
+    refuse(`hash mismatch in file downloaded from '${shown}':\n  specified: ${specified}\n  got:       ${got}`)
   }
   store.admit(path)
   return makeString(path, new Set([path]))

@@ -9,6 +9,7 @@ import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompre
 import { byteStringOf, textOf } from "@tvix-ts/bytes"
 import { parseUrl } from "../../fetch/git-url.ts"
 import { FetchError, type FetchProblem } from "../../fetch/problem.ts"
+import { shownUrl } from "../../fetch/uri.ts"
 import type { Content } from "./content.ts"
 import { netrcLogin, type Login } from "./netrc.ts"
 import type { FetchSettings } from "./options.ts"
@@ -284,17 +285,12 @@ const DECODERS: Readonly<Record<string, (() => Transform) | undefined>> = Object
 function parseWebUrl(text: string, shown: string, base?: URL): URL {
   const url = URL.parse(textOf(text), base)
   if (url === null) {
-    throw new FetchError({ code: "redirect", url: shown, reason: `'${text}' is not a valid URL` })
+    throw new FetchError({ code: "redirect", url: shown, reason: `'${shownUrl(text)}' is not a valid URL` })
   }
   if (url.protocol !== "http:" && url.protocol !== "https:") {
     throw new FetchError({ code: "redirect", url: shown, reason: `it is redirected to a '${url.protocol}' address` })
   }
   return url
-}
-
-/** A URL without what could be a secret. */
-function shownUrl(url: string): string {
-  return url.replace(/^([A-Za-z][A-Za-z0-9+.-]*:\/\/)[^/?#]*@/, "$1")
 }
 
 function transferProblem(url: string, summary: string, curl: number, detail: string, cause?: unknown): FetchError {

@@ -9,6 +9,7 @@ import type { NarCalculation, PathInfo, Store } from "@tvix-ts/store"
 import type { Fetched, Fetcher, GitRequest, GitTree, UrlRequest } from "../../fetch/fetcher.ts"
 import { parseUrl } from "../../fetch/git-url.ts"
 import { FetchError } from "../../fetch/problem.ts"
+import { shownUrl } from "../../fetch/uri.ts"
 import { FetchCache } from "./cache.ts"
 import { Downloader, type Download, type Version } from "./download.ts"
 import { checkArchiveFile } from "./local-archive.ts"
@@ -84,7 +85,9 @@ export class NodeFetching implements Fetcher {
       })
     } catch (error) {
       // C++ Nix makes an input of the address first. If it cannot, there is nothing that it would be fetching.
-      throw error instanceof FetchError && hasScheme(url) ? error.while(`while fetching the input '${url}'`) : error
+      throw error instanceof FetchError && hasScheme(url)
+        ? error.while(`while fetching the input '${shownUrl(url)}'`)
+        : error
     }
   }
 
@@ -151,7 +154,7 @@ export class NodeFetching implements Fetcher {
   }
 
   private unpacking(url: string, done: number, finished: boolean): void {
-    this.settings.onProgress({ activity: `unpacking '${url}'`, done, unit: "bytes", finished })
+    this.settings.onProgress({ activity: `unpacking '${shownUrl(url)}'`, done, unit: "bytes", finished })
   }
 }
 

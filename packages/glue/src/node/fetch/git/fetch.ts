@@ -6,7 +6,7 @@ import { formatStorePath, parseStorePath } from "@tvix-ts/nix-compat"
 import { storeTree, type PathInfo, type Store } from "@tvix-ts/store"
 import type { TreeSink } from "@tvix-ts/castore"
 import type { GitRequest, GitTree } from "../../../fetch/fetcher.ts"
-import { fixGitUrl, formatUrl, parseUrl } from "../../../fetch/git-url.ts"
+import { fixGitUrl, formatUrl, parseUrl, withoutSecrets } from "../../../fetch/git-url.ts"
 import { FetchError } from "../../../fetch/problem.ts"
 import type { FetchCache } from "../cache.ts"
 import { pathOfTree } from "../objects.ts"
@@ -63,7 +63,7 @@ class GitFetch {
     if (!request.shallow && (await this.isShallow(repository))) {
       throw new FetchError({
         code: "git",
-        message: `'${folder ?? request.url}' is a shallow Git repository, but shallow repositories are only allowed when \`shallow = true;\` is specified`,
+        message: `'${folder ?? formatUrl(withoutSecrets(parseUrl(request.url)))}' is a shallow Git repository, but shallow repositories are only allowed when \`shallow = true;\` is specified`,
       })
     }
     const kind = `${submodules ? "s" : ""}${exportIgnore ? "e" : ""}${hasWorkingFolder ? "w" : ""}`
