@@ -16,6 +16,7 @@ import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import process from "node:process"
 import { parseArgs } from "node:util"
+import { isSameMessage } from "../side-by-side/compare.ts"
 import { compareFiles } from "../side-by-side/files.ts"
 import { askRepl, type Reply } from "../side-by-side/repl.ts"
 import { Session } from "../side-by-side/session.ts"
@@ -85,7 +86,7 @@ async function compare(): Promise<void> {
       } else {
         failures.add("error" in our, () => `${name}\n${difference(our, their)}`)
         if ("error" in our) {
-          messages.add(sameMessage(our.error, their.error), () => `${name}\n${difference(our, their)}`)
+          messages.add(isSameMessage(our.error, their.error), () => `${name}\n${difference(our, their)}`)
         }
       }
     }
@@ -111,13 +112,6 @@ function membersOf(path: Path, { names, recurse }: Extract<Description, { kind: 
 
 function quote(name: string): string {
   return `"${name.replace(/["\\$]/g, String.raw`\$&`)}"`
-}
-
-/** C++ Nix indents what comes with a trace, and refuses to look for what no store object can be called. */
-function sameMessage(our: string, their: string): boolean {
-  if (/valid store path|illegal base-32 character/.test(their) && our.endsWith("does not exist")) return true
-  const plain = (message: string): string => message.replace(/\s+/g, " ").trim()
-  return plain(our) === plain(their)
 }
 
 function difference(our: Reply, their: Reply): string {

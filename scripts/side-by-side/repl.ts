@@ -91,7 +91,8 @@ async function converse({ store, directory }: ReplOptions, lines: readonly strin
     child.on("error", reject)
     child.on("close", (code, signal) => resolve(signal ?? String(code)))
   })
-  return { output: await output, errors: await errors, status }
+  // Some messages say where on disk the store is.
+  return { output: (await output).replaceAll(store, ""), errors: (await errors).replaceAll(store, ""), status }
 }
 
 /** All of a stream, one char a byte, without colours. */
