@@ -7,6 +7,9 @@
  *     257 "ustar"   345 prefix[155], but not in GNU's, where 257 is "ustar  "
  *
  * A block of zeros ends it: what comes after is not looked at.
+ *
+ * Of libraries, tar-stream 3.2 was tried: it goes on after the end, so that an archive has other contents than for C++ Nix,
+ * takes names in pax for UTF-8, losing those that are not, and makes files of sparse ones.
  */
 import { byteStringFrom } from "@tvix-ts/bytes"
 import { archiveProblem } from "./problem.ts"
