@@ -315,6 +315,17 @@ for (const [backend, make] of Object.entries({ memory, local })) {
         assert.equal(opened, 1)
       })
 
+      test("a tree of more than is held at once comes back as it was", async () => {
+        const tree = join(root, "many")
+        mkdirSync(join(tree, "below"), { recursive: true })
+        for (let i = 0; i < 40; i++)
+          writeFileSync(join(tree, i % 3 === 0 ? "below" : ".", `${i}`), `${i}`.repeat(30_000))
+        const [path] = JSON.parse((await write(`"\${./many}"`)).replace(/ /g, "")) as [string]
+        const { node, narHash, narSize } = (await store.pathInfos.get(parseStorePath(path).digest))!
+        assert.deepEqual(await store.nar.calculate(node), { narSize, narHash })
+        assert.equal(`"${path}"`, await evaluated(`"\${./many}"`, evaluationStore()))
+      })
+
       test("a large file comes back as it was", async () => {
         const paths = await write(`"\${./large}"`, `builtins.path { path = ./large; recursive = false; }`)
         const [first, second] = JSON.parse(
@@ -435,6 +446,12 @@ for (const [backend, make] of Object.entries({ memory, local })) {
         const { pathInfos } = store
         const watched: Store = {
           ...store,
+          directories: new Proxy(store.directories, {
+            get(target, name: keyof typeof target) {
+              assert.notEqual(name, "putMultiple")
+              return target[name].bind(target)
+            },
+          }),
           pathInfos: {
             get: (digest) => pathInfos.get(digest),
             put: (pathInfo) => pathInfos.put(pathInfo),

@@ -5,6 +5,7 @@ import { isSettled, type EvalIO, type FileStamp, type FileType, type Task } from
 import { startHash } from "@tvix-ts/hash"
 import type { Ask } from "./at-once.ts"
 import { refuse } from "./problems.ts"
+import { fromStore } from "./store-problem.ts"
 
 /** Whether a file is part of what is added. */
 export type Filter = (path: string, type: FileType) => Task<boolean>
@@ -93,7 +94,7 @@ export function* tellListing(ask: Ask, io: EvalIO, listing: readonly ListedNode[
 export function* tellContents(ask: Ask, contents: Uint8Array, sink: TreeSink): Task<void> {
   for (let at = 0; at < contents.length; at += PIECE) {
     const waiting = sink.contents(contents.subarray(at, at + PIECE))
-    if (waiting !== undefined) yield* ask(() => waiting)
+    if (waiting !== undefined) yield* ask(() => fromStore(() => waiting))
   }
 }
 

@@ -1,6 +1,6 @@
 /** File trees that evaluation adds to the store: read through EvalIO, hashed, and so given a path; and written, if need be. */
 import { bytesOf } from "@tvix-ts/bytes"
-import { CastoreError, TreeBuilder, type TreeSink } from "@tvix-ts/castore"
+import { CastoreError, type TreeSink } from "@tvix-ts/castore"
 import type { EvalIO, Task } from "@tvix-ts/eval"
 import { fail } from "@tvix-ts/eval/builtins"
 import { hash, startHash, type Hash } from "@tvix-ts/hash"
@@ -8,6 +8,7 @@ import { contentAddressPath, NarError, NarWriter, type ContentAddress } from "@t
 import type { NarCalculation } from "@tvix-ts/store"
 import type { Ask } from "./at-once.ts"
 import { fileNar } from "./file-nar.ts"
+import { HeldTree } from "./held-tree.ts"
 import { checked } from "./problems.ts"
 import { fingerprintOf, listTree, tellContents, tellListing, type Filter } from "./source-listing.ts"
 import type { AddedTree, EvaluationStore } from "./store.ts"
@@ -63,24 +64,27 @@ function* readSource(ask: Ask, io: EvalIO, store: EvaluationStore, source: Sourc
   const fingerprint = cache && (yield* fingerprintOf(ask, io, listing))
   const origin = filter === undefined ? { origin: real } : {}
   const nar = fingerprint && cache.get(fingerprint.digest)
-  const known = nar && (yield* knownTree(ask, store, source, nar))
+  const known = nar && (yield* knownTree(ask, store, source, nar, narAddress(nar)))
   if (known !== undefined) return { ...known, ...origin }
   const tree =
     type === "regular"
       ? yield* readFile(ask, io, store, source)
-      : { ...(yield* readTree(ask, store, (sink) => tellListing(ask, io, listing, sink))), ...origin }
+      : {
+          ...(yield* readTree(ask, store, source, narAddress, (sink) => tellListing(ask, io, listing, sink))),
+          ...origin,
+        }
   if (fingerprint?.settled === true) cache!.put(fingerprint.digest, tree.nar)
   return tree
 }
 
-/** A tree of which the archive is known; undefined if it is to be written, and thus to be read. */
+/** A tree of which the archive is known; undefined if it is to be written. */
 function* knownTree(
   ask: Ask,
   store: EvaluationStore,
   { name, references }: Source,
   nar: NarCalculation,
+  contentAddress: ContentAddress,
 ): Task<AddedTree | undefined> {
-  const contentAddress = narAddress(nar)
   const tree = { kind: "tree", borrowed: true, nar, contentAddress } as const
   if (!store.writes) return { ...tree, node: undefined }
   const path = checked(() => pathOf(name, contentAddress, references))
@@ -88,17 +92,13 @@ function* knownTree(
   return node && { ...tree, node: Promise.resolve(node) }
 }
 
-function* readTree(ask: Ask, store: EvaluationStore, tell: (sink: TreeSink) => Task<unknown>): Task<AddedTree> {
-  const { nar, node } = yield* tellTo(ask, store, tell)
-  return { kind: "tree", node, borrowed: false, nar, contentAddress: narAddress(nar) }
-}
-
-function narAddress({ narHash }: NarCalculation) {
-  return { method: "nar", hash: { algorithm: "sha256", digest: narHash } } as const
+function narAddress({ narHash }: NarCalculation): ContentAddress {
+  return { method: "nar", hash: { algorithm: "sha256", digest: narHash } }
 }
 
 /** A source that is nothing but a file. */
-function* readFile(ask: Ask, io: EvalIO, store: EvaluationStore, { real, method }: Source): Task<AddedTree> {
+function* readFile(ask: Ask, io: EvalIO, store: EvaluationStore, source: Source): Task<AddedTree> {
+  const { real, method } = source
   const contents = bytesOf(yield* ask(() => io.readFile(real)))
   const mayRun = io.isExecutable !== undefined && (yield* ask(() => io.isExecutable!(real)))
   // Flat, a file is nothing but its contents.
@@ -110,36 +110,43 @@ function* readFile(ask: Ask, io: EvalIO, store: EvaluationStore, { real, method 
     const contentAddress = method === "flat" ? ({ method, hash: flat() } as const) : narAddress(nar)
     return { kind: "file", contents, executable, nar, contentAddress, origin: real }
   }
-  const { nar, node } = yield* tellTo(ask, store, function* (sink) {
+  const addressOf = (nar: NarCalculation): ContentAddress =>
+    method === "flat" ? { method, hash: flat() } : narAddress(nar)
+  const tree = yield* readTree(ask, store, source, addressOf, function* (sink) {
     sink.file(contents.length, executable)
     yield* tellContents(ask, contents, sink)
   })
-  const contentAddress = method === "flat" ? ({ method, hash: flat() } as const) : narAddress(nar)
-  return { kind: "tree", node, borrowed: false, nar, contentAddress, ...(isSame && { origin: real }) }
+  return { ...tree, ...(isSame && { origin: real }) }
 }
 
-/** Hashes the tree that `tell` tells, and stores it if anything is to be stored. */
-function* tellTo(
+/** Hashes the tree that `tell` tells, and stores it, if anything is to be stored and the store does not have it. */
+function* readTree(
   ask: Ask,
   store: EvaluationStore,
+  source: Source,
+  addressOf: (nar: NarCalculation) => ContentAddress,
   tell: (sink: TreeSink) => Task<unknown>,
-): Task<Pick<AddedTree & { readonly kind: "tree" }, "nar" | "node">> {
+): Task<AddedTree> {
   const hasher = startHash("sha256")
   let narSize = 0
   const writer = new NarWriter((bytes) => {
     hasher.update(bytes)
     narSize += bytes.length
   })
-  const builder = store.writes ? new TreeBuilder(yield* ask(() => store.trees!())) : undefined
+  const held = store.writes ? new HeldTree(yield* ask(() => store.trees!())) : undefined
   try {
-    yield* tell(builder === undefined ? writer : both(builder, writer))
+    yield* tell(held === undefined ? writer : both(held, writer))
     void writer.end()
-    const node = builder?.finish()
+    const nar = { narSize, narHash: hasher.digest() }
+    const contentAddress = addressOf(nar)
+    const known = held?.isWritten === true ? undefined : yield* knownTree(ask, store, source, nar, contentAddress)
+    if (known !== undefined) return known
+    const node = held?.finish()
     // Whoever writes what refers to it waits for it, and learns of a failure there.
     node?.catch(() => undefined)
-    return { nar: { narSize, narHash: hasher.digest() }, node }
+    return { kind: "tree", node, borrowed: false, nar, contentAddress }
   } catch (error) {
-    builder?.abort().catch(() => undefined)
+    held?.abort().catch(() => undefined)
     if (error instanceof CastoreError || error instanceof NarError) fail({ code: "io", message: error.message })
     throw error
   }
