@@ -121,7 +121,7 @@ class Generator {
     ])()})` // prettier-ignore
   }
 
-  /** A string, or what should be one. */
+  /** A string, or what should be one. Where several names of one set would be wrong, which is told of is not defined. */
   string(depth: number): string {
     const random = this.#random
     if (depth <= 0) return random.chance(0.7) ? random.pick(ATOMS) : random.pick(PLAIN)
@@ -147,9 +147,9 @@ class Generator {
       () => `builtins.unsafeDiscardOutputDependency ${s()}`,
       () => `builtins.addDrvOutputDependencies ${s()}`,
       () => `builtins.appendContext ${s()} (builtins.getContext ${s()})`,
-      () => `builtins.appendContext ${s()} (builtins.mapAttrs (_: c: c // { path = ${random.pick(["true", "false", "1"])}; }) (builtins.getContext ${s()}))`,
-      () => `builtins.appendContext ${s()} (builtins.mapAttrs (_: c: c // { allOutputs = true; }) (builtins.getContext ${s()}))`,
-      () => `builtins.appendContext ${s()} (builtins.mapAttrs (_: c: { outputs = c.outputs or [ ] ++ [ ${s()} ]; }) (builtins.getContext ${s()}))`,
+      () => `builtins.appendContext ${s()} (builtins.mapAttrs (_: c: c // { path = ${random.pick(["true", "false", "1"])}; }) (builtins.getContext ${random.pick(ATOMS)}))`,
+      () => `builtins.appendContext ${s()} (builtins.mapAttrs (_: c: c // { allOutputs = true; }) (builtins.getContext ${random.pick(ATOMS)}))`,
+      () => `builtins.appendContext ${s()} (builtins.mapAttrs (_: c: { outputs = c.outputs or [ ] ++ [ ${s()} ]; }) (builtins.getContext ${random.pick(ATOMS)}))`,
       () => `builtins.appendContext ${s()} { \${${s()}} = { }; }`,
       () => `builtins.readFile ${random.pick(["t", "u", s()])}`,
       () => `builtins.readFile (builtins.toFile "r" ${s()})`,

@@ -29,7 +29,7 @@ export function isBeyondEvaluation(our: Reply, their: Reply): boolean {
  * store paths is told of: it goes through sets in the order in which their names were first seen.
  */
 export function isSameMessage(our: string, their: string): boolean {
-  if (NO_STORE_PATH.test(their) && /does not exist$/.test(our)) return true
+  if (NO_STORE_PATH.test(their) && our.endsWith("does not exist")) return true
   return plain(our) === plain(their)
 }
 
