@@ -13,7 +13,7 @@ interface CommandSettings extends InstantiateSettings {
   readonly expressions: string[]
 }
 
-const SHARED: ReadonlySet<string> = new Set(["-A", "--arg", "--argstr", "-I", "--show-trace"])
+const SHARED: ReadonlySet<string> = new Set(["-A", "--arg", "--argstr", "-I", "--show-trace", "--no-cache"])
 const OPTIONS: readonly Option<CommandSettings>[] = [
   {
     names: ["-E", "--expr"],

@@ -1,17 +1,18 @@
 import assert from "node:assert/strict"
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { describe, test } from "node:test"
 import { CastoreError } from "@tvix-ts/castore"
-import { storePathBase, type StorePath } from "@tvix-ts/nix-compat"
+import { formatStorePath, storePathBase, type StorePath } from "@tvix-ts/nix-compat"
 import { storeTree } from "../import.ts"
 import type { PathInfo } from "../path-info/path-info.ts"
 import type { Store } from "../store.ts"
 import { exampleStorePath } from "../testing/path-info-service.ts"
 import { directory, file, noise, produce, type Tree } from "../testing/trees.ts"
 import { collectGarbage } from "./gc.ts"
+import { linkRoot } from "./local/roots.ts"
 import { openLocalStore, type LocalStore } from "./local/store.ts"
 import { describeFinding, isNote, verifyStore, type StoreFinding } from "./verify.ts"
 
@@ -67,6 +68,35 @@ async function fill(dir: string): Promise<Readonly<Record<"a" | "b" | "c" | "d",
 }
 
 describe("collectGarbage", () => {
+  test("a link is a root as long as it leads to the path", async () => {
+    await temporary(async (dir) => {
+      const { a, d } = await fill(dir)
+      const link = join(dir, "link")
+      symlinkSync(formatStorePath(a), link)
+      await inStore(dir, async (store) => {
+        store.roots.remove("root")
+        store.roots.add(linkRoot(link), a)
+        store.roots.add(linkRoot(join(dir, "none")), d)
+        // What cannot be a link any more is as good as gone.
+        store.roots.add(linkRoot(join(dir, "store.sqlite", "below")), d)
+      })
+      await inStore(dir, async (store) => {
+        assert.equal((await collectGarbage(store, { dryRun: true })).removedPaths.length, 1)
+        assert.equal(store.roots.list().length, 3)
+        await collectGarbage(store)
+        assert.deepEqual(await names(store), ["a", "b", "c"])
+        assert.deepEqual(store.roots.list(), [{ name: `link:${link}`, path: a }])
+      })
+      unlinkSync(link)
+      symlinkSync(formatStorePath(d), link)
+      await inStore(dir, async (store) => {
+        await collectGarbage(store)
+        assert.deepEqual(await names(store), [])
+        assert.deepEqual(store.roots.list(), [])
+      })
+    })
+  })
+
   test("keeps what roots and pins lead to, and what it is made of; removes the rest", async () => {
     await temporary(async (dir) => {
       const { b, d } = await fill(dir)

@@ -40,6 +40,8 @@ export async function collectGarbage(store: LocalStore, options: CollectGarbageO
   const { signal, pins = [], graceMs = 0, dryRun = false, onProgress } = options
   signal?.throwIfAborted()
   const pinned = [...pins].map(({ digest }) => digest)
+  // Before what they kept is, so that none is left that leads to nothing.
+  if (!dryRun) store.roots.removeDead()
   const horizon = await store.castore.horizon(graceMs)
   const roots = (): string[] => [...pinned, ...store.roots.living().map(({ path }) => path.digest)]
   const { kept, removed } = store.pathInfos.sweep(roots, horizon, dryRun)
@@ -52,10 +54,7 @@ export async function collectGarbage(store: LocalStore, options: CollectGarbageO
     ...(signal === undefined ? {} : { signal }),
     ...(onProgress === undefined ? {} : { onProgress }),
   })
-  if (!dryRun) {
-    store.roots.removeDead()
-    store.forgetCalculations()
-  }
+  if (!dryRun) store.forgetCalculations()
   const removedPaths = removed.map(({ digest, pathInfo }) => ({
     digest,
     pathInfo: pathInfo instanceof CastoreError ? undefined : pathInfo,
