@@ -126,6 +126,11 @@ const INSTANTIATE: readonly Case[] = [
     error: /^error: cannot evaluate a function that has an argument without a value \('x'\)\n {7}Nix attempted/,
   },
   {
+    args: ["--eval", "-"],
+    status: 1,
+    error: "error: syntax error, unexpected end of file\n       at \xc2\xabstdin\xc2\xbb:1:1:\n",
+  },
+  {
     args: ["--foo"],
     status: 1,
     error: "error: unrecognised flag '--foo'\nTry 'nix-instantiate --help' for more information.\n",

@@ -114,7 +114,7 @@ function placeText(at: number, indent: string, { positions, palette = plain }: N
   const { source, offset } = place
   const { line, column } = source.position(offset)
   let text = `${indent}${palette.at("at")} ${palette.place(`${source.path}:${line}:${column}`)}:`
-  if (!lines || source.line(line) === undefined) return `${text}\n`
+  if (!lines || source.text === "" || source.line(line) === undefined) return `${text}\n`
   const show = (number: number): string => {
     const code = source.line(number)
     return code === undefined ? "" : `\n ${String(number).padStart(5)}| ${code}`
