@@ -3,6 +3,7 @@ import { byteStringOf, textOf } from "@tvix-ts/bytes"
 import { Failure, parseSelectionPath, select } from "@tvix-ts/eval"
 import { parseStorePath } from "@tvix-ts/nix-compat"
 import { drvPathOf, findDerivations, outputNameOf } from "@tvix-ts/glue"
+import type { Store } from "@tvix-ts/store"
 import type { Roots } from "@tvix-ts/store/node"
 import { evaluationCache } from "./evaluation-cache.ts"
 import { writeError, writeOut } from "./output.ts"
@@ -65,14 +66,18 @@ export async function instantiatePrograms(settings: InstantiateSettings, options
 /** Whether the store that the settings name has these. What they refer to is there if they are. */
 async function areThere(paths: readonly string[], settings: Settings): Promise<boolean> {
   if (paths.length === 0) return true
-  const store = await openNamed(settings)
+  let store: Store | undefined
   try {
+    store = await openNamed(settings)
     for (const path of paths) {
       if ((await store.pathInfos.get(parseStorePath(path).digest)) === undefined) return false
     }
     return true
+  } catch {
+    // Whoever writes to it will say what is wrong.
+    return false
   } finally {
-    await store.close()
+    await store?.close()
   }
 }
 
