@@ -114,7 +114,8 @@ export class Downloader {
       }
       // Some servers send everything, although it is what we have.
       const same = status === 200 && etag !== undefined && etag === known.etag
-      if (status === 304 || same) {
+      const asked = known.etag !== undefined || known.lastModified !== undefined
+      if ((status === 304 && asked) || same) {
         response.destroy()
         return { content: undefined, version: known, urls }
       }

@@ -41,6 +41,7 @@ before(async () => {
     "/circle": (_, response) => response.writeHead(301, { location: "/circle" }).end(),
     "/to-file": (_, response) => response.writeHead(302, { location: "file:///etc/passwd" }).end(),
     "/to-nothing": (_, response) => response.writeHead(302, { location: "http://[" }).end(),
+    "/unasked": (_, response) => response.writeHead(304).end(),
     "/forbidden": (_, response) => response.writeHead(403).end(),
     "/teapot": (_, response) => response.writeHead(418).end(),
     "/busy": (_, response, nth) => (nth < 3 ? response.writeHead(503).end() : response.end("hello")),
@@ -136,6 +137,7 @@ const PROBLEMS: readonly {
   options?: Partial<NodeFetcherOptions>
 }[] = [
   { path: "/nothing", message: /unable to download 'http:\/\/127\.0\.0\.1:[0-9]+\/nothing': HTTP error 404$/, asked: 1 },
+  { path: "/unasked", message: /HTTP error 304$/, asked: 1 },
   { path: "/forbidden", message: /HTTP error 403$/, asked: 1 },
   { path: "/teapot", message: /HTTP error 418$/, asked: 1 },
   { path: "/unimplemented", message: /HTTP error 501$/, asked: 1 },
