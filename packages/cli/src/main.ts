@@ -9,6 +9,8 @@ import { writeError } from "./output.ts"
 
 /** Runs `main` with the command line's words and leaves with its exit code. A bug of ours is told in a line. */
 export async function runMain(main: (words: readonly string[]) => Promise<number>): Promise<never> {
+  // Of a process that ends because it waits for what never comes.
+  process.exitCode = 1
   try {
     return process.exit(await main(exactWords(process.argv.slice(2))))
   } catch (error) {
