@@ -1,5 +1,5 @@
 import assert from "node:assert/strict"
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, before, describe, test } from "node:test"
@@ -8,6 +8,7 @@ import { byteStringOf, encodeHex } from "@tvix-ts/bytes"
 import { hexDigest } from "@tvix-ts/hash"
 import { memoryStore, type Store } from "@tvix-ts/store"
 import { FetchError } from "../../fetch/problem.ts"
+import { FetchCache } from "./cache.ts"
 import { nodeFetcher, type NodeFetcher } from "./fetcher.ts"
 import type { FetchProgress, NodeFetcherOptions } from "./options.ts"
 import { tagged, testServer, type TestServer } from "./testing/server.ts"
@@ -247,14 +248,50 @@ describe("what is known of an address", () => {
   })
   test("values that are none of ours do not count", async () => {
     const cacheFolder = mkdtempSync(join(folder, "cache-"))
-    await fetched("/a", { cacheFolder })
-    const { DatabaseSync } = await import("node:sqlite")
-    for (const value of ["{", "null", "[]", '{"path":1}', '{"path":"/etc/passwd"}']) {
-      const database = new DatabaseSync(join(cacheFolder, "fetch.sqlite"))
-      database.prepare("UPDATE known SET value = ?").run(value)
-      database.close()
+    for (const value of ["{", null, [], { path: 1 }, { path: "/etc/passwd" }]) {
+      const cache = new FetchCache(cacheFolder, assert.fail)
+      cache.put("file", `f.txt ${server.url}/a`, value)
+      cache.close()
+      const before = times("/a")
       assert.match(await fetched("/a", { cacheFolder }), /f\.txt$/)
+      assert.equal(times("/a") - before, 1)
     }
+  })
+  test("rows that are damaged do not count", async () => {
+    const cacheFolder = mkdtempSync(join(folder, "cache-"))
+    const first = await fetched("/changes", { cacheFolder })
+    const { DatabaseSync } = await import("node:sqlite")
+    const database = new DatabaseSync(join(cacheFolder, "fetch.sqlite"))
+    database.exec("UPDATE known SET value = replace(value, 'f.txt', 'g.txt')")
+    database.close()
+    assert.notEqual(await fetched("/changes", { cacheFolder }), first)
+  })
+  test("another process that writes for long is not waited for, and loses nothing", async () => {
+    const cacheFolder = mkdtempSync(join(folder, "cache-"))
+    const first = await fetched("/changes", { cacheFolder })
+    const { DatabaseSync } = await import("node:sqlite")
+    const database = new DatabaseSync(join(cacheFolder, "fetch.sqlite"))
+    database.exec("BEGIN IMMEDIATE")
+    assert.match(await fetched("/a", { cacheFolder, onWarning: assert.fail }), /f\.txt$/)
+    database.exec("ROLLBACK")
+    database.close()
+    assert.equal(await fetched("/changes", { cacheFolder }), first)
+  })
+  test("a cache that cannot be is told of, once", async () => {
+    const cacheFolder = join(folder, "no-folder")
+    writeFileSync(cacheFolder, "")
+    const warnings: string[] = []
+    const options = { cacheFolder, onWarning: (message: string) => warnings.push(message) }
+    assert.match(await fetched("/a", options), /f\.txt$/)
+    assert.deepEqual(
+      warnings.map((warning) => warning.replace(/: E.*/, "")),
+      [`the cache of what was fetched, in '${cacheFolder}', cannot be used`],
+    )
+  })
+  test("is for nobody else's eyes", { skip: process.platform === "win32" }, async () => {
+    const cacheFolder = join(folder, "private")
+    await fetched("/a", { cacheFolder })
+    assert.equal(statSync(cacheFolder).mode & 0o777, 0o700)
   })
   test("without a folder, fetching works all the same", async () => {
     const fetcher = nodeFetcher({ store: async () => store, ...quick })
