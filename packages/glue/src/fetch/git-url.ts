@@ -73,6 +73,23 @@ export function withoutSecrets(url: GitUrl): GitUrl {
   return { ...url, authority: user + authority.slice(at + 1) }
 }
 
+/** By which a server knows who asks: byte strings. */
+export interface Login {
+  readonly name: string
+  readonly password: string
+}
+
+/**
+ * What stands before the `@` of an authority, decoded.
+ *
+ * @param url for messages
+ * @throws {FetchError} `invalid-url`
+ */
+export function loginOf(userinfo: string, url: string): Login {
+  const [, name = "", password = ""] = /^([^:]*):?(.*)$/s.exec(userinfo)!
+  return { name: decode(name, url), password: decode(password, url) }
+}
+
 /** Characters that stand for themselves besides letters, digits and `-._~`. */
 const IN_PATH = ":@/"
 const IN_QUERY = ":@/?"

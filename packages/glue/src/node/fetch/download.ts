@@ -1,17 +1,17 @@
 /** Files from web servers, and from this machine by the same kind of address, as curl gets them for C++ Nix. */
-import { readFileSync } from "node:fs"
-import { open, readFile, stat } from "node:fs/promises"
+import { constants, readFileSync } from "node:fs"
+import { open, readFile, type FileHandle } from "node:fs/promises"
 import * as http from "node:http"
 import * as https from "node:https"
 import { pipeline, Transform, type Readable } from "node:stream"
 import { setTimeout as wait } from "node:timers/promises"
 import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from "node:zlib"
-import { byteStringOf, textOf } from "@tvix-ts/bytes"
-import { parseUrl } from "../../fetch/git-url.ts"
+import { bytesOf, byteStringOf, encodeBase64, textOf } from "@tvix-ts/bytes"
+import { loginOf, parseUrl, type Login } from "../../fetch/git-url.ts"
 import { FetchError, type FetchProblem } from "../../fetch/problem.ts"
 import { shownUrl } from "../../fetch/uri.ts"
 import type { Content } from "./content.ts"
-import { netrcLogin, type Login } from "./netrc.ts"
+import { netrcLogin } from "./netrc.ts"
 import type { FetchSettings } from "./options.ts"
 import { temporaryFile } from "./temporary.ts"
 
@@ -36,6 +36,8 @@ interface Transient {
 
 const REDIRECTS_MAX = 10
 const TOO_MANY_REQUESTS_MS = 60_000
+/** One within the other, of one answer: as many as curl takes. */
+const ENCODINGS_MAX = 5
 const OK = new Set([200, 201, 204, 206])
 const REDIRECTS = new Set([301, 302, 303, 307, 308])
 
@@ -141,7 +143,7 @@ export class Downloader {
       accept: "*/*",
       "accept-encoding": "gzip, deflate, br, zstd",
       "user-agent": userAgentSuffix === "" ? "tvix" : `tvix ${userAgentSuffix}`,
-      ...(login && { authorization: `Basic ${Buffer.from(`${login.name}:${login.password}`).toString("base64")}` }),
+      ...(login && { authorization: `Basic ${encodeBase64(bytesOf(`${login.name}:${login.password}`))}` }),
       ...(etag !== undefined && { "if-none-match": etag }),
       ...(etag === undefined && lastModified !== undefined && { "if-modified-since": lastModified }),
     }
@@ -194,13 +196,17 @@ export class Downloader {
     })
     // Before anything is waited for: the connection may break at any time.
     const body = decoded(response, counter, url)
-    const temporary = await temporaryFile()
+    const temporary = await temporaryFile().catch((error: unknown) => {
+      response.destroy()
+      throw error
+    })
     let size = 0
     try {
       for await (const piece of body) {
         const bytes = piece as Uint8Array
         if (size + bytes.length > bytesMax) throw new FetchError({ code: "too-large", url, bytesMax })
-        await temporary.file.write(bytes, 0, bytes.length, size)
+        // Unlike write(), which may write less.
+        await temporary.file.appendFile(bytes)
         size += bytes.length
       }
       if (!response.complete) throw partial(url, received, length)
@@ -223,14 +229,17 @@ export class Downloader {
 
   private async loginOf(url: URL): Promise<Login | undefined> {
     if (url.username === "" && url.password === "") return this.netrcLoginOf(url)
-    return { name: decodeURIComponent(url.username), password: decodeURIComponent(url.password) }
+    return loginOf(`${url.username}:${url.password}`, url.href)
   }
 
   private async netrcLoginOf(url: URL): Promise<Login | undefined> {
     const { netrcFile } = this.settings
     if (netrcFile === undefined) return undefined
-    // Without a file, there are no passwords: that is no error.
-    this.netrc ??= readFile(netrcFile, "utf8").catch(() => "")
+    this.netrc ??= readFile(netrcFile, "latin1").catch((error: NodeJS.ErrnoException) => {
+      // Most have none.
+      if (error.code !== "ENOENT") this.settings.onWarning(byteStringOf(`reading '${netrcFile}': ${error.message}`))
+      return ""
+    })
     return netrcLogin(await this.netrc, url.hostname)
   }
 }
@@ -247,12 +256,17 @@ function authorities({ caFile, onWarning }: FetchSettings): { readonly ca?: stri
 }
 
 async function openFile(path: string, url: string): Promise<Content> {
+  let file: FileHandle | undefined
   try {
-    const native = Buffer.from(path, "latin1")
-    const file = await open(native, "r")
-    const { size } = await stat(native)
-    return { file, size, close: () => file.close() }
+    // Of what is no file, opening may not come to an end, and the size says nothing.
+    file = await open(Buffer.from(path, "latin1"), constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
+    const stats = await file.stat()
+    if (!stats.isFile()) throw new Error("not a regular file")
+    const { size } = stats
+    const opened = file
+    return { file: opened, size, close: () => opened.close() }
   } catch (cause) {
+    await file?.close()
     throw transferProblem(url, "Could not read a file:// file", 37, `Could not open file ${path}`, cause)
   }
 }
@@ -260,15 +274,15 @@ async function openFile(path: string, url: string): Promise<Content> {
 /** `response`, counted, without its content encodings, the last of which was applied last. Whatever fails is its error. */
 function decoded(response: http.IncomingMessage, counter: Transform, url: string): Readable {
   const decoders: Transform[] = []
+  const refuse = (detail: string): never => {
+    response.destroy()
+    throw transferProblem(url, "Unrecognized or bad HTTP Content or Transfer-Encoding", 61, detail)
+  }
   for (const word of (response.headers["content-encoding"] ?? "").toLowerCase().split(",").reverse()) {
     const encoding = word.trim()
     if (encoding === "" || encoding === "identity") continue
-    const decoder = DECODERS[encoding]
-    if (decoder === undefined) {
-      response.destroy()
-      const summary = "Unrecognized or bad HTTP Content or Transfer-Encoding"
-      throw transferProblem(url, summary, 61, `Unrecognized content encoding type: ${byteStringOf(encoding)}`)
-    }
+    const decoder = DECODERS[encoding] ?? refuse(`Unrecognized content encoding type: ${byteStringOf(encoding)}`)
+    if (decoders.length === ENCODINGS_MAX) refuse(`Reject response due to more than ${ENCODINGS_MAX} content encodings`)
     decoders.push(decoder())
   }
   // Whoever reads the last one is told of what happened to any of them.

@@ -11,6 +11,7 @@ import { parseUrl } from "../../fetch/git-url.ts"
 import { FetchError } from "../../fetch/problem.ts"
 import { shownUrl } from "../../fetch/uri.ts"
 import { FetchCache } from "./cache.ts"
+import type { Content } from "./content.ts"
 import { Downloader, type Download, type Version } from "./download.ts"
 import { checkArchiveFile } from "./local-archive.ts"
 import { pathOfTree, storeFile, storeNode } from "./objects.ts"
@@ -72,11 +73,7 @@ export class NodeFetching implements Fetcher {
         if (known?.fresh === true && tree !== undefined) return await this.named(tree, name, store)
         const download = await this.download(url, tree && known?.version)
         const taken = await this.take(download, tree, async (content) => {
-          const node = await unpack(content, store, {
-            path,
-            limits: { ...UNPACK_LIMITS, bytesMax: this.settings.bytesMax },
-            onProgress: (done) => this.unpacking(url, done, false),
-          })
+          const node = await this.unpack(content, store, url, path)
           return { node, ...(await store.nar.calculate(node)) }
         })
         const value = cachedTree(taken)
@@ -132,13 +129,32 @@ export class NodeFetching implements Fetcher {
   private async take<T>(
     { content }: Download,
     known: T | undefined,
-    store: (content: NonNullable<Download["content"]>) => Promise<T>,
+    store: (content: Content) => Promise<T>,
   ): Promise<T> {
     if (content === undefined) return known!
     try {
       return await store(content)
     } finally {
       await content.close()
+    }
+  }
+
+  private async unpack(content: Content, store: Store, url: string, path: string): Promise<Node> {
+    const { bytesMax, onProgress } = this.settings
+    const activity = `unpacking '${shownUrl(url)}'`
+    let done = 0
+    const tell = (finished: boolean): void => onProgress({ activity, done, unit: "bytes", finished })
+    try {
+      return await unpack(content, store, {
+        path,
+        limits: { ...UNPACK_LIMITS, bytesMax },
+        onProgress(bytes) {
+          done = bytes
+          tell(false)
+        },
+      })
+    } finally {
+      tell(true)
     }
   }
 
@@ -151,10 +167,6 @@ export class NodeFetching implements Fetcher {
     const path = pathOfTree(name, tree.narHash)
     if ((await this.info(store, path)) === undefined) await storeNode(tree.node, name, tree, store)
     return { path, hash: sha256(tree.narHash) }
-  }
-
-  private unpacking(url: string, done: number, finished: boolean): void {
-    this.settings.onProgress({ activity: `unpacking '${shownUrl(url)}'`, done, unit: "bytes", finished })
   }
 }
 

@@ -7,11 +7,9 @@
  *
  * Words with spaces are in double quotes, with backslashes before `"` and `\`. What follows a `#` is a comment.
  */
-export interface Login {
-  readonly name: string
-  readonly password: string
-}
+import type { Login } from "../../fetch/git-url.ts"
 
+/** The name and password for `host`. Texts are byte strings. */
 export function netrcLogin(text: string, host: string): Login | undefined {
   let fallback: Login | undefined
   for (const { machine, login, password } of entriesOf(text)) {

@@ -36,6 +36,8 @@ before(async () => {
     "/zstd": (_, response) => response.writeHead(200, { "content-encoding": "zstd" }).end(zstdCompressSync("hello")),
     "/twice": (_, response) =>
       response.writeHead(200, { "content-encoding": "br, gzip" }).end(gzipSync(brotliCompressSync("hello"))),
+    "/encoded": (_, response) =>
+      response.writeHead(200, { "content-encoding": "gzip, ".repeat(6) }).end("does not matter"),
     "/strange": (_, response) => response.writeHead(200, { "content-encoding": "rot13" }).end("uryyb"),
     "/lying": (_, response) => response.writeHead(200, { "content-encoding": "gzip" }).end("hello"),
     "/moved": (_, response) => response.writeHead(302, { location: "/a" }).end(),
@@ -151,6 +153,7 @@ const PROBLEMS: readonly {
   { path: "/to-file", message: /redirected to a 'file:' address/, asked: 1 },
   { path: "/to-nothing", message: /'http:\/\/\[' is not a valid URL/, asked: 1 },
   { path: "/strange", message: /\(61\) Unrecognized content encoding type: rot13/, asked: 1 },
+  { path: "/encoded", message: /\(61\) Reject response due to more than 5 content encodings/, asked: 1 },
   { path: "/lying", message: /\(61\)/, asked: 1 },
   { path: "/large", message: /it has more than 1000 bytes/, asked: 1, options: { bytesMax: 1000 } },
   { path: "/bomb", message: /it has more than 1000 bytes/, asked: 1, options: { bytesMax: 1000 } },
@@ -177,12 +180,15 @@ describe("refused", () => {
     { url: "git://x/y", message: /Unsupported protocol \(1\) Protocol "git" not supported/ },
     { url: "file:///does/not/exist", message: /Could not read a file:\/\/ file \(37\)/ },
     { url: "file://host/x", message: /has unexpected authority 'host'/ },
+    { url: "file:///", message: /Could not read a file:\/\/ file \(37\) Could not open file \/$/ },
+    { url: "file:///dev/null", message: /Could not open file \/dev\/null$/ },
     { url: "http://x/%zz", message: /not a valid URL/ },
+    { url: "http://me:%zz@x/", message: /^'http:\/\/x\/' is not a valid URL$/ },
   ]) {
     test(url, async () => {
       await assert.rejects(
         withFetcher({}, (fetcher) => fetcher.file({ url, name: "a" })),
-        message,
+        (error) => error instanceof FetchError && message.test(error.message),
       )
     })
   }
@@ -309,6 +315,15 @@ describe("names and passwords", () => {
     assert.match(await fetched("/login", { netrcFile }), /f\.txt$/)
     await assert.rejects(fetched("/login"), /HTTP error 401/)
     await assert.rejects(fetched("/login", { netrcFile: join(folder, "no-netrc") }), /HTTP error 401/)
+  })
+  test("in a file that cannot be read are told to be missing", async () => {
+    const warnings: string[] = []
+    const options = { netrcFile: folder, onWarning: (message: string) => warnings.push(message) }
+    await assert.rejects(fetched("/login", options), /HTTP error 401/)
+    assert.deepEqual(
+      warnings.map((warning) => warning.replace(/: E.*/, "")),
+      [`reading '${folder}'`],
+    )
   })
   test("are in no message, no progress and no cache", async () => {
     const cacheFolder = mkdtempSync(join(folder, "cache-"))
