@@ -44,7 +44,7 @@ const READ: readonly { name: string; parts: readonly TarPart[]; lines: readonly 
   { name: "pax names, for one entry", parts: [pax([["path", LONG]]), { path: "x" }, { path: "y" }], lines: [`file ${LONG} 0: `, "file y 0: "] },
   { name: "pax targets", parts: [pax([["linkpath", "t"]]), { path: "x", type: "2", target: "u" }], lines: ["symlink x -> t"] },
   { name: "a pax size", parts: [pax([["size", "2"]]), { path: "x", contents: "ab", size: 0 }], lines: ["file x 2: ab"] },
-  { name: "pax attributes nobody needs", parts: [pax([["mtime", "1.5"], ["__proto__", "x"]]), { path: "x" }], lines: ["file x 0: "] },
+  { name: "pax attributes nobody needs", parts: [pax([["mtime", "1.5"], ["__proto__", "x"], ["SCHILY.xattr.security.selinux", "x:s0\0"]]), { path: "x" }], lines: ["file x 0: "] },
   { name: "names that are not UTF-8, also in pax", parts: [{ path: "\xff" }, pax([["path", "\xfe"]]), { path: "x" }], lines: ["file \xff 0: ", "file \xfe 0: "] },
   { name: "global pax, as git writes it", parts: [pax([["comment", "0".repeat(40)]], "g"), { path: "x" }], lines: ["file x 0: "] },
   { name: "the name of the volume", parts: [{ path: "backup", type: "V" }, { path: "x" }], lines: ["file x 0: "] },

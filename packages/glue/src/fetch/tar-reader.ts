@@ -8,8 +8,9 @@
  *
  * A block of zeros ends it: what comes after is not looked at.
  *
- * Of libraries, tar-stream 3.2 was tried: it goes on after the end, so that an archive has other contents than for C++ Nix,
- * takes names in pax for UTF-8, losing those that are not, and makes files of sparse ones.
+ * No library does this as C++ Nix's libarchive has it. In the source of tar-stream 3.2 one reads that it goes on after the
+ * end, so that an archive would have other contents, takes names in pax for UTF-8, losing those that are not, and makes
+ * files of sparse ones.
  */
 import { byteStringFrom } from "@tvix-ts/bytes"
 import { archiveProblem } from "./problem.ts"
@@ -33,7 +34,8 @@ export interface TarSink {
   endFile(): void
 }
 
-const BLOCK = 512
+/** Bytes of a header, and of what contents are filled up to. */
+export const TAR_BLOCK = 512
 /** Bytes of a name, or of a list of pax attributes. Linux knows no path above 4 KiB; C++ Nix's library stops at 1 MiB. */
 const EXTRA_MAX = 1 << 20
 const OWNER_EXECUTES = 0o100
@@ -47,7 +49,7 @@ interface Extra {
 
 export class TarReader {
   private readonly sink: TarSink
-  private readonly block = new Uint8Array(BLOCK)
+  private readonly block = new Uint8Array(TAR_BLOCK)
   private filled = 0
   /** Bytes of contents still to come, and how many after them fill the block. */
   private left = 0
@@ -84,11 +86,11 @@ export class TarReader {
         at += skipped
         this.padding -= skipped
       } else {
-        const piece = bytes.subarray(at, at + BLOCK - this.filled)
+        const piece = bytes.subarray(at, at + TAR_BLOCK - this.filled)
         this.block.set(piece, this.filled)
         at += piece.length
         this.filled += piece.length
-        if (this.filled === BLOCK) {
+        if (this.filled === TAR_BLOCK) {
           this.filled = 0
           this.header(this.block)
         }
@@ -145,7 +147,7 @@ export class TarReader {
       this.done = true
       return
     }
-    if (!hasChecksum(block)) {
+    if (!isTarHeader(block)) {
       throw archiveProblem(this.entries === 0 ? "Unrecognized archive format" : "Damaged tar archive")
     }
     this.entries++
@@ -203,7 +205,7 @@ export class TarReader {
   private begin(body: TarReader["body"], size: number): void {
     this.body = body
     this.left = size
-    this.padding = (BLOCK - (size % BLOCK)) % BLOCK
+    this.padding = (TAR_BLOCK - (size % TAR_BLOCK)) % TAR_BLOCK
   }
 
   private beginExtra(body: "path" | "target" | "pax" | "pax-global", size: number): void {
@@ -230,12 +232,15 @@ function pathAt(block: Uint8Array): string {
   return prefix === "" ? name : `${prefix}/${name}`
 }
 
-/** The sum of all bytes, those of the field itself counted as spaces. Old programs took bytes to have a sign. */
-function hasChecksum(block: Uint8Array): boolean {
+/**
+ * Whether a block of {@link TAR_BLOCK} bytes has the checksum of a header: the sum of all bytes, those of the field itself
+ * counted as spaces. Old programs took bytes to have a sign.
+ */
+export function isTarHeader(block: Uint8Array): boolean {
   const expected = octal(textAt(block, 148, 8))
   let sum = 0
   let signed = 0
-  for (let i = 0; i < BLOCK; i++) {
+  for (let i = 0; i < TAR_BLOCK; i++) {
     const byte = i >= 148 && i < 156 ? 0x20 : block[i]!
     sum += byte
     signed += byte < 0x80 ? byte : byte - 0x100
@@ -283,13 +288,12 @@ function readPax(bytes: Uint8Array, into: Extra): void {
 }
 function setPax(into: Extra, name: string, value: string): void {
   if (name.startsWith("GNU.sparse.")) throw archiveProblem("it has a sparse file: not supported")
-  if (value.includes("\0")) throw archiveProblem("Damaged tar archive: a NUL byte in a name")
   switch (name) {
     case "path":
-      into.path = value
+      into.path = withoutNul(value)
       break
     case "linkpath":
-      into.target = value
+      into.target = withoutNul(value)
       break
     case "size": {
       const size = Number(value)
@@ -299,4 +303,9 @@ function setPax(into: Extra, name: string, value: string): void {
       into.size = size
     }
   }
+}
+/** Other attributes, such as those of SELinux, may well have one. */
+function withoutNul(name: string): string {
+  if (name.includes("\0")) throw archiveProblem("Damaged tar archive: a NUL byte in a name")
+  return name
 }

@@ -66,6 +66,12 @@ describe("read", () => {
   test("an empty file is an empty tree", async () => {
     assert.equal(await unpacked(new Uint8Array(0)), "/nix/store/0ccnxa25whszw7mgbgyzdm4nqc0zwnm8-source")
   })
+  for (const name of ["PKGBUILD", "BZh91AY", "LZIP", "\x1f\x8b"]) {
+    test(`a tape archive that begins with ${JSON.stringify(name)}`, async () => {
+      const [one, other] = [tar({ path: name, contents: "x" }), tar({ path: "./" }, { path: name, contents: "x" })]
+      assert.equal(await unpacked(one), await unpacked(other))
+    })
+  }
   test("what tar itself writes, with long names and a large file", async () => {
     const source = join(folder, "tree")
     mkdirSync(join(source, "d".repeat(120), "e".repeat(120)), { recursive: true })

@@ -2,6 +2,7 @@
 import { PassThrough, Readable, Transform } from "node:stream"
 import { createBrotliDecompress, createGunzip, createZstdDecompress } from "node:zlib"
 import { archiveProblem } from "../../fetch/problem.ts"
+import { isTarHeader, TAR_BLOCK } from "../../fetch/tar-reader.ts"
 import { piecesOf, type Content } from "./content.ts"
 
 /** What comes out if `source` goes in; with its errors. */
@@ -32,10 +33,12 @@ export async function openArchive(
   content: Content,
   path: string,
 ): Promise<{ readonly kind: ArchiveKind; readonly stream: AsyncIterable<Uint8Array> }> {
-  const start = new Uint8Array(6)
+  const start = new Uint8Array(TAR_BLOCK)
   await content.file.read(start, 0, start.length, 0)
   const begins = (magic: readonly number[]): boolean => magic.every((byte, i) => start[i] === byte)
   const pieces = piecesOf(content)
+  // Tape archives begin with a name, which may be as what others begin with: "PKGBUILD".
+  if (isTarHeader(start)) return { kind: "tar", stream: pieces }
   if (begins(ZIP)) return { kind: "zip", stream: pieces }
   const compression = COMPRESSIONS.find(({ magic }) => begins(magic))
   const open = compression?.open ?? (path.endsWith(".br") ? async () => through(createBrotliDecompress()) : undefined)

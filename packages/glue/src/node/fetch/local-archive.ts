@@ -14,7 +14,9 @@ export async function checkArchiveFile(path: string): Promise<void> {
 async function kindOf(path: string): Promise<"nothing" | "directory" | "other"> {
   try {
     return (await stat(Buffer.from(path, "latin1"))).isDirectory() ? "directory" : "other"
-  } catch {
-    return "nothing"
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    // Of what may not be looked at, opening it says so.
+    return code === "ENOENT" || code === "ENOTDIR" ? "nothing" : "other"
   }
 }
