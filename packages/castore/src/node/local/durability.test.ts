@@ -400,3 +400,18 @@ test("a process that has written ends by itself, closed or not", (t) => {
   `)
   assert.deepEqual({ stdout, status }, { stdout: "put\n", status: 0 })
 })
+
+test("a process that does nothing but close lives until that is done, whatever is under way", (t) => {
+  for (const end of ["", "writer.end()", "batch.commit()", "batch.abort()"]) {
+    const { stdout, status } = run(`
+      const { blobs, close } = openLocalCastore(${JSON.stringify(folder(t))})
+      const batch = blobs.batch()
+      const writer = batch.blob()
+      writer.write(new Uint8Array(10_000_000))
+      ${end}
+      await close()
+      console.log("closed")
+    `)
+    assert.deepEqual({ end, stdout, status }, { end, stdout: "closed\n", status: 0 })
+  }
+})

@@ -235,7 +235,7 @@ export class Feed {
     switch (reply.type) {
       case "since":
         this.ready!.resolve()
-        if (this.inFlight.length === 0 && this.closing === undefined) this.worker?.unref()
+        this.rest()
         this.moved(reply.since)
         return
       case "segment":
@@ -254,7 +254,7 @@ export class Feed {
   private finish(segment: Segment, reply: SegmentReply): void {
     if (this.free.length < IN_FLIGHT_MAX) this.free.push(segment.bytes)
     if (this.inFlight.length < IN_FLIGHT_MAX) this.release()
-    if (this.inFlight.length === 0) this.worker?.unref()
+    this.rest()
     if (this.hurry && this.inFlight.length === 0) this.send()
     for (const [i, { resolve, reject }] of segment.ends.entries()) {
       const failure = reply.endProblems.get(i)
@@ -271,6 +271,11 @@ export class Feed {
       if (typeof answer === "object") reject(errorOf(answer))
       else resolve(answer)
     }
+  }
+
+  /** The thread keeps the process alive for what is under way, closing included, and for nothing else. */
+  private rest(): void {
+    if (this.inFlight.length === 0 && this.closing === undefined) this.worker?.unref()
   }
 
   private release(): void {
