@@ -1,15 +1,16 @@
-/** What goes wrong in the layers below, as a problem of the program. */
+/** What goes wrong with what programs say, as a problem of theirs. */
 import { fail } from "@tvix-ts/eval/builtins"
 import { HashError, type HashAlgorithm } from "@tvix-ts/hash"
 import { DerivationError, FlakeRefError, StorePathError } from "@tvix-ts/nix-compat"
+import { FetchError } from "./fetch/problem.ts"
 
 export function refuse(message: string): never {
   return fail({ code: "invalid-argument", message })
 }
 
-const KNOWN = [StorePathError, DerivationError, HashError, FlakeRefError]
+const KNOWN = [StorePathError, DerivationError, HashError, FlakeRefError, FetchError]
 
-/** Runs `work`; what it finds wrong with names, hashes and derivations is the program's problem. */
+/** Runs `work`; what it finds wrong with names, hashes, addresses and derivations is the program's problem. */
 export function checked<T>(work: () => T): T {
   try {
     return work()

@@ -68,6 +68,7 @@ export {
 export { formatFlakeRef, parseFlakeRef } from "./flake-ref/flake-ref.ts"
 export type { InputAttribute, InputAttributes } from "./flake-ref/input.ts"
 export { FlakeRefError, type FlakeRefProblem } from "./flake-ref/problem.ts"
+export { isGitRef } from "./flake-ref/ref-name.ts"
 export { fingerprint, type Signed } from "./fingerprint.ts"
 export { JsonError, type JsonProblem } from "./json.ts"
 export { formatNarInfo, NarInfoError, parseNarInfo, type NarInfo, type NarInfoProblem } from "./nar-info.ts"

@@ -2,7 +2,6 @@ import assert from "node:assert/strict"
 import { describe, test } from "node:test"
 import type { Failure } from "@tvix-ts/eval"
 import fc from "fast-check"
-import { isLegalRef } from "./git-ref.ts"
 import { fixGitUrl, formatUrl, parseUrl, withoutSecrets } from "./git-url.ts"
 import { resolvePseudoUrl, shownUrl, uriCheck } from "./uri.ts"
 
@@ -50,18 +49,6 @@ describe("addresses of repositories", () => {
   ]) {
     test(`without secrets: ${url}`, () => assert.equal(formatUrl(withoutSecrets(parseUrl(url))), shown))
   }
-})
-
-describe("names of references", () => {
-  for (const name of ["main", "v1.0", "feature/x-y", "refs/heads/main", "HEAD", "a@b", "\xff"]) {
-    test(name, () => assert.ok(isLegalRef(name)))
-  }
-  for (const name of [
-    "", "-x", "--upload-pack=x", "@", "a..b", "a b", "a~1", "a^", "a:b", "a?", "a*", "a[", "a\\b", "a@{1}", "/a", "a/", "a//b",
-    ".a", "a/.b", "a.lock", "a.lock/b", "a.", "a\n", "a\x7f", "a\0b",
-  ]) {
-    test(`not ${JSON.stringify(name)}`, () => assert.ok(!isLegalRef(name)))
-  } // prettier-ignore
 })
 
 describe("allowed addresses", () => {

@@ -1,5 +1,5 @@
 import type { Evaluation } from "@tvix-ts/eval"
-import { asFailure, fail, type Task } from "@tvix-ts/eval/builtins"
+import { Failure, type Task } from "@tvix-ts/eval/builtins"
 import type { EvaluationStore } from "../store.ts"
 import type { Fetcher } from "./fetcher.ts"
 import { FetchError } from "./problem.ts"
@@ -25,12 +25,7 @@ export function* asked<T>(evaluation: Evaluation, question: () => Promise<T>): T
     ),
   )
   if ("value" in outcome) return outcome.value
-  const { error } = outcome
-  try {
-    return fail({ code: "io", message: error.message })
-  } catch (problem) {
-    let failure = asFailure(problem)
-    for (const doing of error.doing) failure = failure.traced(0, doing)
-    throw failure
-  }
+  const { message, doing } = outcome.error
+  // oxlint-disable-next-line no-throw-literal -- a Failure is not an Error on purpose
+  throw doing.reduce((failure, what) => failure.traced(0, what), new Failure({ code: "io", message }))
 }

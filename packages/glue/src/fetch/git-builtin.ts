@@ -13,10 +13,10 @@ import {
 } from "@tvix-ts/eval/builtins"
 import { encodeHex } from "@tvix-ts/bytes"
 import { formatHash, parseHash, type Hash } from "@tvix-ts/hash"
+import { isGitRef } from "@tvix-ts/nix-compat"
 import { checked, refuse, refuseExperimental } from "../problems.ts"
 import { asked, type Fetching } from "./ask.ts"
 import type { GitRequest, GitTree } from "./fetcher.ts"
-import { isLegalRef } from "./git-ref.ts"
 import { fixGitUrl, formatUrl, withoutSecrets, type GitUrl } from "./git-url.ts"
 import { FetchError } from "./problem.ts"
 
@@ -106,7 +106,7 @@ function inputOf(attributes: Attributes): Input {
   }
   if (VERIFIED.some((name) => attributes.has(name))) refuseExperimental("verified-fetches")
   const ref = get(attributes, "ref", "string")
-  if (ref !== undefined && !isLegalRef(ref)) refuse(`invalid Git branch/tag name '${ref}'`)
+  if (ref !== undefined && !isGitRef(ref)) refuse(`invalid Git branch/tag name '${ref}'`)
   const url = gitUrl(get(attributes, "url", "string") ?? refuse("input attribute 'url' is missing"))
   const shallow = get(attributes, "shallow", "boolean") ?? false
   const submodules = get(attributes, "submodules", "boolean") ?? false
@@ -169,14 +169,7 @@ function jsonOf(attributes: Attributes): string {
 }
 
 function gitUrl(text: string): GitUrl {
-  try {
-    return fixGitUrl(text)
-  } catch (error) {
-    return error instanceof FetchError ? refuse(error.message) : fail(error)
-  }
-}
-function fail(error: unknown): never {
-  throw error
+  return checked(() => fixGitUrl(text))
 }
 
 /** As Git writes it. */

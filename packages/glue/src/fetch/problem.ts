@@ -22,7 +22,6 @@ export type FetchProblem =
   | { readonly code: "git"; readonly message: string }
   /** The cache, or a temporary file. */
   | { readonly code: "storage"; readonly message: string }
-  | { readonly code: "unsupported"; readonly message: string }
 
 export class FetchError extends Error {
   override readonly name = "FetchError"
@@ -52,7 +51,6 @@ function describe(problem: FetchProblem): string {
     case "invalid-url":
     case "git":
     case "storage":
-    case "unsupported":
       return problem.message
     case "http-status":
       return `unable to download '${problem.url}': HTTP error ${problem.status}`

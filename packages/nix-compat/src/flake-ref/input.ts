@@ -1,7 +1,7 @@
 /** The kinds of input that a flake reference can name: each from a URL, checked, and as a URL again (libfetchers). */
 import { formatHash, HashError, parseHash, type Hash } from "@tvix-ts/hash"
 import { FlakeRefError } from "./problem.ts"
-import { isBranchOrTag } from "./ref-name.ts"
+import { isGitRef } from "./ref-name.ts"
 import { applicationOf, formatUrl, parseUrl, pathOfUrl, transportOf, type Url } from "./url.ts"
 
 /** Integers are not negative; those above 2^53 are bigints. */
@@ -117,7 +117,7 @@ const indirect: InputKind = {
     const attributes = new Map<string, InputAttribute>([["type", "indirect"], ["id", id]]) // prettier-ignore
     if (first !== undefined) {
       if (second === undefined && REVISION.test(first)) attributes.set("rev", first.toLowerCase())
-      else if (isBranchOrTag(first)) attributes.set("ref", first)
+      else if (isGitRef(first)) attributes.set("ref", first)
       else {
         const wanted = second === undefined ? "a commit hash or branch/tag name" : "a branch/tag name"
         refuse(`in flake URL '${formatUrl(url)}', '${first}' is not ${wanted}`)
@@ -180,7 +180,7 @@ function forge(type: string): InputKind {
         refuse(`input ${shown} contains both a commit hash ('${rev}') and a branch/tag name ('${ref}')`)
       }
       if (rev !== undefined) readHash(rev)
-      if (ref !== undefined && !isBranchOrTag(ref)) refuse(`input ${shown} contains an invalid branch/tag name`)
+      if (ref !== undefined && !isGitRef(ref)) refuse(`input ${shown} contains an invalid branch/tag name`)
       if (!HOST.test(optionalString(attributes, "host") ?? "")) {
         refuse(`input ${shown} contains an invalid instance host`)
       }
@@ -219,7 +219,7 @@ const git: InputKind = {
   },
   check(attributes) {
     const ref = optionalString(attributes, "ref")
-    if (ref !== undefined && !isBranchOrTag(ref)) refuse(`invalid Git branch/tag name '${ref}'`)
+    if (ref !== undefined && !isGitRef(ref)) refuse(`invalid Git branch/tag name '${ref}'`)
     const url = formatUrl(gitUrl(requiredString(attributes, "url")))
     for (const name of ["verifyCommit", "shallow", "submodules", "allRefs"]) flag(attributes, name)
     return new Map(attributes).set("url", url)

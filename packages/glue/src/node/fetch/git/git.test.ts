@@ -19,7 +19,7 @@ import type { GitRequest, GitTree } from "../../../fetch/fetcher.ts"
 import { FetchError } from "../../../fetch/problem.ts"
 import { nodeFetcher, type NodeFetcher } from "../fetcher.ts"
 import type { NodeFetcherOptions } from "../options.ts"
-import { testServer } from "../testing/server.ts"
+import { testServer, type Answer } from "../testing/server.ts"
 import { resolveSubmoduleUrl } from "./submodules.ts"
 
 const ENV = {
@@ -336,7 +336,8 @@ test("names and passwords are sent, but neither shown nor kept", async () => {
   const server = await testServer({
     "/x/info/refs?service=git-upload-pack": (request, response) => {
       seen = request.headers.authorization
-      response.writeHead(403).end()
+      if (seen === undefined) response.writeHead(401, { "www-authenticate": "Basic realm=x" }).end()
+      else response.writeHead(403).end()
     },
   })
   const url = `${server.url.replace("http://", "http://me:s3cret@")}/x`
@@ -355,4 +356,35 @@ test("names and passwords are sent, but neither shown nor kept", async () => {
     .filter((entry) => entry.isFile())
     .map((entry) => readFileSync(join(entry.parentPath, entry.name), "latin1"))
   assert.ok([problem, ...warnings, ...kept].every((text) => !text.includes("s3cret")))
+})
+
+test("names and passwords are not for others that an address leads to", async () => {
+  const packet = (text: string): string => (text.length + 4).toString(16).padStart(4, "0") + text
+  const challenge: Answer = (request, response, nth) => {
+    if (nth === 1 && request.headers.authorization === undefined) {
+      response.writeHead(401, { "www-authenticate": "Basic realm=x" }).end()
+      return
+    }
+    response.writeHead(200, { "content-type": "application/x-git-upload-pack-advertisement" })
+    const lines = ["version 2\n", "ls-refs\n", "fetch\n"].map(packet).join("")
+    response.end(`${packet("# service=git-upload-pack\n")}0000${lines}0000`)
+  }
+  for (const isOpen of [true, false]) {
+    const other = await testServer({
+      "/x/info/refs?service=git-upload-pack": (request, response, nth) =>
+        challenge(request, response, isOpen ? 2 : nth),
+    })
+    const first = await testServer({
+      "/x/info/refs?service=git-upload-pack": (request, response) =>
+        response.writeHead(302, { location: other.url + request.url! }).end(),
+    })
+    const fetcher = opened({ cacheFolder: join(folder, `led-astray-${isOpen}`) })
+    const url = `${first.url.replace("http://", "http://me:s3cret@")}/x`
+    await assert.rejects(fetcher.git({ ...DEFAULTS, url, ref: "main" }), /Failed to fetch git repository/)
+    fetcher.close()
+    await first.close()
+    await other.close()
+    assert.ok(other.requests.length > 0)
+    for (const { headers } of [...first.requests, ...other.requests]) assert.equal(headers.authorization, undefined)
+  }
 })

@@ -1,15 +1,15 @@
 /** Copies of repositories that are elsewhere: one for each address, shared by all processes. */
 import { join } from "node:path"
 import { setTimeout as wait } from "node:timers/promises"
-import { encodeBase64, bytesOf } from "@tvix-ts/bytes"
 import { makeFolder, tryLock, type Lock } from "@tvix-ts/castore/node"
 import { hexDigest } from "@tvix-ts/hash"
+import { isGitRef } from "@tvix-ts/nix-compat"
 import type { GitRequest } from "../../../fetch/fetcher.ts"
-import { formatUrl, parseUrl, withoutSecrets, type GitUrl } from "../../../fetch/git-url.ts"
+import { formatUrl, loginOf, parseUrl, withoutSecrets, type GitUrl } from "../../../fetch/git-url.ts"
 import { FetchError } from "../../../fetch/problem.ts"
 import type { FetchCache } from "../cache.ts"
 import type { FetchSettings } from "../options.ts"
-import { git, gitError, gitOrFail, type GitOptions } from "./command.ts"
+import { git, gitError, gitOrFail, type GitOptions, type ServerLogin } from "./command.ts"
 
 export interface Mirrored {
   /** Options of git that say where the copy is. */
@@ -35,9 +35,7 @@ class Mirror {
   private readonly request: GitRequest
   private readonly settings: FetchSettings
   private readonly cache: FetchCache
-  /** For messages. */
-  private readonly shown: string
-  /** What git is told, and what it has to know for it. */
+  /** For git, in whose arguments everybody may see it, and for messages. */
   private readonly address: string
   private readonly options: GitOptions
   private readonly folder: string
@@ -52,18 +50,18 @@ class Mirror {
     // Flakes have it in their addresses; to servers, and to git, it means nothing.
     query.delete("dir")
     if (url.scheme === "file") query.clear()
-    const { address, config } = authorized({ ...url, query })
-    this.address = address
-    this.shown = formatUrl(withoutSecrets({ ...url, query }))
-    this.options = { env: settings.env, signal: settings.signal, config }
+    const open = withoutSecrets({ ...url, query })
+    this.address = formatUrl(open)
+    const login = loginFor(url, open)
+    this.options = { env: settings.env, signal: settings.signal, ...(login && { login }) }
     const name = hexDigest("sha256", formatUrl({ ...url, query })) + (request.shallow ? "-shallow" : "")
     this.folder = join(settings.cacheFolder, "git", name)
     this.repository = ["--git-dir", this.folder]
   }
 
   async get(): Promise<Mirrored> {
-    makeFolder(join(this.settings.cacheFolder, "git"))
-    const lock = await locked(`${this.folder}.lock`)
+    makeFolder(join(this.settings.cacheFolder, "git"), 0o700)
+    const lock = await locked(`${this.folder}.lock`, this.settings.signal)
     try {
       const init = ["-c", "init.defaultBranch=none", "init", "--quiet", "--bare", "--template=", this.folder]
       await gitOrFail("making a copy of a repository", init, this.options)
@@ -86,7 +84,7 @@ class Mirror {
     throw new FetchError({
       code: "git",
       message:
-        `Cannot find Git revision '${rev}' in ref '${ref}' of repository '${this.shown}'! ` +
+        `Cannot find Git revision '${rev}' in ref '${ref}' of repository '${this.address}'! ` +
         "Please make sure that the rev exists on the ref you've specified or add allRefs = true; to fetchGit.",
     })
   }
@@ -103,7 +101,7 @@ class Mirror {
       else {
         if (rev === undefined) throw failure
         settings.onWarning(failure.message)
-        const what = `could not update local clone of Git repository '${this.shown}'`
+        const what = `could not update local clone of Git repository '${this.address}'`
         settings.onWarning(`${what}; continuing with the most recent version`)
       }
       rev = await this.resolve(ref)
@@ -119,22 +117,22 @@ class Mirror {
     const { ref } = this.request
     if (ref !== undefined) return ref.startsWith("refs/") || ref === "HEAD" ? ref : `refs/heads/${ref}`
     const known = this.cache.get("git-head", this.request.url)
-    const head = typeof known?.value === "string" && /^refs\/[^-]/.test(known.value) ? known.value : undefined
+    const head = typeof known?.value === "string" ? known.value : undefined
     if (head !== undefined && known!.age < this.settings.tarballTtl) return head
     const { stdout } = await git(["ls-remote", "--symref", "--", this.address, "HEAD"], this.options)
     const found = /^ref: (refs\/[^\t\n]+)\tHEAD$/m.exec(stdout)?.[1]
-    if (found !== undefined) {
+    if (found !== undefined && isGitRef(found)) {
       this.cache.put("git-head", this.request.url, found)
       return found
     }
     // It may have a commit checked out, and no branch.
     if (/^[0-9a-f]{40,64}\tHEAD$/m.test(stdout)) return "HEAD"
     if (head !== undefined) {
-      const what = `could not get HEAD ref for repository '${this.shown}'`
+      const what = `could not get HEAD ref for repository '${this.address}'`
       this.settings.onWarning(`${what}; using expired cached ref '${head}'`)
       return head
     }
-    this.settings.onWarning(`could not read HEAD ref from repo at '${this.shown}', using 'master'`)
+    this.settings.onWarning(`could not read HEAD ref from repo at '${this.address}', using 'master'`)
     return "refs/heads/master"
   }
 
@@ -151,23 +149,13 @@ class Mirror {
 
   /** What went wrong, if anything did. */
   private async fetch(refspec: string): Promise<FetchError | undefined> {
-    const { shown, settings, request } = this
-    const activity = `fetching Git repository '${shown}'`
+    const { address, settings, request } = this
+    const activity = `fetching Git repository '${address}'`
     const depth = request.shallow ? ["--depth", "1"] : []
     // Our own HEAD would be that of an empty repository.
     const spec = refspec === "HEAD:HEAD" ? "HEAD:refs/tvix/HEAD" : refspec
     const { status, stderr } = await git(
-      [
-        ...this.repository,
-        "fetch",
-        "--progress",
-        "--force",
-        "--no-recurse-submodules",
-        ...depth,
-        "--",
-        this.address,
-        spec,
-      ],
+      [...this.repository, "fetch", "--progress", "--force", "--no-recurse-submodules", ...depth, "--", address, spec],
       {
         ...this.options,
         onStderr(text) {
@@ -178,33 +166,27 @@ class Mirror {
       },
     )
     settings.onProgress({ activity, done: 100, total: 100, unit: "percent", finished: true })
-    return status === 0 ? undefined : gitError(`Failed to fetch git repository '${shown}'`, stderr)
+    return status === 0 ? undefined : gitError(`Failed to fetch git repository '${address}'`, stderr)
   }
 }
 
-/**
- * An address that everybody may see in a process list, and settings that go with it. Of ssh, the user belongs to the
- * address; web servers are sent both, as their protocol has it.
- */
-function authorized(url: GitUrl): { address: string; config: GitOptions["config"] & {} } {
-  const open = withoutSecrets(url)
-  const address = formatUrl(open)
-  const { authority } = url
-  if (authority === open.authority || authority === undefined) return { address, config: [] }
-  const userinfo = authority.slice(0, authority.lastIndexOf("@"))
-  const [name, password = ""] = userinfo.includes(":") ? splitAt(userinfo, userinfo.indexOf(":")) : [userinfo]
-  const login = `${decodeURIComponent(name)}:${decodeURIComponent(password)}`
-  const header = `Authorization: Basic ${encodeBase64(bytesOf(login))}`
-  return { address, config: [[`http.${address}.extraHeader`, header]] }
-}
-function splitAt(text: string, at: number): [string, string] {
-  return [text.slice(0, at), text.slice(at + 1)]
+/** What to say to a server if it asks: what stands in `url`, and not in `open`, which is without secrets. */
+function loginFor({ scheme, authority = "" }: GitUrl, open: GitUrl): ServerLogin | undefined {
+  // To ssh, a password has no meaning.
+  if (!/^https?$/.test(scheme) || authority === open.authority || authority === "") return undefined
+  const origin = `${scheme}://${open.authority}`
+  const login = loginOf(authority.slice(0, authority.lastIndexOf("@")), origin)
+  // Git is told one a line.
+  if (/[\r\n]/.test(login.name + login.password)) {
+    throw new FetchError({ code: "invalid-url", message: `there is a line break in the login for '${origin}'` })
+  }
+  return { ...login, origin }
 }
 
-async function locked(path: string): Promise<Lock> {
+async function locked(path: string, signal: AbortSignal): Promise<Lock> {
   for (;;) {
     const lock = tryLock(path)
     if (lock !== undefined) return lock
-    await wait(LOCK_POLL_MS)
+    await wait(LOCK_POLL_MS, undefined, { signal })
   }
 }
