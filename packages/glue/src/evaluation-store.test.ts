@@ -339,6 +339,34 @@ for (const [backend, make] of Object.entries({ memory, local })) {
         }
       })
 
+      test("nothing of what is refused is finished, begun or not", async (t) => {
+        const calls: string[] = []
+        const begin = store.blobs.batch.bind(store.blobs)
+        t.mock.method(store.blobs, "batch", () => {
+          const batch = begin()
+          for (const name of ["commit", "abort"] as const) {
+            const call = batch[name].bind(batch)
+            t.mock.method(batch, name, async () => {
+              calls.push(name)
+              await call()
+            })
+          }
+          return batch
+        })
+        // Less than is held at once, and more.
+        writeFileSync(join(root, "huge"), new Uint8Array(3_000_000))
+        for (const [file, expected] of [
+          ["large", []],
+          ["huge", ["abort"]],
+        ] as const) {
+          const expression = `builtins.path { path = ./${file}; sha256 = "${"0".repeat(52)}"; }`
+          await assert.rejects(evaluated(expression, writing()), /store path mismatch/)
+          // What goes on behind our back begins in this turn.
+          await new Promise(setImmediate)
+          assert.deepEqual(calls.splice(0), expected)
+        }
+      })
+
       test("opens nothing that nobody asks for", async () => {
         const reading = evaluationStore(open)
         for (const [expression] of ADDED) await evaluated(expression, reading)

@@ -35,11 +35,10 @@ const WORTH_BYTES = 2 ** 20
 
 /** Adds `source` to `store`. The result is its store path. */
 export function* addSource(ask: Ask, io: EvalIO, store: EvaluationStore, source: Source): Task<string> {
-  const { real, name, method, filter, references, check } = source
+  const { real, method, filter, references } = source
   const known = filter === undefined ? store.copyOf(real, method) : undefined
   const tree = known ?? (yield* readSource(ask, io, store, source))
-  const path = checked(() => pathOf(name, tree.contentAddress, references))
-  check?.(path)
+  const path = acceptedPath(source, tree.contentAddress)
   yield* ask(() => store.addTree(path, tree, references))
   return path
 }
@@ -47,6 +46,12 @@ export function* addSource(ask: Ask, io: EvalIO, store: EvaluationStore, source:
 /** The path of what has such contents. */
 export function pathOf(name: string, contentAddress: ContentAddress, references: readonly string[]): string {
   return contentAddressPath(name, contentAddress, { others: references, self: false })
+}
+
+function acceptedPath({ name, references, check }: Source, contentAddress: ContentAddress): string {
+  const path = checked(() => pathOf(name, contentAddress, references))
+  check?.(path)
+  return path
 }
 
 function* readSource(ask: Ask, io: EvalIO, store: EvaluationStore, source: Source): Task<AddedTree> {
@@ -139,6 +144,8 @@ function* readTree(
     void writer.end()
     const nar = { narSize, narHash: hasher.digest() }
     const contentAddress = addressOf(nar)
+    // What is refused is given up below, and must not be on its way to the store by then.
+    acceptedPath(source, contentAddress)
     const known = held?.isWritten === true ? undefined : yield* knownTree(ask, store, source, nar, contentAddress)
     if (known !== undefined) return known
     const node = held?.finish()
