@@ -1,5 +1,6 @@
 /** Which paths `.gitattributes` marks as `export-ignore`. */
 import { gitOrFail, type GitOptions } from "./command.ts"
+import { directoriesOf } from "./listing.ts"
 
 const ATTRIBUTES = ".gitattributes"
 
@@ -21,15 +22,8 @@ export async function exportIgnored(
   asDirectories: boolean,
   options: GitOptions,
 ): Promise<(path: string) => boolean> {
-  const directories = new Set<string>()
-  for (const path of paths) {
-    for (let slash = path.lastIndexOf("/"); slash > 0; slash = path.lastIndexOf("/", slash - 1)) {
-      const directory = path.slice(0, slash)
-      if (directories.has(directory)) break
-      directories.add(directory)
-    }
-  }
-  const asked = [...paths, ...[...directories].map((directory) => (asDirectories ? `${directory}/` : directory))]
+  const directories = [...directoriesOf(paths)]
+  const asked = [...paths, ...directories.map((directory) => (asDirectories ? `${directory}/` : directory))]
   const args = [...repository, "check-attr", "--cached", "--stdin", "-z", "export-ignore"]
   const stdin = asked.map((path) => `${path}\0`).join("")
   const answer = (await gitOrFail("looking up export-ignore", args, { ...options, stdin })).split("\0")

@@ -1,8 +1,7 @@
 /** `fetchGit`, done: which commit, or what is in a working folder, and all of it in the store (libfetchers/git.cc). */
-import { stat } from "node:fs/promises"
 import { decodeBase64, encodeBase64 } from "@tvix-ts/bytes"
 import type { Hash } from "@tvix-ts/hash"
-import { formatStorePath, parseStorePath } from "@tvix-ts/nix-compat"
+import { formatStorePath, isGitRef, parseStorePath } from "@tvix-ts/nix-compat"
 import { storeTree, type PathInfo, type Store } from "@tvix-ts/store"
 import type { TreeSink } from "@tvix-ts/castore"
 import type { GitRequest, GitTree } from "../../../fetch/fetcher.ts"
@@ -13,12 +12,12 @@ import { pathOfTree } from "../objects.ts"
 import type { FetchSettings } from "../options.ts"
 import { git, gitOrFail, type GitOptions } from "./command.ts"
 import { mirrored } from "./mirror.ts"
-import { readSubmodules, resolveSubmoduleUrl } from "./submodules.ts"
+import { readSubmodules, resolveSubmoduleUrl, SUBMODULE_DEPTH_MAX } from "./submodules.ts"
 import { listCommit, tellListing, type CommitTree } from "./tree.ts"
-import { isRepository, localRepository, readWorktree, tellWorktree } from "./worktree.ts"
+import { exists, isRepository, localRepository, readWorktree, tellWorktree } from "./worktree.ts"
 
-/** Submodules within submodules. */
-const DEPTH_MAX = 16
+/** Seconds since 1970 in which a commit may say that it was made: where the calendar ends (ECMA-262, 21.4.1.1). */
+const NUMBER_MAX = 8.64e12
 
 /** @throws {FetchError} */
 export async function fetchGitTree(request: GitRequest, settings: FetchSettings, cache: FetchCache): Promise<GitTree> {
@@ -129,7 +128,7 @@ class GitFetch {
     const { exportIgnore } = request
     const tree = await listCommit(repository, rev, { exportIgnore, hasWorkingFolder }, this.options)
     if (!request.submodules || tree.submodules.size === 0) return tree
-    if (depth === DEPTH_MAX) {
+    if (depth === SUBMODULE_DEPTH_MAX) {
       throw new FetchError({ code: "git", message: `submodules are nested too deeply in commit '${rev}'` })
     }
     for (const { path, url, branch } of await readSubmodules(
@@ -139,6 +138,10 @@ class GitFetch {
     )) {
       const id = tree.submodules.get(path)
       if (id === undefined) continue
+      const ref = branch === "." ? commit.ref : branch
+      if (ref !== undefined && !isGitRef(ref)) {
+        throw new FetchError({ code: "git", message: `invalid Git branch/tag name '${ref}' of submodule '${path}'` })
+      }
       const inner: GitRequest = {
         url: formatUrl(fixGitUrl(resolveSubmoduleUrl(url, address))),
         name: "source",
@@ -147,7 +150,7 @@ class GitFetch {
         submodules: true,
         allRefs: true,
         exportIgnore,
-        ...(branch !== undefined && { ref: branch === "." ? commit.ref : branch }),
+        ...(ref !== undefined && { ref }),
       }
       const module = await this.locate(inner, await localFolder(inner.url))
       tree.listing.set(path, (await this.list(module, inner, depth + 1)).listing)
@@ -188,6 +191,12 @@ class GitFetch {
     if (typeof known === "number") return known
     const text = await gitOrFail(`reading Git commit '${rev}'`, [...repository, ...args], this.options)
     const number = Number(text.trim())
+    if (!(number <= NUMBER_MAX)) {
+      throw new FetchError({
+        code: "git",
+        message: `reading Git commit '${rev}': '${text.trim()}' is no date or count`,
+      })
+    }
     this.cache.put(kind, rev, number)
     return number
   }
@@ -206,10 +215,7 @@ async function localFolder(address: string): Promise<string | undefined> {
   const { scheme, path } = parseUrl(address)
   if (scheme !== "file") return undefined
   const folder = path.length > 1 ? path.replace(/\/+$/, "") : path
-  const exists = await stat(Buffer.from(folder, "latin1")).then(
-    () => true,
-    () => false,
-  )
-  if (!exists) throw new FetchError({ code: "git", message: `Git repository "${folder}" does not exist.` })
+  if (!(await exists(folder)))
+    throw new FetchError({ code: "git", message: `Git repository "${folder}" does not exist.` })
   return (await isRepository(folder)) ? folder : undefined
 }

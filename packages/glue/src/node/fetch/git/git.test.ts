@@ -314,6 +314,23 @@ describe("refused", () => {
     )
     assert.equal((await get("shallow", { ref: "main", shallow: true })).rev, second)
   })
+  test("a commit of a time that no calendar has", async () => {
+    const when = "a <a@example.org> 99999999999999 +0000"
+    const text = `tree ${run("r", "rev-parse", "HEAD^{tree}")}\nauthor ${when}\ncommitter ${when}\n\nx\n`
+    write("far-future", text)
+    const rev = run("r", "hash-object", "-t", "commit", "-w", join(folder, "far-future"))
+    await assert.rejects(
+      get("r", { rev }),
+      /^FetchError: reading Git commit '.*': '99999999999999' is no date or count$/,
+    )
+  })
+  test("a submodule with a branch that would be an option", async () => {
+    run(".", "clone", "--quiet", "super", "hostile")
+    run("hostile", "config", "--file", ".gitmodules", "submodule.inner.branch", "--upload-pack=touch")
+    commit("hostile")
+    const asked = get("hostile", { ref: "main", submodules: true, exportIgnore: false })
+    await assert.rejects(asked, /^FetchError: invalid Git branch\/tag name '--upload-pack=touch' of submodule 'inner'$/)
+  })
   test("addresses that would be options or commands", async () => {
     const trace = join(folder, "touched")
     for (const url of [`ssh://-oProxyCommand=touch%20${trace}/x`, `ext://touch%20${trace}`]) {

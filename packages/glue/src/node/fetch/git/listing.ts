@@ -15,10 +15,6 @@ export class Listing<L extends object> {
     this.directory(names).entries.set(last, what)
   }
 
-  get isEmpty(): boolean {
-    return this.entries.size === 0
-  }
-
   private directory(names: readonly string[]): Listing<L> {
     let directory: Listing<L> = this
     for (const name of names) {
@@ -51,4 +47,17 @@ export class Listing<L extends object> {
       } else yield { type: "leaf", leaf: next }
     }
   }
+}
+
+/** The directories on the way to `paths`. */
+export function directoriesOf(paths: Iterable<string>): ReadonlySet<string> {
+  const directories = new Set<string>()
+  for (const path of paths) {
+    for (let slash = path.lastIndexOf("/"); slash > 0; slash = path.lastIndexOf("/", slash - 1)) {
+      const directory = path.slice(0, slash)
+      if (directories.has(directory)) break
+      directories.add(directory)
+    }
+  }
+  return directories
 }

@@ -9,6 +9,9 @@ export interface Submodule {
   readonly branch: string | undefined
 }
 
+/** Submodules within submodules. */
+export const SUBMODULE_DEPTH_MAX = 16
+
 /** @param source options of `git config` that say what to read */
 export async function readSubmodules(
   repository: readonly string[],

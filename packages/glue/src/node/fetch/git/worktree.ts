@@ -5,7 +5,8 @@ import { readTree } from "@tvix-ts/castore/node"
 import { FetchError } from "../../../fetch/problem.ts"
 import { exportIgnored, namesAttributes } from "./attributes.ts"
 import { git, gitOrFail, type GitOptions } from "./command.ts"
-import { readSubmodules } from "./submodules.ts"
+import { directoriesOf } from "./listing.ts"
+import { readSubmodules, SUBMODULE_DEPTH_MAX } from "./submodules.ts"
 
 export interface Worktree {
   /** The commit that is checked out, if there is one. */
@@ -14,9 +15,6 @@ export interface Worktree {
   /** Of files and symbolic links, those of submodules among them. */
   readonly paths: ReadonlySet<string>
 }
-
-/** Submodules within submodules. */
-const DEPTH_MAX = 16
 
 export async function readWorktree(
   folder: string,
@@ -44,7 +42,7 @@ export async function readWorktree(
   const paths = new Set([...all].filter((path) => !isIgnored(path)))
   let isDirty = changes !== ""
   if (submodules && all.has(".gitmodules")) {
-    if (depth === DEPTH_MAX)
+    if (depth === SUBMODULE_DEPTH_MAX)
       throw new FetchError({ code: "git", message: `submodules are nested too deeply in '${folder}'` })
     for (const { path } of await readSubmodules(repository, ["--file", `${folder}/.gitmodules`], options)) {
       const inner = `${folder}/${path}`
@@ -69,24 +67,24 @@ function isBelow(path: string): boolean {
 
 /** Tells what is at `paths` in `folder`. */
 export async function tellWorktree(folder: string, paths: ReadonlySet<string>, sink: TreeSink): Promise<void> {
-  const directories = new Set<string>()
-  for (const path of paths) {
-    for (let slash = path.lastIndexOf("/"); slash > 0; slash = path.lastIndexOf("/", slash - 1)) {
-      directories.add(path.slice(0, slash))
-    }
-  }
+  const directories = directoriesOf(paths)
   await readTree(folder, sink, {
     filter: (path, kind) => (kind === "directory" ? directories.has(path) : paths.has(path)),
   })
 }
 
-/** Options of git for a repository of this machine: it is there, and nowhere above. */
+/** Options of git for a repository with a working folder of this machine. It has to be one: git would look above it. */
 export function localRepository(folder: string): readonly string[] {
   return ["-C", folder]
 }
 
-export async function isRepository(folder: string): Promise<boolean> {
-  return stat(Buffer.from(`${folder}/.git`, "latin1")).then(
+export function isRepository(folder: string): Promise<boolean> {
+  return exists(`${folder}/.git`)
+}
+
+/** Whether there is something at `path`, a byte string, that we may see. */
+export function exists(path: string): Promise<boolean> {
+  return stat(Buffer.from(path, "latin1")).then(
     () => true,
     () => false,
   )
