@@ -3,6 +3,7 @@
  * of the bytes, the first character holding the uppermost bits of the last byte.
  */
 const ALPHABET = "0123456789abcdfghijklmnpqrsvwxyz"
+const CODES = Uint8Array.from(ALPHABET, (digit) => digit.charCodeAt(0))
 const VALUES = new Int8Array(128).fill(-1)
 for (let i = 0; i < 32; i++) VALUES[ALPHABET.charCodeAt(i)] = i
 
@@ -12,14 +13,16 @@ export function nix32Length(byteCount: number): number {
 }
 
 export function encodeNix32(bytes: Uint8Array): string {
-  let text = ""
-  for (let n = nix32Length(bytes.length) - 1; n >= 0; n--) {
+  const length = nix32Length(bytes.length)
+  const codes: number[] = []
+  for (let n = length - 1; n >= 0; n--) {
     const bit = n * 5
     const i = bit >> 3
-    const pair = bytes[i]! | ((bytes[i + 1] ?? 0) << 8)
-    text += ALPHABET[(pair >> (bit & 7)) & 31]!
+    const pair = i + 1 < bytes.length ? bytes[i]! | (bytes[i + 1]! << 8) : bytes[i]!
+    codes.push(CODES[(pair >> (bit & 7)) & 31]!)
   }
-  return text
+  // At once: a string that grows by a character is a chain of as many.
+  return String.fromCharCode(...codes)
 }
 
 /**

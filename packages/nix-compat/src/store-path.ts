@@ -48,7 +48,10 @@ export function checkName(name: string): void {
 }
 
 const FOREIGN = /[^0-9A-Za-z+\-._?=]/
+/** What most names are, and nothing is wrong with. */
+const PLAIN = /^[0-9A-Za-z+\-_?=][0-9A-Za-z+\-._?=]*$/
 function nameProblem(name: string): StorePathProblem | undefined {
+  if (name.length <= NAME_LENGTH_MAX && PLAIN.test(name)) return undefined
   if (name === "") return { code: "name-empty" }
   if (name.length > NAME_LENGTH_MAX) return { code: "name-too-long", name }
   const dots = /^(\.\.?)(-|$)/.exec(name)

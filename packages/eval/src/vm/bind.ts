@@ -41,7 +41,7 @@ export function bindLambda(loaded: LoadedUnit, index: number, code: LambdaCode):
     const fallbacks = last.formals.map(({ fallback }) =>
       fallback < 0 ? undefined : new Binder(loaded, index, fallback, binders).fallback(),
     )
-    bindPattern(code, last, fallbacks, slots, body)
+    bindPattern(code, last, loaded.position(last.at), fallbacks, slots, body)
     return
   }
   code.enterMany = (up, args) => body(makeFrame(up, slots, args))

@@ -49,7 +49,8 @@ export interface FormalParameter {
  * fail when the argument arrives. `enterN` are for N parameters and start as stubs that bind.
  */
 export class LambdaCode {
-  readonly params: readonly Parameter[]
+  readonly #makeParams: () => readonly Parameter[]
+  #params: readonly Parameter[] | undefined
   readonly arity: number
   /** The name the function was bound to, for messages. */
   readonly name: string | undefined
@@ -59,31 +60,38 @@ export class LambdaCode {
   /** For `sort`. */
   readonly ordering: Ordering | undefined
   height = 50
-  /** What a trace says of a call: one string for all calls, since a deep trace has millions. */
-  readonly calling: string
+  #calling: string | undefined
   enter1: (frame: Frame, a: Value, at: Position) => Result
   enter2: (frame: Frame, a: Value, b: Value, at: Position) => Result
   enter3: (frame: Frame, a: Value, b: Value, c: Value, at: Position) => Result
   enterMany: (frame: Frame, args: readonly Value[], at: Position) => Result
 
+  /** @param makeParams called when somebody wants to know: most who call a function do not */
   constructor(
-    params: readonly Parameter[],
-    name: string | undefined,
-    { strict, immediate }: Pick<LambdaInfo, "strict" | "immediate">,
+    makeParams: () => readonly Parameter[],
+    { name, params, strict, immediate }: LambdaInfo,
     ordering: Ordering | undefined,
     bind: (code: LambdaCode) => void,
   ) {
-    this.params = params
+    this.#makeParams = makeParams
     this.strict = strict
     this.immediate = immediate
     this.ordering = ordering
     this.arity = params.length
     this.name = name
-    this.calling = `while calling ${name === undefined ? "anonymous lambda" : `'${name}'`}`
     this.enter1 = (frame, a, at) => (bind(this), this.enter1(frame, a, at))
     this.enter2 = (frame, a, b, at) => (bind(this), this.enter2(frame, a, b, at))
     this.enter3 = (frame, a, b, c, at) => (bind(this), this.enter3(frame, a, b, c, at))
     this.enterMany = (frame, args, at) => (bind(this), this.enterMany(frame, args, at))
+  }
+
+  get params(): readonly Parameter[] {
+    return (this.#params ??= this.#makeParams())
+  }
+  /** What a trace says of a call: one string for all calls, since a deep trace has millions. */
+  get calling(): string {
+    const { name } = this
+    return (this.#calling ??= `while calling ${name === undefined ? "anonymous lambda" : `'${name}'`}`)
   }
 }
 

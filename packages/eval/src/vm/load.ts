@@ -5,7 +5,7 @@ import type { Unit } from "../compiler/unit.ts"
 import type { RuntimeObserver } from "../observe/observer.ts"
 import type { Forced, Value } from "../value.ts"
 import { bindCode, bindLambda } from "./bind.ts"
-import { Code, LambdaCode } from "./code.ts"
+import { Code, LambdaCode, type Parameter } from "./code.ts"
 
 /** A unit about to run: its code objects come into being, and bind their instructions, when they are first reached. */
 export class LoadedUnit {
@@ -58,14 +58,15 @@ export class LoadedUnit {
     const known = this.#lambdas[index]
     if (known !== undefined) return known
     const info = this.unit.code(index).lambda!
-    const params = info.params.map(({ name, at, formals, ellipsis, doc }) => ({
-      name,
-      at: this.position(at),
-      formals: formals?.map((f) => ({ name: f.name, at: this.position(f.at), optional: f.fallback >= 0 })),
-      ellipsis,
-      doc,
-    }))
-    return (this.#lambdas[index] = new LambdaCode(params, info.name, info, orderingOf(this.unit, index), (code) =>
+    const params = (): Parameter[] =>
+      info.params.map(({ name, at, formals, ellipsis, doc }) => ({
+        name,
+        at: this.position(at),
+        formals: formals?.map((f) => ({ name: f.name, at: this.position(f.at), optional: f.fallback >= 0 })),
+        ellipsis,
+        doc,
+      }))
+    return (this.#lambdas[index] = new LambdaCode(params, info, orderingOf(this.unit, index), (code) =>
       bindLambda(this, index, code),
     ))
   }

@@ -13,10 +13,14 @@ interface Formal {
   readonly fallback: Lazy | undefined
 }
 
-/** @param fallbacks the defaults of the formals, in their order */
+/**
+ * @param at where the pattern is
+ * @param fallbacks the defaults of the formals, in their order
+ */
 export function bindPattern(
   code: LambdaCode,
   param: ParamInfo,
+  at: Position,
   fallbacks: readonly (Lazy | undefined)[],
   slots: number,
   body: Exec,
@@ -26,7 +30,7 @@ export function bindPattern(
     write: slotWriter(slots, slot),
     fallback: fallbacks[i],
   }))
-  const pattern = new Pattern(code, formals, param.ellipsis, slots, body)
+  const pattern = new Pattern(code, at, formals, param.ellipsis, slots, body)
   code.enterMany = (up, args, at) => pattern.enter(up, args, args.at(-1)!, at)
   code.enter1 = (up, a, at) => (a instanceof AttrSet ? pattern.match(up, [a], a, at) : pattern.enter(up, [a], a, at))
   code.enter2 = (up, a, b, at) => pattern.enter(up, [a, b], b, at)
@@ -35,6 +39,8 @@ export function bindPattern(
 
 class Pattern {
   readonly code: LambdaCode
+  /** Where the pattern is. */
+  readonly at: Position
   readonly #formals: readonly Formal[]
   readonly #ellipsis: boolean
   readonly #slots: number
@@ -43,16 +49,20 @@ class Pattern {
   #shape: Shape | undefined = undefined
   #indices: Int32Array = new Int32Array(0)
 
-  constructor(code: LambdaCode, formals: readonly Formal[], ellipsis: boolean, slots: number, body: Exec) {
+  constructor(
+    code: LambdaCode,
+    at: Position,
+    formals: readonly Formal[],
+    ellipsis: boolean,
+    slots: number,
+    body: Exec,
+  ) {
     this.code = code
+    this.at = at
     this.#formals = formals
     this.#ellipsis = ellipsis
     this.#slots = slots
     this.#body = body
-  }
-
-  get at(): Position {
-    return this.code.params.at(-1)!.at
   }
 
   enter(up: Frame, args: readonly Value[], last: Value, at: Position): Result {

@@ -79,19 +79,22 @@ function notASet(found: Forced, at: Position): undefined {
 /** One step of an attribute path: a name, or what computes it. */
 interface Step {
   readonly name: string | undefined
-  /** What computes it, as messages show it before it is known. */
-  readonly text: () => string
+  /** What computes it, as messages show it before it is known; undefined if it is. */
+  readonly text: (() => string) | undefined
   readonly at: Position
   readonly exec: Exec | undefined
+  /** The shape last met, and where in it the name is (-1: nowhere), if the name is known. */
+  shape: Shape
+  index: number
 }
 function readPath(b: Binder): Step[] {
   return b.many(() => {
     const index = b.word()
     if (index >= 0) {
       const name = b.loaded.unit.name(index)
-      return { name, text: () => name, at: 0, exec: undefined }
+      return { name, text: undefined, at: 0, exec: undefined, shape: EMPTY_SHAPE, index: -1 }
     }
-    return { name: undefined, text: b.text(), at: b.position(), exec: b.expr() }
+    return { name: undefined, text: b.text(), at: b.position(), exec: b.expr(), shape: EMPTY_SHAPE, index: -1 }
   })
 }
 
@@ -128,7 +131,7 @@ class Walk {
     if (site.onMissing.kind === "false" || this.foundAt === 0) return failure
     const path = site.steps.map((step, i) => {
       const name = names[i] ?? step.name
-      return name === undefined ? `"\${${step.text()}}"` : printAttributeName(name)
+      return name === undefined ? `"\${${step.text!()}}"` : printAttributeName(name)
     })
     return traceAttribute(failure, this.foundAt, path.join("."))
   }
@@ -199,8 +202,10 @@ function walk(
   let names = computed
   let foundAt = startAt
   for (let i = from; i < steps.length; i++) {
-    const { exec, at } = steps[i]!
-    let { name } = steps[i]!
+    const step = steps[i]!
+    const { exec, at } = step
+    let { name } = step
+    const isComputed = name === undefined
     if (name === undefined) {
       const result = exec!(frame)
       if (result === undefined) return pause(WALK_NAME, new Walk(site, frame, i, names, foundAt), value)
@@ -209,16 +214,27 @@ function walk(
       // A path of one step has no use for its name, unless it pauses.
       if (steps.length > 1) names = withName(names, i, name)
     }
-    const found = value instanceof AttrSet ? value.get(name) : undefined
-    if (found === undefined) {
+    const set = value instanceof AttrSet ? (value.base === null ? value : value.layerOf(name)) : null
+    let index = -1
+    if (set !== null) {
+      if (isComputed) index = set.shape.find(name)
+      else {
+        if (set.shape !== step.shape) {
+          step.shape = set.shape
+          step.index = set.shape.find(name)
+        }
+        ;({ index } = step)
+      }
+    }
+    if (set === null || index < 0) {
       if (onMissing.kind === "fallback") return onMissing.exec(frame)
       if (onMissing.kind === "false") return false
       return nowhere(new Walk(site, frame, i, withName(names, i, name), foundAt), value, name)
     }
     // The last value of `a ? b.c` is not looked at.
     if (onMissing.kind === "false" && i + 1 === steps.length) return true
-    const set = value as AttrSet
-    foundAt = set.position(name)
+    foundAt = set.shape.position(index)
+    const found = set.values[index]!
     const result = found instanceof Thunk ? forceAttribute(found, set, name, site.at) : found
     if (result === undefined) return pause(WALK, new Walk(site, frame, i + 1, withName(names, i, name), foundAt))
     value = result
