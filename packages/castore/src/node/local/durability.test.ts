@@ -401,6 +401,25 @@ test("a process that has written ends by itself, closed or not", (t) => {
   assert.deepEqual({ stdout, status }, { stdout: "put\n", status: 0 })
 })
 
+test("whoever waits to write more lets everything else have its turn", async (t) => {
+  const batch = castoreIn(t, folder(t)).blobs.batch()
+  const writer = batch.blob()
+  let waits = 0
+  let turns = 0
+  for (let i = 0; i < 24; i++) {
+    const waiting = writer.write(LARGE)
+    if (waiting === undefined) continue
+    waits++
+    setImmediate(() => turns++)
+    // By now the thread has more to say, and goes on to while we do this.
+    for (let j = 0; j < 4; j++) digestOf(LARGE)
+    await waiting
+    assert.equal(turns, waits)
+  }
+  assert.notEqual(waits, 0)
+  await batch.abort()
+})
+
 test("a process that does nothing but close lives until that is done, whatever is under way", (t) => {
   for (const end of ["", "writer.end()", "batch.commit()", "batch.abort()"]) {
     const { stdout, status } = run(`

@@ -278,8 +278,12 @@ export class Feed {
     if (this.inFlight.length === 0 && this.closing === undefined) this.worker?.unref()
   }
 
+  /**
+   * In another turn of the event loop: Node hands over a thread's messages as long as there are any, and between us there
+   * might always be one, so that neither signals nor timers would get their turn.
+   */
   private release(): void {
-    this.waiting?.resolve()
+    if (this.waiting !== undefined) setImmediate(this.waiting.resolve)
     this.waiting = undefined
   }
 
