@@ -84,6 +84,11 @@ describe("options of derivations", () => {
     assert.deepEqual(structured({ exportReferencesGraph: "a" }).exportReferencesGraph, new Map())
   })
 
+  test("lists may be long", () => {
+    const { exportReferencesGraph } = structured({ exportReferencesGraph: { a: new Array(150_000).fill(FOO) } })
+    assert.deepEqual(exportReferencesGraph, new Map([["a", [PATH]]]))
+  })
+
   test("what is not known before something is built needs a machine that can find out", () => {
     const outputs = new Map([["out", { kind: "deferred" } as const]])
     assert.deepEqual(requiredSystemFeatures({ ...BARE, outputs }), new Set(["ca-derivations"]))

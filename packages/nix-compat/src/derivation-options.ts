@@ -301,7 +301,7 @@ function leaves(json: Json): Set<string> {
   const found = new Set<string>()
   const rest = [json]
   for (let next = rest.pop(); next !== undefined; next = rest.pop()) {
-    if (Array.isArray(next.value)) rest.push(...next.list())
+    if (Array.isArray(next.value)) for (const one of next.list()) rest.push(one)
     else found.add(next.string())
   }
   return found

@@ -59,6 +59,8 @@ export function isJsonArray(json: JsonText): json is readonly JsonText[] {
 class Tokens {
   readonly #text: string
   #at = 0
+  /** The first backslash from where it was last looked for. */
+  #slash = -1
 
   constructor(text: string) {
     this.#text = text
@@ -108,13 +110,22 @@ class Tokens {
     return this.#text[this.#at]
   }
 
+  /** Infinity if there is none. Most texts have none, which is not to be found out for each string. */
+  #nextSlash(): number {
+    if (this.#slash < this.#at) {
+      const found = this.#text.indexOf("\\", this.#at)
+      this.#slash = found < 0 ? Infinity : found
+    }
+    return this.#slash
+  }
+
   /** Written in the one way. */
   #string(): string {
     const from = this.#at++
     for (;;) {
       const end = this.#text.indexOf('"', this.#at)
-      const slash = this.#text.indexOf("\\", this.#at)
-      if (slash < 0 || slash > end) {
+      const slash = this.#nextSlash()
+      if (slash > end) {
         this.#at = end + 1
         break
       }

@@ -104,8 +104,7 @@ function changedAttributes(before: JsonText, after: JsonText, changes: Derivatio
   for (let next = rest.pop(); next !== undefined; next = rest.pop()) {
     const [path, a, b] = next
     if (isObject(a) && isObject(b)) {
-      const members = [...both(a, b)].map(([name, one, other]): Place => [[...path, name], one, other])
-      rest.push(...members.reverse())
+      for (const [name, one, other] of [...both(a, b)].reverse()) rest.push([[...path, name], one, other])
       continue
     }
     const texts = [a, b].map((json) => (json === undefined ? undefined : writeJsonText(json)))

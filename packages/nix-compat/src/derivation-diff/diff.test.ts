@@ -220,6 +220,12 @@ describe("differences of derivations", () => {
     assert.deepEqual([way.length, way[0], way[1], way.at(-1)], [51, "n2999", "n50", "n1"])
   })
 
+  test("structured attributes may have many members", async () => {
+    const attributes = Object.fromEntries(Array.from({ length: 150_000 }, (_, i) => [`a${i}`, 1]))
+    const diff = await compareOne({ structuredAttrs: attributes }, { structuredAttrs: { ...attributes, a7: 2 } })
+    assert.deepEqual(changesOf(diff), [["x", [{ kind: "attribute", path: ["a7"], before: "1", after: "2" }]]])
+  })
+
   test("can be given up", async () => {
     const graph = new Graph()
     const [a, b] = [graph.add("x"), graph.add("y")]
