@@ -3,9 +3,10 @@
  *
  *     DIR/<of what was asked>.json    a line with the SHA-256 of the rest, and the Entry as JSON
  */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs"
+import { readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import process from "node:process"
+import { makeFolder } from "@tvix-ts/castore/node"
 import { isSameWorld, type EvalIO, type WorldRecord } from "@tvix-ts/eval"
 import { nodeIo } from "@tvix-ts/eval/node"
 import { hexDigest } from "@tvix-ts/hash"
@@ -72,7 +73,7 @@ export class EvaluationCache {
     if (world === undefined || performance.now() - this.#begun < this.#worthwhile) return
     try {
       const entry: Entry = { question: this.#question, world, output, written }
-      mkdirSync(this.#directory, { recursive: true, mode: 0o700 })
+      makeFolder(this.#directory, 0o700)
       const json = asciiJson(entry)
       if (json.length > ENTRY_BYTES_MAX) return
       const draft = `${this.#path}.${process.pid}.draft`
