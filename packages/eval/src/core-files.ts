@@ -92,6 +92,12 @@ export function withCoreFiles(io: EvalIO): EvalIO {
     realPath: (path) => (isCorePath(path) ? path : io.realPath(path)),
     getEnv: (name) => io.getEnv(name),
     currentTime: () => io.currentTime(),
+    ...(io.openFile && {
+      openFile(path) {
+        if (isCorePath(path)) throw new IoError(`cannot copy '${path}' to the store`)
+        return io.openFile!(path)
+      },
+    }),
     ...(io.readLink && { readLink: (path) => io.readLink!(path) }),
     ...(io.isExecutable && { isExecutable: (path) => !isCorePath(path) && io.isExecutable!(path) }),
     ...(io.copyToStore && {

@@ -9,9 +9,22 @@ export type Awaitable<T> = T | PromiseLike<T>
 
 export type FileType = "regular" | "directory" | "symlink" | "unknown"
 
+/** A regular file that is read piece by piece. */
+export interface OpenedFile {
+  /** Bytes. */
+  readonly size: number
+  /** So many bytes, in order, to be asked for once. Whoever takes a piece may keep it. Throws {@link IoError}. */
+  readonly pieces: Iterable<Uint8Array>
+}
+
 export interface EvalIO {
   /** The file's bytes. Rejects or throws {@link IoError}. */
   readFile(path: string): Awaitable<string>
+  /**
+   * The same for a regular file that may be too large for a string. Absent where no file is. Who wraps an EvalIO to see or
+   * to change what is read does so here, too, or leaves it out.
+   */
+  openFile?(path: string): Awaitable<OpenedFile>
   /** Names and types of a directory's entries, in any order. */
   readDir(path: string): Awaitable<readonly (readonly [name: string, type: FileType])[]>
   /** What is at `path`, a symbolic link not followed; undefined if nothing is. */

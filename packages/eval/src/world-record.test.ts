@@ -20,6 +20,7 @@ class World {
   readonly env = new Map<string, string>()
   readonly io: EvalIO = {
     readFile: (path) => this.#file(path).contents,
+    openFile: (path) => ({ size: this.#file(path).contents.length, pieces: [] }),
     readDir: (path) => this.#file(path) && this.#entries(path),
     fileType: (path) => (path.startsWith("/secret") ? forbid(path) : this.files.get(path)?.type),
     realPath: (path) => path,
@@ -100,6 +101,16 @@ for (const [program, change] of CHANGES) {
     assert.equal(isSameWorld(found, world.io), false)
   })
 }
+
+test("a file that is read in pieces has been seen", () => {
+  const world = example()
+  const recorder = new WorldRecorder(world.io, NOW)
+  void recorder.io.openFile!("/folder/b")
+  assert.deepEqual(
+    recorder.finish()?.contents.map(([path]) => path),
+    ["/folder/b"],
+  )
+})
 
 test("what the program has not seen may change", () => {
   const world = example()

@@ -72,6 +72,13 @@ export class WorldRecorder {
           () => world.readFile(path),
           () => this.#contents.add(path),
         ),
+      ...("openFile" in world && {
+        openFile: (path) =>
+          this.#ask(
+            () => world.openFile!(path),
+            () => this.#contents.add(path),
+          ),
+      }),
       readDir: (path) =>
         this.#ask(
           () => world.readDir(path),

@@ -339,6 +339,23 @@ for (const [backend, make] of Object.entries({ memory, local })) {
         }
       })
 
+      test("a file that is read in pieces is the same as one that is not", async () => {
+        const contents = Uint8Array.from({ length: 2_500_000 }, (_, i) => (i * i) >> 7)
+        writeFileSync(join(root, "pieces"), contents)
+        // What nobody knows the size of is taken for small.
+        const whole: EvalIO = { ...nodeIo(), stamp: () => undefined }
+        const inPieces: EvalIO = { ...nodeIo(), readFile: (path) => assert.fail(`${path} is read at once`) }
+        for (const more of ["", "recursive = false;", `filter = p: t: true; name = "f";`]) {
+          const expression = `builtins.path { path = ./pieces; ${more} }`
+          const evaluations = writing()
+          const path = await evaluated(expression, evaluations, inPieces)
+          assert.equal(path, await evaluated(expression, evaluationStore(), whole))
+          await evaluations.flush()
+          const { node, narHash, narSize } = (await store.pathInfos.get(parseStorePath(JSON.parse(path)).digest))!
+          assert.deepEqual(await store.nar.calculate(node), { narSize, narHash })
+        }
+      })
+
       test("nothing of what is refused is finished, begun or not", async (t) => {
         const calls: string[] = []
         const begin = store.blobs.batch.bind(store.blobs)

@@ -1,7 +1,7 @@
 /** What is to be copied of a file tree: looked at first, by whoever may leave things out, and read then, if need be. */
 import { bytesOf, utf8 } from "@tvix-ts/bytes"
 import type { TreeSink } from "@tvix-ts/castore"
-import { isSettled, type EvalIO, type FileStamp, type FileType, type Task } from "@tvix-ts/eval"
+import { isSettled, type EvalIO, type FileStamp, type FileType, type OpenedFile, type Task } from "@tvix-ts/eval"
 import { startHash } from "@tvix-ts/hash"
 import type { Ask } from "./at-once.ts"
 import { refuse } from "./problems.ts"
@@ -74,9 +74,9 @@ export function* tellListing(ask: Ask, io: EvalIO, listing: readonly ListedNode[
     switch (type) {
       case "regular": {
         const executable = io.isExecutable === undefined ? false : yield* ask(() => io.isExecutable!(path))
-        const contents = bytesOf(yield* ask(() => io.readFile(path)))
-        sink.file(contents.length, executable)
-        yield* tellContents(ask, contents, sink)
+        const file = yield* openFile(ask, io, path)
+        sink.file(file.size, executable)
+        yield* tellContents(ask, file, sink)
         break
       }
       case "symlink":
@@ -91,10 +91,20 @@ export function* tellListing(ask: Ask, io: EvalIO, listing: readonly ListedNode[
   }
 }
 
-export function* tellContents(ask: Ask, contents: Uint8Array, sink: TreeSink): Task<void> {
-  for (let at = 0; at < contents.length; at += PIECE) {
-    const waiting = sink.contents(contents.subarray(at, at + PIECE))
-    if (waiting !== undefined) yield* ask(() => fromStore(() => waiting))
+/** The regular file at `path`: a large one in pieces, for what goes through a string is copied twice, and strings have an end. */
+export function* openFile(ask: Ask, io: EvalIO, path: string): Task<OpenedFile> {
+  const isLarge = io.openFile !== undefined && (io.stamp?.(path)?.size ?? 0) > PIECE
+  if (isLarge) return yield* ask(() => io.openFile!(path))
+  const contents = bytesOf(yield* ask(() => io.readFile(path)))
+  return { size: contents.length, pieces: [contents] }
+}
+
+export function* tellContents(ask: Ask, { pieces }: OpenedFile, sink: TreeSink): Task<void> {
+  for (const contents of pieces) {
+    for (let at = 0; at < contents.length; at += PIECE) {
+      const waiting = sink.contents(contents.subarray(at, at + PIECE))
+      if (waiting !== undefined) yield* ask(() => fromStore(() => waiting))
+    }
   }
 }
 

@@ -1,16 +1,16 @@
 /** File trees that evaluation adds to the store: read through EvalIO, hashed, and so given a path; and written, if need be. */
-import { bytesOf } from "@tvix-ts/bytes"
+import { concat } from "@tvix-ts/bytes"
 import { CastoreError, type TreeSink } from "@tvix-ts/castore"
 import type { EvalIO, Task } from "@tvix-ts/eval"
 import { fail } from "@tvix-ts/eval/builtins"
-import { hash, startHash, type Hash } from "@tvix-ts/hash"
+import { startHash, type Hasher } from "@tvix-ts/hash"
 import { contentAddressPath, NarError, NarWriter, type ContentAddress } from "@tvix-ts/nix-compat"
 import type { NarCalculation } from "@tvix-ts/store"
 import type { Ask } from "./at-once.ts"
 import { fileNar } from "./file-nar.ts"
 import { HeldTree } from "./held-tree.ts"
 import { checked } from "./problems.ts"
-import { fingerprintOf, listTree, tellContents, tellListing, type Filter } from "./source-listing.ts"
+import { fingerprintOf, listTree, openFile, tellContents, tellListing, type Filter } from "./source-listing.ts"
 import type { AddedTree, EvaluationStore } from "./store.ts"
 import { nodeAt } from "./store-files.ts"
 
@@ -104,24 +104,34 @@ function narAddress({ narHash }: NarCalculation): ContentAddress {
 /** A source that is nothing but a file. */
 function* readFile(ask: Ask, io: EvalIO, store: EvaluationStore, source: Source): Task<AddedTree> {
   const { real, method } = source
-  const contents = bytesOf(yield* ask(() => io.readFile(real)))
+  const file = yield* openFile(ask, io, real)
   const mayRun = io.isExecutable !== undefined && (yield* ask(() => io.isExecutable!(real)))
   // Flat, a file is nothing but its contents.
   const executable = method === "nar" && mayRun
   const isSame = executable === mayRun
-  const flat = (): Hash => ({ algorithm: "sha256", digest: hash("sha256", contents) })
-  if (contents.length <= SMALL && isSame) {
-    const nar = fileNar(contents, executable)
-    const contentAddress = method === "flat" ? ({ method, hash: flat() } as const) : narAddress(nar)
-    return { kind: "file", contents, executable, nar, contentAddress, origin: real }
-  }
+  const hasher = method === "flat" ? startHash("sha256") : undefined
   const addressOf = (nar: NarCalculation): ContentAddress =>
-    method === "flat" ? { method, hash: flat() } : narAddress(nar)
+    hasher === undefined ? narAddress(nar) : { method: "flat", hash: { algorithm: "sha256", digest: hasher.digest() } }
+  if (file.size <= SMALL && isSame) {
+    const contents = concat([...file.pieces])
+    hasher?.update(contents)
+    const nar = fileNar(contents, executable)
+    return { kind: "file", contents, executable, nar, contentAddress: addressOf(nar), origin: real }
+  }
+  const { size } = file
+  const pieces = hasher === undefined ? file.pieces : hashed(file.pieces, hasher)
   const tree = yield* readTree(ask, store, source, addressOf, function* (sink) {
-    sink.file(contents.length, executable)
-    yield* tellContents(ask, contents, sink)
+    sink.file(size, executable)
+    yield* tellContents(ask, { size, pieces }, sink)
   })
   return { ...tree, ...(isSame && { origin: real }) }
+}
+
+function* hashed(pieces: Iterable<Uint8Array>, hasher: Hasher): Generator<Uint8Array, void, undefined> {
+  for (const piece of pieces) {
+    hasher.update(piece)
+    yield piece
+  }
 }
 
 /** Hashes the tree that `tell` tells, and stores it, if anything is to be stored and the store does not have it. */

@@ -1,6 +1,15 @@
 /** What evaluation sees of the world when there is a store: what it has added, what the store has, and the rest. */
+import { bytesOf } from "@tvix-ts/bytes"
 import type { Node } from "@tvix-ts/castore"
-import { AccessError, IoError, type Awaitable, type EvalIO, type FileType, type Task } from "@tvix-ts/eval"
+import {
+  AccessError,
+  IoError,
+  type Awaitable,
+  type EvalIO,
+  type FileType,
+  type OpenedFile,
+  type Task,
+} from "@tvix-ts/eval"
 import { DERIVATION_SUFFIX } from "@tvix-ts/nix-compat"
 import { atOnce, isPromise, wait } from "./at-once.ts"
 import { refuse } from "./problems.ts"
@@ -100,6 +109,13 @@ export function storeIo(io: EvalIO, store: EvaluationStore): EvalIO {
     elsewhere: (path) => io.readFile(path),
     follow: true,
   }
+  const opening: Answers<OpenedFile> = {
+    text: opened,
+    node: (node, path) => now(reading.node(node, path), opened),
+    nothing: isMissing,
+    elsewhere: (path) => (io.openFile === undefined ? now(io.readFile(path), opened) : io.openFile(path)),
+    follow: true,
+  }
   const listing: Answers<Awaited<ReturnType<EvalIO["readDir"]>>> = {
     text: notDirectory,
     node(node, path) {
@@ -153,6 +169,7 @@ export function storeIo(io: EvalIO, store: EvaluationStore): EvalIO {
   }
   const seen: EvalIO = {
     readFile: (path) => ask(path, reading),
+    openFile: (path) => ask(path, opening),
     readDir: (path) => ask(path, listing),
     fileType: (path) => ask(path, typing, (type) => type !== undefined),
     realPath,
@@ -206,6 +223,12 @@ export function storeIo(io: EvalIO, store: EvaluationStore): EvalIO {
 function now<T, R>(answer: Awaitable<T>, use: (answer: T) => Awaitable<R>): Awaitable<R> {
   return isPromise(answer) ? answer.then(use) : use(answer)
 }
+
+function opened(contents: string): OpenedFile {
+  const bytes = bytesOf(contents)
+  return { size: bytes.length, pieces: [bytes] }
+}
+
 function isAtOrBelow(path: string, directory: string): boolean {
   return path === directory || path.startsWith(`${directory}/`)
 }

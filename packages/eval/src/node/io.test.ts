@@ -1,9 +1,18 @@
 import assert from "node:assert/strict"
-import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, before, describe, test } from "node:test"
-import type { EvalIO } from "../io.ts"
+import type { EvalIO, OpenedFile } from "../io.ts"
 import { nodeIo } from "./io.ts"
 
 let root = ""
@@ -36,8 +45,17 @@ function answer(call: () => unknown): unknown {
     return shown(`! ${(error as Error).message}`)
   }
 }
-type Question = "readFile" | "fileType" | "realPath" | "readDir" | "readLink"
-const ask = (io: EvalIO, question: Question, path: string): unknown => answer(() => io[question]!(root + path))
+type Question = "readFile" | "openFile" | "fileType" | "realPath" | "readDir" | "readLink"
+function ask(io: EvalIO, question: Question, path: string): unknown {
+  if (question === "openFile") return answer(() => opened(io, root + path))
+  return answer(() => io[question]!(root + path))
+}
+function opened(io: EvalIO, path: string): string {
+  const { size, pieces } = io.openFile!(path) as OpenedFile
+  const contents = Buffer.concat([...pieces])
+  assert.equal(contents.length, size)
+  return contents.toString("latin1")
+}
 
 const ANSWERS: readonly [Question, path: string, answer: unknown][] = [
   ["readFile", "/folder/file", "a\xff\0\xc3\xa9"],
@@ -48,6 +66,10 @@ const ANSWERS: readonly [Question, path: string, answer: unknown][] = [
   ["readFile", "/folder/file/below", "! path '/R/folder/file/below' does not exist"],
   ["readFile", "/folder", "! read of 4096 bytes: Is a directory"],
   ["readFile", "/loop", "! infinite symlink recursion in path '/R/loop'"],
+  ["openFile", "/folder/file", "a\xff\0\xc3\xa9"],
+  ["openFile", "/link", "a\xff\0\xc3\xa9"],
+  ["openFile", "/missing", "! path '/R/missing' does not exist"],
+  ["openFile", "/loop", "! infinite symlink recursion in path '/R/loop'"],
   ["fileType", "/folder", "directory"],
   ["fileType", "/folder/file", "regular"],
   ["fileType", "/link", "symlink"],
@@ -77,6 +99,20 @@ describe("nodeIo", () => {
       "\xe9": "regular",
     })
   })
+  test("a large file in pieces, and one that becomes shorter meanwhile", () => {
+    const path = join(root, "large")
+    const contents = Buffer.from(Uint8Array.from({ length: 2_500_000 }, (_, i) => (i * i) >> 7))
+    writeFileSync(path, contents)
+    assert.equal(opened(nodeIo(), path), contents.toString("latin1"))
+    const { pieces } = nodeIo().openFile!(path) as OpenedFile
+    const left = pieces[Symbol.iterator]()
+    left.next()
+    truncateSync(path, 10)
+    assert.equal(
+      answer(() => left.next()),
+      "! reading file '/R/large': it has become shorter meanwhile",
+    )
+  })
   test("a relative path starts in the working directory", () => {
     assert.equal(nodeIo().realPath("surely/missing"), join(process.cwd(), "surely/missing"))
   })
@@ -92,6 +128,9 @@ const RESTRICTED: readonly [Question, path: string, answer: unknown][] = [
   ["readFile", "/absolute/file", "a\xff\0\xc3\xa9"],
   ["readFile", "/secret/file", "! access to absolute path '/R/secret/file' is forbidden here"],
   ["readFile", "/folder/escape", "! access to absolute path '/R/secret/file' is forbidden here"],
+  ["openFile", "/folder/file", "a\xff\0\xc3\xa9"],
+  ["openFile", "/secret/file", "! access to absolute path '/R/secret/file' is forbidden here"],
+  ["openFile", "/folder/escape", "! access to absolute path '/R/secret/file' is forbidden here"],
   ["realPath", "/folder/escape", "! access to absolute path '/R/secret/file' is forbidden here"],
   ["fileType", "/secret", "! access to absolute path '/R/secret' is forbidden here"],
   ["fileType", "", "directory"],

@@ -1,5 +1,15 @@
 /** The file system, environment and clock of this process. Symbolic links in paths are followed, as the kernel does. */
-import { closeSync, constants, lstatSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from "node:fs"
+import {
+  closeSync,
+  constants,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  readSync,
+  statSync,
+} from "node:fs"
 import { byteStringOf, textOf } from "@tvix-ts/bytes"
 import { IoError, type EvalIO } from "../io.ts"
 import { followLinks, Links, nativePath, typeOfEntry } from "./links.ts"
@@ -23,6 +33,14 @@ export function nodeIo({ restriction, env = process.env }: NodeIoOptions = {}): 
   const listings = new Map<string, Listing>()
   const io: EvalIO = {
     readFile: readBytes,
+    openFile(path) {
+      try {
+        const { size } = statSync(nativePath(path))
+        return { size, pieces: piecesOf(path, size) }
+      } catch (error) {
+        throw ioError("getting status of", path, error)
+      }
+    },
     readDir(path) {
       const known = listings.get(path)
       if (known !== undefined) return known
@@ -106,6 +124,38 @@ function readBytes(path: string): string {
     throw ioError("reading file", path, error)
   } finally {
     closeSync(file)
+  }
+}
+
+/** Bytes of a file that are read at once, of one that is read in pieces. */
+const PIECE = 2 ** 20
+
+/** The first `size` bytes of a file. It is open only while somebody asks for them. */
+function* piecesOf(path: string, size: number): Generator<Uint8Array, void, undefined> {
+  let file: number
+  try {
+    file = openSync(nativePath(path), "r")
+  } catch (error) {
+    throw ioError("opening file", path, error)
+  }
+  try {
+    for (let left = size; left > 0;) {
+      const piece = Buffer.allocUnsafeSlow(Math.min(left, PIECE))
+      const count = readPiece(file, piece, path)
+      if (count === 0) throw new IoError(`reading file '${path}': it has become shorter meanwhile`)
+      left -= count
+      yield count === piece.length ? piece : piece.subarray(0, count)
+    }
+  } finally {
+    closeSync(file)
+  }
+}
+
+function readPiece(file: number, piece: Uint8Array, path: string): number {
+  try {
+    return readSync(file, piece)
+  } catch (error) {
+    throw ioError("reading file", path, error)
   }
 }
 

@@ -37,6 +37,11 @@ export function restricted(io: EvalIO, { allowed, why }: Restriction): EvalIO {
       check(followLinks(path))
       return io.readFile(path)
     },
+    openFile(path) {
+      check(path)
+      check(followLinks(path))
+      return io.openFile!(path)
+    },
     stamp(path) {
       try {
         check(path)
