@@ -9,8 +9,11 @@ import { writeError } from "./output.ts"
 
 /** Runs `main` with the command line's words and leaves with its exit code. A bug of ours is told in a line. */
 export async function runMain(main: (words: readonly string[]) => Promise<number>): Promise<never> {
-  // Of a process that ends because it waits for what never comes.
-  process.exitCode = 1
+  // Node ends a process that waits for what never comes, as if all were well. Whatever ends in order does not come here.
+  process.once("beforeExit", () => {
+    process.exitCode = 1
+    writeError("error: internal error: the command waits for what never comes\n")
+  })
   try {
     return process.exit(await main(exactWords(process.argv.slice(2))))
   } catch (error) {
