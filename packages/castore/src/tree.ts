@@ -17,3 +17,34 @@ export interface TreeSink {
   entry(name: string): void
   endDirectory(): void
 }
+
+/** Tells both, and waits for the first, if it asks for that. The second never does. */
+export function tellBoth(first: TreeSink, second: TreeSink): TreeSink {
+  return {
+    file(size, executable) {
+      first.file(size, executable)
+      second.file(size, executable)
+    },
+    contents(bytes) {
+      const waiting = first.contents(bytes)
+      void second.contents(bytes)
+      return waiting
+    },
+    symlink(target) {
+      first.symlink(target)
+      second.symlink(target)
+    },
+    directory() {
+      first.directory()
+      second.directory()
+    },
+    entry(name) {
+      first.entry(name)
+      second.entry(name)
+    },
+    endDirectory() {
+      first.endDirectory()
+      second.endDirectory()
+    },
+  }
+}

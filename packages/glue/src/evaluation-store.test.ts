@@ -492,9 +492,9 @@ for (const [backend, make] of Object.entries({ memory, local })) {
         const watched: Store = {
           ...store,
           directories: new Proxy(store.directories, {
-            get(target, name: keyof typeof target) {
+            get(target, name) {
               assert.notEqual(name, "putMultiple")
-              return target[name].bind(target)
+              return (Reflect.get(target, name) as () => unknown).bind(target)
             },
           }),
           pathInfos: {

@@ -1,11 +1,11 @@
 /** File trees that evaluation adds to the store: read through EvalIO, hashed, and so given a path; and written, if need be. */
 import { concat } from "@tvix-ts/bytes"
-import { CastoreError, type TreeSink } from "@tvix-ts/castore"
+import { CastoreError, tellBoth, type TreeSink } from "@tvix-ts/castore"
 import type { EvalIO, Task } from "@tvix-ts/eval"
 import { fail } from "@tvix-ts/eval/builtins"
 import { startHash, type Hasher } from "@tvix-ts/hash"
-import { contentAddressPath, NarError, NarWriter, type ContentAddress } from "@tvix-ts/nix-compat"
-import type { NarCalculation } from "@tvix-ts/store"
+import { contentAddressPath, NarError, type ContentAddress } from "@tvix-ts/nix-compat"
+import { narHasher, type NarCalculation } from "@tvix-ts/store"
 import type { Ask } from "./at-once.ts"
 import { fileNar } from "./file-nar.ts"
 import { HeldTree } from "./held-tree.ts"
@@ -142,17 +142,11 @@ function* readTree(
   addressOf: (nar: NarCalculation) => ContentAddress,
   tell: (sink: TreeSink) => Task<unknown>,
 ): Task<AddedTree> {
-  const hasher = startHash("sha256")
-  let narSize = 0
-  const writer = new NarWriter((bytes) => {
-    hasher.update(bytes)
-    narSize += bytes.length
-  })
+  const hasher = narHasher()
   const held = store.writes ? new HeldTree(yield* ask(() => store.trees!())) : undefined
   try {
-    yield* tell(held === undefined ? writer : both(held, writer))
-    void writer.end()
-    const nar = { narSize, narHash: hasher.digest() }
+    yield* tell(held === undefined ? hasher.writer : tellBoth(held, hasher.writer))
+    const nar = hasher.finish()
     const contentAddress = addressOf(nar)
     // What is refused is given up below, and must not be on its way to the store by then.
     acceptedPath(source, contentAddress)
@@ -166,37 +160,6 @@ function* readTree(
     held?.abort().catch(() => undefined)
     if (error instanceof CastoreError || error instanceof NarError) fail({ code: "io", message: error.message })
     throw error
-  }
-}
-
-/** Tells both, and waits for the first, if it asks for that. The second never does. */
-function both(first: TreeSink, second: TreeSink): TreeSink {
-  return {
-    file(size, executable) {
-      first.file(size, executable)
-      second.file(size, executable)
-    },
-    contents(bytes) {
-      const waiting = first.contents(bytes)
-      void second.contents(bytes)
-      return waiting
-    },
-    symlink(target) {
-      first.symlink(target)
-      second.symlink(target)
-    },
-    directory() {
-      first.directory()
-      second.directory()
-    },
-    entry(name) {
-      first.entry(name)
-      second.entry(name)
-    },
-    endDirectory() {
-      first.endDirectory()
-      second.endDirectory()
-    },
   }
 }
 

@@ -1,6 +1,6 @@
-import { TreeBuilder, type CallOptions, type TreeSink } from "@tvix-ts/castore"
-import { startHash } from "@tvix-ts/hash"
-import { contentAddressPath, formatStorePath, NarWriter, parseStorePath, type StorePath } from "@tvix-ts/nix-compat"
+import { tellBoth, TreeBuilder, type CallOptions, type TreeSink } from "@tvix-ts/castore"
+import { contentAddressPath, formatStorePath, parseStorePath, type StorePath } from "@tvix-ts/nix-compat"
+import { narHasher } from "./nar/hasher.ts"
 import { checkPathName } from "./path-info/check.ts"
 import type { PathInfo } from "./path-info/path-info.ts"
 import { foundReferences, ReferenceScanner } from "./references/scanner.ts"
@@ -30,58 +30,21 @@ export async function storeTree(
   checkPathName(name, "name")
   const candidates = [...(options.candidates ?? [])]
   const scanner = candidates.length === 0 ? undefined : new ReferenceScanner(candidates.map(({ digest }) => digest))
-  const hasher = startHash("sha256")
-  let narSize = 0
-  const writer = new NarWriter((bytes) => {
-    hasher.update(bytes)
-    scanner?.update(bytes)
-    narSize += bytes.length
-  })
+  const hasher = narHasher(scanner && ((bytes) => scanner.update(bytes)))
   const builder = new TreeBuilder(store, options)
+  let nar
   let node
   try {
-    await produce(both(builder, writer))
-    void writer.end()
+    await produce(tellBoth(builder, hasher.writer))
+    nar = hasher.finish()
     node = await builder.finish()
   } catch (error) {
     await builder.abort()
     throw error
   }
-  const narHash = hasher.digest()
   const references = foundReferences(candidates, scanner?.found ?? new Set())
-  const contentAddress = { method: "nar", hash: { algorithm: "sha256", digest: narHash } } as const
+  const contentAddress = { method: "nar", hash: { algorithm: "sha256", digest: nar.narHash } } as const
   const others = references.map((path) => formatStorePath(path))
   const storePath = parseStorePath(contentAddressPath(name, contentAddress, { others, self: false }))
-  return store.pathInfos.put({ storePath, node, references, narSize, narHash, signatures: [], contentAddress }, options)
-}
-
-/** Tells both, and waits for the first, if it asks for that. The second never does. */
-function both(first: TreeSink, second: NarWriter): TreeSink {
-  return {
-    file(size, executable) {
-      first.file(size, executable)
-      second.file(size, executable)
-    },
-    contents(bytes) {
-      const waiting = first.contents(bytes)
-      void second.contents(bytes)
-      return waiting
-    },
-    symlink(target) {
-      first.symlink(target)
-      second.symlink(target)
-    },
-    directory() {
-      first.directory()
-      second.directory()
-    },
-    entry(name) {
-      first.entry(name)
-      second.entry(name)
-    },
-    endDirectory() {
-      first.endDirectory()
-      second.endDirectory()
-    },
-  }
+  return store.pathInfos.put({ storePath, node, references, ...nar, signatures: [], contentAddress }, options)
 }

@@ -52,13 +52,15 @@ export class NodeFetching implements Fetcher {
       const store = await this.settings.store()
       const keyOf = (address: string): string => `${name} ${address}`
       const known = this.known(keyOf(url), "file", ({ path }) => storePathOf(path))
-      const info = known && (await this.info(store, known.value))
-      if (known !== undefined && info !== undefined && known.fresh) return fetchedFile(info)
-      const download = await this.download(url, info && known?.version)
-      const stored = await this.take(download, info, (content) => storeFile(content, name, store))
-      const path = formatStorePath(stored.storePath)
+      const stored = known && fetchedFile(await this.info(store, known.value))
+      if (known?.fresh === true && stored !== undefined) return stored
+      const download = await this.download(url, stored && known?.version)
+      const file = await this.take(download, stored, async (content) =>
+        fetchedFile(await storeFile(content, name, store)),
+      )
+      const { path } = file
       for (const address of download.urls) this.cache.put("file", keyOf(address), { ...download.version, path })
-      return fetchedFile(stored)
+      return file
     })
   }
 
@@ -208,8 +210,12 @@ async function isThere(store: Store, node: Node): Promise<boolean> {
   }
 }
 
-function fetchedFile({ storePath, contentAddress }: PathInfo): Fetched {
-  return { path: formatStorePath(storePath), hash: contentAddress!.hash }
+function fetchedFile(info: PathInfo): Fetched
+function fetchedFile(info: PathInfo | undefined): Fetched | undefined
+/** Undefined for what is there in another way, by somebody else: of that, the hash is not known. */
+function fetchedFile(info: PathInfo | undefined): Fetched | undefined {
+  if (info?.contentAddress?.method !== "flat") return undefined
+  return { path: formatStorePath(info.storePath), hash: info.contentAddress.hash }
 }
 
 function sha256(digest: Uint8Array): Hash {
