@@ -9,6 +9,7 @@
  */
 import { createHash } from "node:crypto"
 import {
+  copyFileSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -28,22 +29,28 @@ const DIST = join(ROOT, "dist")
 const CLI = join(ROOT, "packages", "cli", "src")
 /** The thread of a store in a folder that writes. */
 const WRITER = join(ROOT, "packages", "castore", "src", "node", "local", "writer-thread.ts")
-/** What each command begins with, and the threads and processes that it starts: files beside main.cjs. */
+/** The programs of each command, and the threads that they start. Programs are begun by scripts/bundle-loader.cjs. */
 const COMMANDS = {
   tvix: {
-    main: join(CLI, "tvix.ts"),
-    "writer-thread": WRITER,
-    "jobs-worker": join(CLI, "jobs", "jobs-worker.ts"),
+    programs: { main: join(CLI, "tvix.ts"), "jobs-worker": join(CLI, "jobs", "jobs-worker.ts") },
+    threads: { "writer-thread": WRITER },
   },
-  "nix-instantiate": { main: join(CLI, "nix-instantiate.ts"), "writer-thread": WRITER },
-  "tvix-store": { main: join(CLI, "tvix-store.ts"), "writer-thread": WRITER },
+  "nix-instantiate": {
+    programs: { main: join(CLI, "nix-instantiate.ts") },
+    threads: { "writer-thread": WRITER },
+  },
+  "tvix-store": {
+    programs: { main: join(CLI, "tvix-store.ts") },
+    threads: { "writer-thread": WRITER },
+  },
 }
+const LOADER = join(ROOT, "scripts", "bundle-loader.cjs")
 /** Bundles older than this are removed. Not at once: a command that started from one may still load a chunk of it. */
 const KEEP_MS = 10 * 60_000
 
 /** @param {number} since in ms since the epoch */
 function sourcesChanged(since) {
-  if (statSync(import.meta.filename).mtimeMs > since) return true
+  if ([import.meta.filename, LOADER].some((path) => statSync(path).mtimeMs > since)) return true
   const packages = join(ROOT, "packages")
   return readdirSync(packages).some((name) => {
     const sources = join(packages, name, "src")
@@ -73,10 +80,12 @@ async function bundle() {
 }
 
 /**
- * @param {Record<string, string>} input
+ * @param {{ programs: Record<string, string>, threads: Record<string, string> }} command
  * @param {string} dir
  */
-async function bundleCommand(input, dir) {
+async function bundleCommand({ programs, threads }, dir) {
+  const input = { ...threads }
+  for (const [name, source] of Object.entries(programs)) input[`${name}.program`] = source
   const build = await rolldown({
     input,
     platform: "node",
@@ -100,6 +109,7 @@ async function bundleCommand(input, dir) {
     minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
   })
   await build.close()
+  for (const name of Object.keys(programs)) copyFileSync(LOADER, join(dir, `${name}.cjs`))
 }
 
 /**

@@ -38,7 +38,8 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
   const palette = (): typeof plain => (colorsWanted() ? colored : plain)
   const session = new Session(settings, { palette })
   const { evaluation } = session
-  const [{ Repl }, { createInterface }] = await Promise.all([import("../repl/repl.ts"), import("node:readline")])
+  const { Repl } = await import("../repl/repl.ts")
+  const { createInterface } = process.getBuiltinModule("node:readline")
   const repl: Repl = new Repl({
     evaluation,
     directory: byteStringOf(process.cwd()),

@@ -9,6 +9,7 @@ import {
   readlinkSync,
   readSync,
   statSync,
+  type Stats,
 } from "node:fs"
 import { byteStringOf, textOf } from "@tvix-ts/bytes"
 import { IoError, type EvalIO } from "../io.ts"
@@ -31,6 +32,8 @@ type Listing = Awaited<ReturnType<EvalIO["readDir"]>>
 export function nodeIo({ restriction, env = process.env }: NodeIoOptions = {}): EvalIO {
   const links = new Links()
   const listings = new Map<string, Listing>()
+  /** What was found out last. Who copies a file asks for both its stamp and its mode; who asks twice wants to see a change. */
+  let examined: { readonly path: string; readonly stats: Stats } | undefined
   const io: EvalIO = {
     readFile: readBytes,
     openFile(path) {
@@ -72,14 +75,17 @@ export function nodeIo({ restriction, env = process.env }: NodeIoOptions = {}): 
     },
     isExecutable(path) {
       try {
-        return (lstatSync(nativePath(path)).mode & constants.S_IXUSR) !== 0
+        const stats = lstatSync(nativePath(path))
+        examined = { path, stats }
+        return (stats.mode & constants.S_IXUSR) !== 0
       } catch (error) {
         throw ioError("getting status of", path, error)
       }
     },
     stamp(path) {
       try {
-        const stats = lstatSync(nativePath(path), { throwIfNoEntry: false })
+        const stats = examined?.path === path ? examined.stats : lstatSync(nativePath(path), { throwIfNoEntry: false })
+        examined = undefined
         if (stats?.isFile() !== true && stats?.isDirectory() !== true) return undefined
         const { dev, ino, size, mtimeMs, ctimeMs } = stats
         return { device: dev, inode: ino, size, modified: mtimeMs, changed: ctimeMs }

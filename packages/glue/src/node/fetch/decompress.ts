@@ -1,4 +1,6 @@
 /** What archives are compressed with, told by how they begin. */
+import { createRequire } from "node:module"
+import type * as Lzma from "@napi-rs/lzma"
 import { PassThrough, Readable, Transform } from "node:stream"
 import { createBrotliDecompress, createGunzip, createZstdDecompress } from "node:zlib"
 import { archiveProblem } from "../../fetch/problem.ts"
@@ -82,10 +84,17 @@ async function* copies(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8A
 /** Bytes given to the decoder at once: what it makes of them is in memory together, and may be thousands of times as much. */
 const XZ_PIECE = 4096
 
-async function openXz(): Promise<Decoder> {
-  const { XzDecompressor } = await import("@napi-rs/lzma").catch((cause: unknown) => {
+function loadXz(): typeof Lzma {
+  try {
+    // A native addon, which is in no bundle.
+    return createRequire(import.meta.url)("@napi-rs/lzma") as typeof Lzma
+  } catch (cause) {
     throw archiveProblem("it is compressed with xz: the library for that, @napi-rs/lzma, is not installed", cause)
-  })
+  }
+}
+
+async function openXz(): Promise<Decoder> {
+  const { XzDecompressor } = loadXz()
   const decoder = new XzDecompressor()
   const transform = new Transform({
     transform(piece: Uint8Array, _, done) {

@@ -1,0 +1,73 @@
+/**
+ * What the commands of a bundle begin with: loads the program beside it, and V8's code for it.
+ *
+ * Node's own compile cache has the code of functions that run while a file is loaded. All others are compiled when they
+ * are first called, in every run anew: a twentieth of a nixpkgs evaluation. So the code is kept as it is when a process
+ * ends, with all that has been called by then:
+ *
+ *     NAME.cjs.code    how long the process had run, in ms: a double; then what V8 calls cached data
+ *
+ * The first process to end writes it; after that any that ran twice as long as the one before, which has called more, up
+ * to {@link ENOUGH_MS}. V8 itself refuses what another version of it, or other flags, or another source made.
+ */
+"use strict"
+const { readFileSync, renameSync, writeFileSync } = require("node:fs")
+const Module = require("node:module")
+const { basename, dirname, join } = require("node:path")
+const process = require("node:process")
+const { Script, constants } = require("node:vm")
+
+/** Who ran so long has called nearly everything. */
+const ENOUGH_MS = 500
+const HEADER_BYTES = 8
+
+/** @typedef {{ filename: string, script: Script, ran: number }} Loaded */
+/** @type {Loaded[]} */
+const loaded = []
+
+/** @type {{ prototype: { _compile(this: any, source: string, filename: string, ...rest: unknown[]): unknown } }} */
+const { prototype } = /** @type {any} */ (Module)
+// oxlint-disable-next-line typescript/unbound-method -- called with its `this` below
+const compile = prototype._compile
+prototype._compile = function (source, filename, ...rest) {
+  if (dirname(filename) !== __dirname) return compile.call(this, source, filename, ...rest)
+  const known = readCode(filename)
+  const script = new Script(Module.wrap(source.replace(/^#!.*/, "")), {
+    filename,
+    ...(known && { cachedData: known.code }),
+    importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+  })
+  const isUsed = known !== undefined && script.cachedDataRejected === false
+  loaded.push({ filename, script, ran: isUsed ? known.ran : 0 })
+  /** @param {string} name */
+  const require = (name) => this.require(name)
+  return script.runInThisContext().call(this.exports, this.exports, require, this, filename, dirname(filename))
+}
+
+/** @param {string} filename */
+function readCode(filename) {
+  try {
+    const bytes = readFileSync(`${filename}.code`)
+    return { ran: bytes.readDoubleLE(0), code: bytes.subarray(HEADER_BYTES) }
+  } catch {
+    return undefined
+  }
+}
+
+process.on("exit", () => {
+  const now = performance.now()
+  for (const { filename, script, ran } of loaded) {
+    if (ran >= ENOUGH_MS || now < 2 * ran) continue
+    try {
+      const header = Buffer.alloc(HEADER_BYTES)
+      header.writeDoubleLE(now)
+      const draft = `${filename}.${process.pid}.draft`
+      writeFileSync(draft, Buffer.concat([header, script.createCachedData()]))
+      renameSync(draft, `${filename}.code`)
+    } catch {
+      // Installed where this user may not write: then the program is compiled, as any is.
+    }
+  }
+})
+
+require(join(__dirname, `${basename(__filename, ".cjs")}.program.cjs`))
