@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { describe, test } from "node:test"
 import type { Failure } from "@tvix-ts/eval"
 import fc from "fast-check"
-import { fixGitUrl, formatUrl, parseUrl, withoutSecrets } from "./git-url.ts"
+import { fixGitUrl, formatUrl, parseUrl, withoutSecrets } from "./url.ts"
 import { resolvePseudoUrl, shownUrl, uriCheck } from "./uri.ts"
 
 describe("addresses of repositories", () => {

@@ -17,7 +17,7 @@ import { isGitRef } from "@tvix-ts/nix-compat"
 import { checked, refuse, refuseExperimental } from "../problems.ts"
 import { asked, type Fetching } from "./ask.ts"
 import type { GitRequest, GitTree } from "./fetcher.ts"
-import { fixGitUrl, formatUrl, withoutSecrets, type GitUrl } from "./git-url.ts"
+import { fixGitUrl, formatUrl, withoutSecrets, type Url } from "./url.ts"
 import { FetchError } from "./problem.ts"
 
 /** What `fetchGit` knows, and of which type it has to be if it is looked at. */
@@ -168,7 +168,7 @@ function jsonOf(attributes: Attributes): string {
   return `{${text.join(",")}}`
 }
 
-function gitUrl(text: string): GitUrl {
+function gitUrl(text: string): Url {
   return checked(() => fixGitUrl(text))
 }
 

@@ -7,7 +7,7 @@
  *
  * Words with spaces are in double quotes, with backslashes before `"` and `\`. What follows a `#` is a comment.
  */
-import type { Login } from "../../fetch/git-url.ts"
+import type { Login } from "../../fetch/url.ts"
 
 /** The name and password for `host`. Texts are byte strings. */
 export function netrcLogin(text: string, host: string): Login | undefined {

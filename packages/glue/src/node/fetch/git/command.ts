@@ -5,7 +5,7 @@
 import { spawn, type ChildProcessByStdio } from "node:child_process"
 import type { Readable, Writable } from "node:stream"
 import { byteStringFrom, textOf } from "@tvix-ts/bytes"
-import type { Login } from "../../../fetch/git-url.ts"
+import type { Login } from "../../../fetch/url.ts"
 import { FetchError } from "../../../fetch/problem.ts"
 
 export interface GitOutput {

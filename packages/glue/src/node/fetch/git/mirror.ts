@@ -5,7 +5,7 @@ import { makeFolder, tryLock, type Lock } from "@tvix-ts/castore/node"
 import { hexDigest } from "@tvix-ts/hash"
 import { isGitRef } from "@tvix-ts/nix-compat"
 import type { GitRequest } from "../../../fetch/fetcher.ts"
-import { formatUrl, loginOf, parseUrl, withoutSecrets, type GitUrl } from "../../../fetch/git-url.ts"
+import { formatUrl, loginOf, parseUrl, withoutSecrets, type Url } from "../../../fetch/url.ts"
 import { FetchError } from "../../../fetch/problem.ts"
 import type { FetchCache } from "../cache.ts"
 import type { FetchSettings } from "../options.ts"
@@ -171,7 +171,7 @@ class Mirror {
 }
 
 /** What to say to a server if it asks: what stands in `url`, and not in `open`, which is without secrets. */
-function loginFor({ scheme, authority = "" }: GitUrl, open: GitUrl): ServerLogin | undefined {
+function loginFor({ scheme, authority = "" }: Url, open: Url): ServerLogin | undefined {
   // To ssh, a password has no meaning.
   if (!/^https?$/.test(scheme) || authority === open.authority || authority === "") return undefined
   const origin = `${scheme}://${open.authority}`

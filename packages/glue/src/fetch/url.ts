@@ -1,12 +1,12 @@
 /**
- * Addresses of Git repositories as `fetchGit` takes them (libutil/url.cc, fixGitURL): URLs, `user@host:path` as ssh has it,
- * and paths of this machine. Byte strings throughout.
+ * Addresses to fetch from: URLs (libutil/url.cc), and what `fetchGit` takes besides: `user@host:path` as ssh has it, and paths
+ * of this machine (fixGitURL). Byte strings throughout.
  */
 import { FetchError } from "./problem.ts"
 import { shownUrl } from "./uri.ts"
 
-export interface GitUrl {
-  /** Without the `git+` that some put before it. */
+export interface Url {
+  /** As it is written; {@link fixGitUrl} leaves out the `git+` that some put before it. */
   readonly scheme: string
   /** As it is written, percent signs and all; undefined without the `//`. */
   readonly authority: string | undefined
@@ -17,7 +17,7 @@ export interface GitUrl {
 }
 
 /** @throws {FetchError} `invalid-url` */
-export function fixGitUrl(text: string): GitUrl {
+export function fixGitUrl(text: string): Url {
   let url = text
   // The last colon counts, and the last `@` before it.
   const [, user, host, path] = /^([^/]*)@(.*):(.*)$/.exec(url) ?? []
@@ -34,7 +34,7 @@ export function fixGitUrl(text: string): GitUrl {
 }
 
 /** Of schemes, authorities and percent signs only what decides where something is. @throws {FetchError} */
-export function parseUrl(url: string): GitUrl {
+export function parseUrl(url: string): Url {
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(url)?.[1]
   if (scheme === undefined) return bad(`'${url}' doesn't have a scheme`)
   const [, authority, encodedPath, query = ""] = /^(?:\/\/([^/?#]*))?([^?#]*)(?:\?([^#]*))?/.exec(
@@ -55,7 +55,7 @@ export function parseUrl(url: string): GitUrl {
 }
 
 /** A URL that Git understands. */
-export function formatUrl({ scheme, authority, path, query }: GitUrl): string {
+export function formatUrl({ scheme, authority, path, query }: Url): string {
   const parameters = [...query]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, value]) => `${encode(name, IN_QUERY)}=${encode(value, IN_QUERY)}`)
@@ -64,7 +64,7 @@ export function formatUrl({ scheme, authority, path, query }: GitUrl): string {
 }
 
 /** The same without what could be a secret: for messages, and for whatever else lasts. */
-export function withoutSecrets(url: GitUrl): GitUrl {
+export function withoutSecrets(url: Url): Url {
   const { authority } = url
   if (authority === undefined || !authority.includes("@")) return url
   const at = authority.lastIndexOf("@")
