@@ -8,9 +8,8 @@
  *
  * A block of zeros ends it: what comes after is not looked at.
  *
- * No library does this as C++ Nix's libarchive has it. In the source of tar-stream 3.2 one reads that it goes on after the
- * end, so that an archive would have other contents, takes names in pax for UTF-8, losing those that are not, and makes
- * files of sparse ones.
+ * Why not tar-stream: by its source (3.2) it goes on after the end, so that an archive would have other contents than for
+ * C++ Nix, takes names in pax for UTF-8, losing those that are not, and makes files of sparse ones.
  */
 import { byteStringFrom } from "@tvix-ts/bytes"
 import { archiveProblem } from "./problem.ts"
