@@ -2,10 +2,10 @@
  * How a command ends, whatever happens in it. Entry files do not await it: bundles are CommonJS, which has no top-level
  * `await`.
  */
-import { getSystemErrorMessage } from "node:util"
 import { byteStringOf } from "@tvix-ts/bytes"
 import { exactWords } from "./command-line.ts"
 import { writeError } from "./output.ts"
+import { isProblem, problemSentence } from "./problem-sentence.ts"
 
 /** Runs `main` with the command line's words and leaves with its exit code. A bug of ours is told in a line. */
 export async function runMain(main: (words: readonly string[]) => Promise<number>): Promise<never> {
@@ -18,13 +18,10 @@ export async function runMain(main: (words: readonly string[]) => Promise<number
     return process.exit(await main(exactWords(process.argv.slice(2))))
   } catch (error) {
     if (process.env["TVIX_DEBUG"] !== undefined) throw error
-    const { syscall, errno } = error as NodeJS.ErrnoException
-    if (syscall === "write" && errno !== undefined) {
-      // The disk that the output goes to is full, say.
-      writeError(`error: cannot write: ${getSystemErrorMessage(errno)}\n`)
-      return process.exit(1)
-    }
-    writeError(byteStringOf(`error: internal error: ${String(error)} (set TVIX_DEBUG to see where)\n`))
+    const sentence = isProblem(error)
+      ? problemSentence(error)
+      : `internal error: ${String(error)} (set TVIX_DEBUG to see where)`
+    writeError(byteStringOf(`error: ${sentence}\n`))
     return process.exit(1)
   }
 }

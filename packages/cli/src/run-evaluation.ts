@@ -4,6 +4,7 @@ import { colored, Failure, frameText, nixText, plain, problemRecord, type Palett
 import { dirname } from "node:path"
 import { EvaluationProgress } from "./evaluation-progress.ts"
 import { colorsWanted, writeError } from "./output.ts"
+import { isProblem, problemSentence } from "./problem-sentence.ts"
 import { Session, type Program } from "./session.ts"
 import type { Settings } from "./settings.ts"
 import { onInterrupt } from "./signals.ts"
@@ -70,13 +71,10 @@ function foldersOf(programs: readonly Program[]): string[] {
 /** A problem of the program or of the store; or a bug of ours, told as one and without a JavaScript stack. */
 function asFailure(problem: unknown): Failure {
   if (problem instanceof Failure) return problem
-  // The errors of our packages have a problem in them, those of the system the call that failed.
-  if (problem instanceof Error && (problem.name === "IoError" || "problem" in problem || "syscall" in problem)) {
-    return new Failure({
-      code: "io",
-      message: problem.name === "IoError" ? problem.message : byteStringOf(problem.message),
-    })
+  if (problem instanceof Error && problem.name === "IoError") {
+    return new Failure({ code: "io", message: problem.message })
   }
+  if (isProblem(problem)) return new Failure({ code: "io", message: byteStringOf(problemSentence(problem)) })
   if (process.env["TVIX_DEBUG"] !== undefined) throw problem
   return new Failure({ code: "internal", cause: problem })
 }

@@ -121,7 +121,7 @@ export class Scheduler {
     this.#queue.put(this.#seats[0]!.share, { node: SUPER, from: 0, to: 1 })
   }
 
-  /** @throws {FatalProblem} */
+  /** @throws {FatalProblem} and what the system has against the output */
   async run(): Promise<Totals> {
     for (const seat of this.#seats) this.#start(seat)
     return this.#finished.promise
@@ -140,16 +140,26 @@ export class Scheduler {
     const worker = new WorkerProcess(words, memoryMiB, {
       message,
       answer: (answer) => {
-        if (!this.#over && seat.process === worker) this.#take(seat, answer)
+        if (!this.#over && seat.process === worker) this.#orFail(() => this.#take(seat, answer))
       },
       end: (end) => {
         this.#alive--
-        if (!this.#over && seat.process === worker) this.#ended(seat, end)
+        if (!this.#over && seat.process === worker) this.#orFail(() => this.#ended(seat, end))
         else if (this.#alive === 0) this.#finished.resolve(this.#all())
       },
     })
     seat.process = worker
     this.#alive++
+  }
+
+  /** A result that cannot be printed ends everything. */
+  #orFail(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      this.stop()
+      this.#finished.reject(error)
+    }
   }
 
   #replace(seat: Seat): void {

@@ -3,7 +3,7 @@ import { spawn, type ChildProcessByStdio } from "node:child_process"
 import { extname } from "node:path"
 import type { Readable, Writable } from "node:stream"
 import { fileURLToPath } from "node:url"
-import { formatRequest, LineReader, parseAnswer, type Answer, type Batch } from "./protocol.ts"
+import { formatRequest, LineReader, parseAnswer, ProtocolError, type Answer, type Batch } from "./protocol.ts"
 
 /** How it ended. */
 export interface End {
@@ -34,7 +34,8 @@ export class WorkerProcess {
     child.stdout.on("data", (bytes: Buffer) => {
       try {
         reader.push(bytes)
-      } catch {
+      } catch (error) {
+        if (!(error instanceof ProtocolError)) throw error
         // Not our worker's words: as good as dead.
         this.kill()
       }

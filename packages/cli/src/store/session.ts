@@ -1,11 +1,11 @@
 /** One run of a command on a store: opening it, telling of problems, and ending in order when somebody presses Ctrl-C. */
 import { byteStringOf } from "@tvix-ts/bytes"
 import type { Store } from "@tvix-ts/store"
-import { getSystemErrorMessage } from "node:util"
 import type { Tool } from "../commands/command.ts"
 import { misuse } from "../commands/usage.ts"
 import { UsageError } from "../options.ts"
 import { colorsWanted, isTerminal, printable, writeError } from "../output.ts"
+import { isProblem, problemSentence } from "../problem-sentence.ts"
 import { Progress } from "../progress.ts"
 import { onInterrupt } from "../signals.ts"
 import { storeAddress, type StoreSettings } from "./settings.ts"
@@ -87,18 +87,6 @@ export async function withStore(
 function problemText(error: unknown): string {
   if (!isProblem(error)) throw error
   const label = colorsWanted() ? "\x1b[1;31merror:\x1b[m" : "error:"
-  const sentence = byteStringOf(sentenceOf(error))
+  const sentence = byteStringOf(problemSentence(error))
   return `${label} ${isTerminal(2) ? sentence.split("\n").map(printable).join("\n") : sentence}\n`
-}
-
-/** Of errors of the system, without the symbols. */
-function sentenceOf(error: Error): string {
-  const { errno, syscall, path } = error as NodeJS.ErrnoException
-  if (errno === undefined || syscall === undefined || "problem" in error) return error.message
-  return `cannot ${syscall}${path === undefined ? "" : ` '${path}'`}: ${getSystemErrorMessage(errno)}`
-}
-
-/** The errors of our packages have a problem in them, those of the system the call that failed. */
-function isProblem(error: unknown): error is Error {
-  return error instanceof Error && ("problem" in error || "syscall" in error)
 }
