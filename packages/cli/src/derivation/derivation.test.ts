@@ -85,6 +85,20 @@ describe("tvix derivation show", () => {
     assert.equal(tvix("diff", path, basename(path)).status, 0)
   })
 
+  test("whatever tvix instantiate prints: outputs, and links", () => {
+    const program = '(derivation { name = "y"; system = "s"; builder = "b"; outputs = [ "out" "dev" ]; }).dev'
+    const path = run("instantiate", "-E", program).out.trim()
+    assert.match(path, /\.drv!dev$/)
+    const { status, out } = tvix("show", path)
+    assert.equal(status, 0)
+    assert.match(out, /"name":"y"/)
+    const link = run("instantiate", "--add-root", "kept", "-E", program).out.trim()
+    assert.equal(link, `${join(folder, "kept")}!dev`)
+    assert.equal(tvix("show", link).out, out)
+    assert.equal(tvix("show", "kept").out, out)
+    assert.equal(tvix("show", path.replace("!dev", "^*")).out, out)
+  })
+
   test("what is wrong", () => {
     writeFileSync(join(folder, "bad.drv"), "Derive([)")
     writeFileSync(join(folder, "text"), "")
@@ -93,7 +107,9 @@ describe("tvix derivation show", () => {
       [[], 2, /^tvix derivation: name one derivation, or more\nTry 'tvix derivation show --help'\.\n$/],
       [["bad.drv"], 1, /^error: derivation 'bad.drv': expected string '\(', at byte 8, in the outputs\n$/],
       [["text"], 2, /'text' is no derivation: they end in \.drv/],
-      [["gone.drv"], 2, /'gone.drv' is not a store path/],
+      [["gone.drv"], 2, /'gone.drv' is neither a file nor a store path/],
+      [["."], 2, /'\.' is neither a file nor a store path/],
+      [["/nix/store/x.drv"], 2, /'\/nix\/store\/x\.drv' is not a store path: 'x\.drv' is too short/],
       [[path], 1, /^error: '\/nix\/store\/g1w7hy3qg1w7hy3qg1w7hy3qg1w7hy3q-x.drv' is not in the store\n$/],
     ]
     for (const [words, status, error] of wrong) {

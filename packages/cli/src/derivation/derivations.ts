@@ -1,5 +1,5 @@
 /** Derivations by what names them on a command line: store paths, and files of chroot stores or anywhere else. */
-import { readFileSync, statSync } from "node:fs"
+import { readFileSync, readlinkSync, statSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
 import { byteStringFrom, byteStringOf, textOf } from "@tvix-ts/bytes"
 import { CastoreError, formatDigest } from "@tvix-ts/castore"
@@ -15,7 +15,7 @@ import {
   type Derivation,
 } from "@tvix-ts/nix-compat"
 import type { PathInfo, Store } from "@tvix-ts/store"
-import { wordBytes } from "../command-line.ts"
+import { wordBytes, wordPath } from "../command-line.ts"
 import { UsageError } from "../options.ts"
 import { findPathInfo, parsePathWord } from "../store/lookup.ts"
 
@@ -54,7 +54,8 @@ export class Derivations {
   }
 
   /** @throws {UsageError} if the word names no derivation */
-  async find(word: string): Promise<Found> {
+  async find(given: string): Promise<Found> {
+    const word = derivationWord(given)
     const inStore = wordBytes(word).startsWith(`${STORE_DIR}/`)
     const contents = inStore ? undefined : fileContents(word)
     if (contents === undefined) return this.#findPath(word)
@@ -72,7 +73,7 @@ export class Derivations {
 
   async #findPath(word: string): Promise<Found> {
     const texts = new Texts(this.#open, this.#signal)
-    const given = parsePathWord(word)
+    const given = parseWord(word)
     let path = wordBytes(word)
     if (!path.endsWith(DERIVATION_SUFFIX)) {
       const { deriver, storePath } = await findPathInfo(given, await this.#open(), { signal: this.#signal })
@@ -129,6 +130,31 @@ export async function closure({ path, derivation, load }: Found): Promise<Map<st
   return closure
 }
 
+/** What a word stands for that {@link DERIVATION_HELP} does not tell of: links that keep derivations, and `!OUTPUT` behind. */
+function derivationWord(word: string): string {
+  const bare = word.replace(/[!^][^/]*$/, "")
+  const target = [word, bare].map(linkTarget).find((target) => target?.startsWith(`${STORE_DIR}/`))
+  return target ?? (bare.endsWith(DERIVATION_SUFFIX) ? bare : word)
+}
+
+/** Undefined if it is no symbolic link. */
+function linkTarget(word: string): string | undefined {
+  try {
+    return readlinkSync(wordPath(word))
+  } catch {
+    return undefined
+  }
+}
+
+function parseWord(word: string): ReturnType<typeof parsePathWord> {
+  try {
+    return parsePathWord(word)
+  } catch (error) {
+    if (!(error instanceof UsageError) || word.startsWith(`${STORE_DIR}/`)) throw error
+    throw new UsageError(`'${word}' is neither a file nor a store path`)
+  }
+}
+
 function parsed(path: string, text: string): Derivation {
   return parse(textOf(path), parseStorePath(path).name, text)
 }
@@ -156,7 +182,8 @@ function isStorePathBase(base: string): boolean {
 /** Undefined if there is no such file, or it is longer. */
 function fileContents(path: string, bytesMax = FILE_MAX): string | undefined {
   try {
-    return statSync(path).size > bytesMax ? undefined : byteStringFrom(readFileSync(path))
+    const exact = wordPath(path)
+    return statSync(exact).size > bytesMax ? undefined : byteStringFrom(readFileSync(exact))
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR") return undefined
