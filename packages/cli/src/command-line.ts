@@ -1,5 +1,5 @@
-/** The words after the program's name, as bytes: names of files need not be UTF-8, and Node has it that they are. */
-import { readFileSync } from "node:fs"
+/** What whoever starts a program gives it, as bytes: names of files need not be UTF-8, and Node has it that they are. */
+import { readFileSync, readlinkSync } from "node:fs"
 import { byteStringFrom, byteStringOf, bytesOf } from "@tvix-ts/bytes"
 
 const REPLACEMENT = "\ufffd"
@@ -54,4 +54,15 @@ export function wordBytes(word: string): string {
 /** The word as `node:fs` takes it. */
 export function wordPath(word: string): string | Buffer {
   return ESCAPED.test(word) ? Buffer.from(wordBytes(word), "latin1") : word
+}
+
+/** The folder that relative paths start from, a byte string. */
+export function workingDirectory(): string {
+  const text = process.cwd()
+  if (!text.includes(REPLACEMENT)) return byteStringOf(text)
+  try {
+    return readlinkSync("/proc/self/cwd", "latin1")
+  } catch {
+    return byteStringOf(text)
+  }
 }

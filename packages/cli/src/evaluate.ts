@@ -1,6 +1,6 @@
 /** What `tvix eval` and `nix-instantiate --eval` do with their programs. */
-import { byteStringOf } from "@tvix-ts/bytes"
 import { parse, printParsed } from "@tvix-ts/syntax"
+import { wordBytes } from "./command-line.ts"
 import { evaluationCache } from "./evaluation-cache.ts"
 import { writeOut } from "./output.ts"
 import { withEvaluation, type EvaluationRun, type RunOptions } from "./run-evaluation.ts"
@@ -30,7 +30,7 @@ export async function evaluatePrograms(settings: Settings, task: Task): Promise<
           writeOut(await parsed(session, program))
           break
         case "find":
-          writeOut(`${await session.find(program.kind === "file" ? byteStringOf(program.path) : "")}\n`)
+          writeOut(`${await session.find(program.kind === "file" ? wordBytes(program.path) : "")}\n`)
           break
         case "evaluate":
           output += await evaluate(run, settings, program)
@@ -47,7 +47,7 @@ async function evaluate({ session, progress }: EvaluationRun, settings: Settings
   let output = ""
   if (settings.compileOnly) return output
   for (const path of settings.attributes.length === 0 ? [""] : settings.attributes) {
-    const selection = byteStringOf(path)
+    const selection = wordBytes(path)
     progress.attribute(selection === "" ? [] : [selection])
     const text = await session.print(root, selection)
     progress.clear()

@@ -11,6 +11,7 @@ import { isSameWorld, type EvalIO, type WorldRecord } from "@tvix-ts/eval"
 import { nodeIo } from "@tvix-ts/eval/node"
 import { hexDigest } from "@tvix-ts/hash"
 import { cacheDirectory } from "./bytecode-cache.ts"
+import { workingDirectory } from "./command-line.ts"
 import type { RunOptions } from "./run-evaluation.ts"
 import { searchPath } from "./session.ts"
 import type { Settings } from "./settings.ts"
@@ -143,7 +144,7 @@ export function evaluationCache(
       programs,
       settings,
       searchPath(settings),
-      process.cwd(),
+      workingDirectory(),
       process.env["HOME"] ?? null,
       process.arch,
       process.platform,

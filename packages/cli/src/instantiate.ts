@@ -5,6 +5,7 @@ import { parseStorePath } from "@tvix-ts/nix-compat"
 import { drvPathOf, findDerivations, outputNameOf } from "@tvix-ts/glue"
 import type { Store } from "@tvix-ts/store"
 import type { Roots } from "@tvix-ts/store/node"
+import { wordBytes } from "./command-line.ts"
 import { evaluationCache } from "./evaluation-cache.ts"
 import { writeError, writeOut } from "./output.ts"
 import { isLocal } from "./store/local-store.ts"
@@ -91,7 +92,7 @@ async function instantiate(
   const root = await session.load(program)
   await session.run(root)
   for (const path of settings.attributes.length === 0 ? [""] : settings.attributes) {
-    const selection = byteStringOf(path)
+    const selection = wordBytes(path)
     const prefix = parseSelectionPath(selection)
     progress.attribute(prefix)
     const value = await session.run(select(root, selection, args))

@@ -2,6 +2,7 @@
 import { byteStringOf } from "@tvix-ts/bytes"
 import { colored, Failure, frameText, nixText, plain, problemRecord, type Palette } from "@tvix-ts/eval"
 import { dirname } from "node:path"
+import { wordBytes } from "./command-line.ts"
 import { EvaluationProgress } from "./evaluation-progress.ts"
 import { colorsWanted, writeError } from "./output.ts"
 import { isProblem, problemSentence } from "./problem-sentence.ts"
@@ -65,7 +66,7 @@ export async function withEvaluation(
 
 /** Unlike C++ Nix, which has no use for files in pure evaluations, we let a program see the folder it is in. */
 function foldersOf(programs: readonly Program[]): string[] {
-  return programs.flatMap((program) => (program.kind === "file" ? [byteStringOf(dirname(program.path))] : []))
+  return programs.flatMap((program) => (program.kind === "file" ? [wordBytes(dirname(program.path))] : []))
 }
 
 /** A problem of the program or of the store; or a bug of ours, told as one and without a JavaScript stack. */

@@ -44,6 +44,7 @@ import { printString, printTree, SourceFile } from "@tvix-ts/syntax"
 import { existsSync, readFileSync } from "node:fs"
 import { getHeapStatistics } from "node:v8"
 import { bytecodeCache, cacheDirectory } from "./bytecode-cache.ts"
+import { wordBytes, workingDirectory } from "./command-line.ts"
 import { allowedUris, fetcherOf } from "./fetching.ts"
 import { writeError } from "./output.ts"
 import type { Settings } from "./settings.ts"
@@ -86,7 +87,7 @@ export class Session {
   #opened: Promise<Store> | undefined
   /** Values for functions that programs turn out to be. */
   readonly args = new Map<string, Value>()
-  readonly #directory = byteStringOf(process.cwd())
+  readonly #directory = workingDirectory()
 
   constructor(settings: Settings, options: SessionOptions) {
     const { folders = [], palette, beforeMessage, onSlice, onItem, onFetch, signal, record = false } = options
@@ -140,8 +141,8 @@ export class Session {
   /** Reads the arguments of `--arg`. Apart from the constructor, since they can have syntax problems. */
   loadArguments(): void {
     for (const [name, { kind, text }] of this.#settings.args) {
-      const bytes = byteStringOf(text)
-      this.args.set(byteStringOf(name), kind === "string" ? bytes : this.#loadText(STRING_ORIGIN, bytes))
+      const bytes = wordBytes(text)
+      this.args.set(wordBytes(name), kind === "string" ? bytes : this.#loadText(STRING_ORIGIN, bytes))
     }
   }
 
@@ -159,12 +160,12 @@ export class Session {
   async source(program: Program): Promise<{ readonly source: SourceFile; readonly basePath: string }> {
     switch (program.kind) {
       case "expression":
-        return { source: new SourceFile(STRING_ORIGIN, byteStringOf(program.text)), basePath: this.#directory }
+        return { source: new SourceFile(STRING_ORIGIN, wordBytes(program.text)), basePath: this.#directory }
       case "stdin":
         return { source: new SourceFile(STDIN_ORIGIN, readInput()), basePath: this.#directory }
       case "file": {
         const { evaluation } = this
-        const operand = byteStringOf(program.path)
+        const operand = wordBytes(program.path)
         const isName = /^<.+>$/s.test(operand)
         const path = isName ? await this.find(operand.slice(1, -1)) : absolute(operand, this.#directory)
         const resolved = await this.run<string>(evaluation.resolveImport(path))
@@ -346,8 +347,8 @@ export function searchPath(settings: Settings): SearchPath {
   const rest = settings.pure ? [] : (settings.nixPath ?? defaultNixPath())
   return [...settings.includes, ...rest].map((entry) => {
     const equals = entry.indexOf("=")
-    const path = byteStringOf(entry.slice(equals + 1))
-    return { prefix: equals < 0 ? "" : byteStringOf(entry.slice(0, equals)), path }
+    const path = wordBytes(entry.slice(equals + 1))
+    return { prefix: equals < 0 ? "" : wordBytes(entry.slice(0, equals)), path }
   })
 }
 

@@ -4,6 +4,7 @@ import { asFailure, colored, coloredValues, frameText, plain, plainValues, type 
 import { spawnSync } from "node:child_process"
 import process from "node:process"
 import type * as readline from "node:readline"
+import { wordBytes, workingDirectory } from "../command-line.ts"
 import { UsageError, type Option } from "../options.ts"
 import { colorsWanted, writeError, writeOut } from "../output.ts"
 import type * as completion from "../repl/complete.ts"
@@ -42,7 +43,7 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
   const { createInterface } = process.getBuiltinModule("node:readline")
   const repl: Repl = new Repl({
     evaluation,
-    directory: byteStringOf(process.cwd()),
+    directory: workingDirectory(),
     palette: terminal && colorsWanted() ? coloredValues : plainValues,
     args: session.args,
     print: writeOut,
@@ -59,7 +60,7 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
   const wrong = operands.find((operand) => operand.startsWith("-"))
   if (wrong !== undefined) return misuse(tool, new UsageError(`not a file: ${wrong}`), "repl")
   try {
-    for (const file of operands) await repl.process(`:l ${byteStringOf(file)}`)
+    for (const file of operands) await repl.process(`:l ${wordBytes(file)}`)
     return await (terminal ? converse(repl, createInterface) : follow(repl, createInterface))
   } finally {
     await session.close()

@@ -3,7 +3,7 @@ import { Socket } from "node:net"
 import { dirname } from "node:path"
 import { AttrSet, autoCall, nixText, plain, typeName, type Failure, type Forced, type Value } from "@tvix-ts/eval"
 import { asFailure, call, fail, type Task } from "@tvix-ts/eval/builtins"
-import { byteStringOf } from "@tvix-ts/bytes"
+import { wordBytes } from "../command-line.ts"
 import { applyConfiguration } from "../nix-config.ts"
 import { parseOptions } from "../options.ts"
 import { writeOut } from "../output.ts"
@@ -81,7 +81,7 @@ class Worker {
     this.#settings = settings
     this.#program = program
     settings.memoryMax ??= this.#memory.max
-    const folders = program.kind === "file" ? [byteStringOf(dirname(program.path))] : []
+    const folders = program.kind === "file" ? [wordBytes(dirname(program.path))] : []
     this.#session = new Session(settings, { palette: () => plain, folders })
     if (settings.write) this.#written = new Written(this.#session, settings.gcRootsDir, this.#durable, this.#fatal)
   }
