@@ -144,11 +144,12 @@ describe("attributes that fail", () => {
     { name: "sets without end", bad: "let s = n: { recurseForDerivations = true; inner = s (n + 1); }; in s 0", error: /nested more than 100 deep/ },
     { name: "a time limit", bad: "let f = x: f (x + 1); in f 1", args: ["--timeout", "0.3"], error: /time/ },
     { name: "a memory limit", bad: "let f = l: f [ l l ]; in f 1", args: ["--max-memory-size", "256"], error: /memory/ },
+    { name: "all memory at once", bad: "builtins.deepSeq (builtins.genList (x: { }) 10000000) 1", args: ["--max-memory-size", "256"], error: /memory/ },
   ] // prettier-ignore
   for (const { name, bad, error, args = [] } of cases) {
     test(name, () => {
       const ran = jobs(`{ a = job "a"; bad = ${bad}; z = job "z"; }`, ...args)
-      assert.equal(ran.status, 0)
+      assert.deepEqual({ status: ran.status, error: ran.error }, { status: 0, error: "" })
       const failed = ran.lines.filter((line) => line.error !== undefined)
       assert.deepEqual(ran.lines.filter((line) => line.error === undefined).map(({ attr }) => attr), ["a", "z"]) // prettier-ignore
       assert.match(failed[0]!.error!, error)
@@ -167,6 +168,7 @@ describe("programs that fail", () => {
     { args: ["-"], status: 2, error: /standard input/ },
     { args: ["a.nix", "b.nix"], status: 2, error: /one program at a time/ },
     { args: ["--flake", "x"], status: 2, error: /--flake: flakes are not there yet/ },
+    { args: ["-A", "a.b", "-E", "{ }"], status: 2, error: /--attr: say what to look at with a function: --select 'set: set\.PATH'/ },
     { args: ["--workers", "0", "-E", "{ }"], status: 2, error: /--workers takes a whole number, at least 1/ },
     { args: ["--max-memory-size", "10", "-E", "{ }"], status: 2, error: /at least 256/ },
     { args: ["--gc-roots-dir", "roots", "--store", "memory:", "-E", "{ }"], status: 1, error: /only a local store can keep roots/ },

@@ -8,9 +8,6 @@ import { onInterrupt } from "../signals.ts"
 import { FatalProblem, Scheduler, type Totals } from "./scheduler.ts"
 import { memoryBound, workerCount, type JobSettings } from "./settings.ts"
 
-/** What an engine without memory says before it dies; nobody can use the rest. */
-const LAST_WORDS = /\n?<--- Last few GCs --->|FATAL ERROR: /
-
 /** Prints the derivations of the program that `words` name. The result is the exit code. */
 export async function runJobs(words: readonly string[], settings: JobSettings): Promise<number> {
   const started = performance.now()
@@ -22,11 +19,8 @@ export async function runJobs(words: readonly string[], settings: JobSettings): 
     ordered: settings.ordered,
     writes: settings.write,
     message(bytes) {
-      const text = bytes.toString("latin1")
-      const end = LAST_WORDS.exec(text)?.index ?? text.length
-      if (end === 0) return
       progress.clear()
-      writeError(text.slice(0, end))
+      writeError(bytes.toString("latin1"))
     },
     progress: (totals) => progress.steps(progressText(totals), totals.done, totals.known),
   })

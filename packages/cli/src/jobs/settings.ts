@@ -75,13 +75,13 @@ export function programOf(operands: readonly string[], { expressions }: JobSetti
   return program
 }
 
-/** Options of nix-eval-jobs that ask for what is not there yet. */
-function refused(name: string, values: readonly string[], why: string): Option<JobSettings> {
+/** Options of nix-eval-jobs that ask for what is not there yet, and of other commands that have another name here. */
+function refused(names: readonly string[], values: readonly string[], why: string): Option<JobSettings> {
   return {
-    names: [name],
+    names,
     values,
     set: () => {
-      throw new UsageError(`${name}: ${why}`)
+      throw new UsageError(`${names.at(-1)}: ${why}`)
     },
   }
 }
@@ -185,7 +185,8 @@ export const OPTIONS: readonly Option<JobSettings>[] = [
       if (!applySetting(to, name, value)) throw new UsageError(`unknown setting '${name}'`)
     },
   },
-  refused("--flake", [], "flakes are not there yet; name a file that evaluates to the set"),
-  refused("--check-cache-status", [], "substituters are not asked yet"),
-  refused("--constituents", [], "Hydra's aggregates are not there yet"),
+  refused(["-A", "--attr"], ["PATH"], "say what to look at with a function: --select 'set: set.PATH'"),
+  refused(["--flake"], [], "flakes are not there yet; name a file that evaluates to the set"),
+  refused(["--check-cache-status"], [], "substituters are not asked yet"),
+  refused(["--constituents"], [], "Hydra's aggregates are not there yet"),
 ]

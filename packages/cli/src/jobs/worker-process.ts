@@ -19,6 +19,9 @@ export interface WorkerEvents {
   readonly end: (end: End) => void
 }
 
+/** What an engine without memory says before it dies, with its stack behind it, of which nobody can make use. */
+const LAST_WORDS = /\n?<--- Last few GCs --->|FATAL ERROR: /
+
 export class WorkerProcess {
   readonly #child: ChildProcessByStdio<Writable, Readable, Readable>
 
@@ -40,7 +43,13 @@ export class WorkerProcess {
         this.kill()
       }
     })
-    child.stderr.on("data", events.message)
+    let dying = false
+    child.stderr.on("data", (bytes: Buffer) => {
+      if (dying) return
+      const end = bytes.toString("latin1").search(LAST_WORDS)
+      dying = end >= 0
+      if (end !== 0) events.message(dying ? bytes.subarray(0, end) : bytes)
+    })
     // It may have died meanwhile, which `close` tells.
     child.stdin.on("error", () => {})
     let failed = false
