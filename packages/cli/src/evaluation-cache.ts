@@ -10,7 +10,7 @@ import { makeFolder } from "@tvix-ts/castore/node"
 import { isSameWorld, type EvalIO, type WorldRecord } from "@tvix-ts/eval"
 import { nodeIo } from "@tvix-ts/eval/node"
 import { hexDigest } from "@tvix-ts/hash"
-import { cacheDirectory } from "./bytecode-cache.ts"
+import { cacheDirectory } from "./caches.ts"
 import { workingDirectory } from "./command-line.ts"
 import type { RunOptions } from "./run-evaluation.ts"
 import { searchPath } from "./session.ts"
@@ -131,7 +131,7 @@ export function evaluationCache(
   settings: Settings,
   { programs, voice }: RunOptions,
 ): EvaluationCache | undefined {
-  if (typeof TVIX_SOURCES === "undefined" || !settings.evaluationCache || settings.show.size > 0) return undefined
+  if (typeof TVIX_SOURCES === "undefined" || !settings.cache || settings.show.size > 0) return undefined
   // What is typed in may be anything.
   if (programs.some(({ kind }) => kind === "stdin")) return undefined
   const directory = cacheDirectory(process.env, process.platform)

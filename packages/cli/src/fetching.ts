@@ -3,7 +3,7 @@ import { byteStringOf } from "@tvix-ts/bytes"
 import { nodeFetcher, type FetchProgress, type NodeFetcher } from "@tvix-ts/glue/node"
 import type { Store } from "@tvix-ts/store"
 import { join } from "node:path"
-import { cacheDirectory } from "./bytecode-cache.ts"
+import { cacheDirectory } from "./caches.ts"
 import type { Settings } from "./settings.ts"
 
 export interface FetchListeners {

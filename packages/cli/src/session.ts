@@ -43,7 +43,7 @@ import type { Store } from "@tvix-ts/store"
 import { printString, printTree, SourceFile } from "@tvix-ts/syntax"
 import { existsSync, readFileSync } from "node:fs"
 import { getHeapStatistics } from "node:v8"
-import { bytecodeCache, cacheDirectory } from "./bytecode-cache.ts"
+import { bytecodeCache, cacheDirectory } from "./caches.ts"
 import { wordBytes, workingDirectory } from "./command-line.ts"
 import { allowedUris, fetcherOf } from "./fetching.ts"
 import { writeError } from "./output.ts"
@@ -260,13 +260,13 @@ function* printing(
   }
 }
 
-function cacheOf({ bytecodeCache: wanted }: Settings): Pick<EvaluationOptions, "unitCache"> {
-  const unitCache = wanted ? bytecodeCache() : undefined
+function cacheOf({ cache }: Settings): Pick<EvaluationOptions, "unitCache"> {
+  const unitCache = cache ? bytecodeCache() : undefined
   return unitCache === undefined ? {} : { unitCache }
 }
 
-function sourcesOf({ bytecodeCache: wanted }: Settings): Pick<EvaluationStoreOptions, "sources"> {
-  const directory = wanted ? cacheDirectory(process.env, process.platform) : undefined
+function sourcesOf({ cache }: Settings): Pick<EvaluationStoreOptions, "sources"> {
+  const directory = cache ? cacheDirectory(process.env, process.platform) : undefined
   return directory === undefined ? {} : { sources: nodeSourceCache({ directory }) }
 }
 

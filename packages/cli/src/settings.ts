@@ -37,10 +37,8 @@ export interface Settings {
   stepsMax: number | undefined
   /** Bytes */
   memoryMax: number | undefined
-  /** Whether to keep what files are compiled to, and use what was kept. */
-  bytecodeCache: boolean
-  /** Whether to keep what was printed, and print it again if nothing has changed. */
-  evaluationCache: boolean
+  /** Whether to keep what files are compiled to, what sources are hashed to and what is printed, and use what was kept. */
+  cache: boolean
   /** What to show, on standard error, of how programs are run. */
   show: Set<"ast" | "bytecode" | "execution">
   /** Whether to stop after compiling. */
@@ -77,8 +75,7 @@ export function defaultSettings(): Settings {
     timeoutMs: undefined,
     stepsMax: undefined,
     memoryMax: undefined,
-    bytecodeCache: true,
-    evaluationCache: true,
+    cache: true,
     show: new Set(),
     compileOnly: false,
     store: undefined,
@@ -155,10 +152,7 @@ export const EVALUATION_OPTIONS: readonly Option<Settings>[] = [
     names: ["--no-cache"],
     values: [],
     summary: "compile and evaluate everything anew, and keep nothing of it for the next time",
-    set: (to) => {
-      to.bytecodeCache = false
-      to.evaluationCache = false
-    },
+    set: (to) => void (to.cache = false),
   },
   {
     names: ["--show-trace"],

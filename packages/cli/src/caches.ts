@@ -1,4 +1,4 @@
-/** Where the bytecode cache is, if there is one. */
+/** Where the caches are, if there are any: docs/guides/derivations.md tells what is in them. */
 import type { UnitCache } from "@tvix-ts/eval"
 import { nodeUnitCache } from "@tvix-ts/eval/node"
 import { homedir } from "node:os"

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { cacheDirectory } from "./bytecode-cache.ts"
+import { cacheDirectory } from "./caches.ts"
 
 test("where the cache is", () => {
   const cases: readonly (readonly [NodeJS.Platform, Record<string, string>, string | undefined])[] = [
