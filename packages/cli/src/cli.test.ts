@@ -273,6 +273,11 @@ describe("tvix", () => {
     assert.deepEqual(complete("tvix", "inst"), ["instantiate"])
     assert.deepEqual(complete("tvix", "eval", "--stri"), ["--strict"])
     assert.deepEqual(complete("tvix", "completion", "z"), ["zsh"])
+    assert.deepEqual(complete("tvix", "derivation", ""), ["show", "diff"])
+    assert.deepEqual(complete("tvix", "derivation", "show", "--rec"), ["--recursive"])
+    assert.deepEqual(complete("tvix", "derivation", "diff", "x.drv", "--fu"), ["--full"])
+    // Nothing of ours, so that bash completes files.
+    assert.deepEqual(complete("tvix", "derivation", "show", ""), [""])
   })
 })
 

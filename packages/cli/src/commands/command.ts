@@ -34,6 +34,8 @@ export interface Command {
   readonly options: readonly Option<never>[]
   /** What operands are, for completion. */
   readonly operands: "files" | "none" | readonly string[]
+  /** The commands that it has of its own, whose names its first operand is one of. What follows are files. */
+  readonly tool?: Tool
   /** Takes the words after the command's name; the result is the exit code: 0 done, 1 failed, 2 misused, 130 interrupted. */
   readonly run: (words: readonly string[], tool: Tool) => Promise<number>
 }

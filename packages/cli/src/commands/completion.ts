@@ -24,10 +24,20 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
   const known = Object.entries(tool.commands).map(async ([name, { summary, load }]) => ({
     name,
     summary,
-    command: await load(),
+    command: await withInnerOptions(await load()),
   }))
   writeOut(byteStringOf(script(tool, await Promise.all(known))))
   return 0
+}
+
+/** The command with the options of those that it has of its own: which one of these it is, scripts do not tell apart. */
+async function withInnerOptions(command: Command): Promise<Command> {
+  if (command.tool === undefined) return command
+  const inner = await Promise.all(Object.values(command.tool.commands).map(async ({ load }) => load()))
+  const options = new Map(
+    [command, ...inner].flatMap(({ options }) => options).map((option) => [option.names[0], option]),
+  )
+  return { ...command, options: [...options.values()] }
 }
 
 /** Names of a command's options, those with one dash last. */
@@ -50,7 +60,9 @@ function bash(tool: Tool, commands: readonly Known[]): string {
   const cases = commands.map(({ name, command }) => {
     const { operands } = command
     const words = typeof operands === "string" ? "" : operands.join(" ")
-    return `    ${name}) words="${words}" options="${[...optionNames(command), "--help"].join(" ")}" ;;\n`
+    // Files, which are what bash completes where there are no words.
+    const first = command.tool === undefined ? "" : `; [ "$COMP_CWORD" -eq $((at + 1)) ] || words="";`
+    return `    ${name}) words="${words}"${first} options="${[...optionNames(command), "--help"].join(" ")}" ;;\n`
   })
   const names = commands.map(({ name }) => name).join(" ")
   const shared = [...tool.shared.flatMap((option) => option.names), "--help", "--version"]
@@ -90,6 +102,7 @@ function zsh({ name: tool, shared, topics }: Tool, commands: readonly Known[]): 
     const { operands } = command
     const rest =
       operands === "files" ? ["'*:file:_files'"] : operands === "none" ? [] : [`'1:word:(${operands.join(" ")})'`]
+    if (command.tool !== undefined) rest.push("'*:file:_files'")
     return `    ${name}) _arguments ${[...options, "'--help[print help]'", ...rest].join(" ")} ;;\n`
   })
   const describe = (name: string, summary: string): string => quote(`${name}:${summary.replaceAll(":", "\\:")}`)
@@ -141,7 +154,9 @@ function fish({ name: tool, shared, topics }: Tool, commands: readonly Known[]):
   for (const { name, summary, command } of commands) {
     lines.push(`complete -c ${tool} -n __fish_use_subcommand -a ${name} -d ${quote(summary)}`)
     const inside = `complete -c ${tool} -n '__fish_seen_subcommand_from ${name}'`
-    if (typeof command.operands !== "string") lines.push(`${inside} -f -a ${quote(command.operands.join(" "))}`)
+    if (typeof command.operands !== "string") {
+      lines.push(`${inside}${command.tool === undefined ? " -f" : ""} -a ${quote(command.operands.join(" "))}`)
+    }
     for (const option of command.options) addOption(inside, option)
   }
   return `${lines.join("\n")}\n`

@@ -28,5 +28,6 @@ export const command: Command = {
   details: "See tvix derivation show --help and tvix derivation diff --help.",
   options: [],
   operands: Object.keys(TOOL.commands),
+  tool: TOOL,
   run: async (words) => runTool(TOOL, words),
 }
