@@ -88,6 +88,12 @@ const INSTANTIATE: readonly Case[] = [
     out: "1\n",
     error: "warning: unknown setting 'no-such'\n",
   },
+  {
+    args: ["--option", "pure-eval", "maybe", "--option", "max-call-depth", "deep", "--eval", "-E", "1"],
+    out: "1\n",
+    error:
+      "warning: Boolean setting 'pure-eval' has invalid value 'maybe'\nwarning: setting 'max-call-depth' has invalid value 'deep'\n",
+  },
   { args: ["--eval", "-E", 'builtins.trace "t" 1'], out: "1\n", error: "trace: t\n" },
   {
     args: ["--eval", "-E", 'builtins.warn "w" 1', "--abort-on-warn"],

@@ -48,13 +48,13 @@ describe("applySetting", () => {
     }
   })
   test("it does not take that value", () => {
-    for (const [name, value] of [
-      ["max-call-depth", "x"],
-      ["show-trace", "maybe"],
+    for (const [name, value, kind] of [
+      ["max-call-depth", "x", "setting"],
+      ["show-trace", "maybe", "Boolean setting"],
     ] as const) {
       assert.throws(
         () => applySetting(defaultSettings(), name, value),
-        new UsageError(`setting '${name}' has invalid value '${value}'`),
+        new UsageError(`${kind} '${name}' has invalid value '${value}'`),
       )
     }
   })

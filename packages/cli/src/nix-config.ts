@@ -100,7 +100,8 @@ export function applySetting(to: Settings, name: string, value: string): boolean
   if (found === undefined) return false
   const { setting, add } = found
   const invalid = (): never => {
-    throw new UsageError(`setting '${name}' has invalid value '${value}'`)
+    const kind = setting.kind === "flag" ? "Boolean setting" : "setting"
+    throw new UsageError(`${kind} '${name}' has invalid value '${value}'`)
   }
   switch (setting.kind) {
     case "flag": {

@@ -53,9 +53,7 @@ const OPTIONS: readonly Option<CommandSettings>[] = [
     names: ["--option"],
     values: ["NAME", "VALUE"],
     summary: "set NAME of Nix's configuration",
-    set: (to, name, value) => {
-      if (!applySetting(to, name, value)) writeError(`warning: unknown setting '${byteStringOf(name)}'\n`)
-    },
+    set: setLeniently,
   },
   { names: ["--help"], values: [], summary: "print this", set: (to) => void (to.doing = "help") },
   { names: ["--version"], values: [], summary: "print the version", set: (to) => void (to.doing = "version") },
@@ -103,6 +101,17 @@ const OPTIONS: readonly Option<CommandSettings>[] = [
   { names: ["--log-format"], values: ["FORMAT"], set: nothing },
   ...settingOptions<CommandSettings>().filter(({ names }) => !names.includes("--store")),
 ]
+
+/** As C++ Nix takes `--option`; `--NAME VALUE` has to be right. */
+function setLeniently(to: CommandSettings, name: string, value: string): void {
+  const warn = (what: string): void => writeError(`warning: ${byteStringOf(what)}\n`)
+  try {
+    if (!applySetting(to, name, value)) warn(`unknown setting '${name}'`)
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    warn(error.message)
+  }
+}
 
 /** Options that C++ Nix reads in another place, and whose lack of a value it therefore words otherwise. */
 const LEGACY_VALUES: ReadonlySet<string> = new Set(["-A", "--attr", "--add-root"])

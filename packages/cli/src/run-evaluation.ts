@@ -4,8 +4,8 @@ import { colored, Failure, frameText, nixText, plain, problemRecord, type Palett
 import { dirname } from "node:path"
 import { wordBytes } from "./command-line.ts"
 import { EvaluationProgress } from "./evaluation-progress.ts"
+import { failureOf } from "./failure.ts"
 import { colorsWanted, writeError } from "./output.ts"
-import { isProblem, problemSentence } from "./problem-sentence.ts"
 import { Session, type Program } from "./session.ts"
 import type { Settings } from "./settings.ts"
 import { onInterrupt } from "./signals.ts"
@@ -55,7 +55,7 @@ export async function withEvaluation(
   } catch (problem) {
     progress.clear()
     if (interrupt?.exitCode !== undefined) return interrupt.exitCode
-    writeError(report(asFailure(problem), session, settings, voice))
+    writeError(report(failureOf(problem), session, settings, voice))
     return 1
   } finally {
     progress.clear()
@@ -67,17 +67,6 @@ export async function withEvaluation(
 /** Unlike C++ Nix, which has no use for files in pure evaluations, we let a program see the folder it is in. */
 function foldersOf(programs: readonly Program[]): string[] {
   return programs.flatMap((program) => (program.kind === "file" ? [wordBytes(dirname(program.path))] : []))
-}
-
-/** A problem of the program or of the store; or a bug of ours, told as one and without a JavaScript stack. */
-function asFailure(problem: unknown): Failure {
-  if (problem instanceof Failure) return problem
-  if (problem instanceof Error && problem.name === "IoError") {
-    return new Failure({ code: "io", message: problem.message })
-  }
-  if (isProblem(problem)) return new Failure({ code: "io", message: byteStringOf(problemSentence(problem)) })
-  if (process.env["TVIX_DEBUG"] !== undefined) throw problem
-  return new Failure({ code: "internal", cause: problem })
 }
 
 function report(failure: Failure, session: Session, settings: Settings, voice: Voice): string {

@@ -172,6 +172,8 @@ describe("programs that fail", () => {
     { args: ["--workers", "0", "-E", "{ }"], status: 2, error: /--workers takes a whole number, at least 1/ },
     { args: ["--max-memory-size", "10", "-E", "{ }"], status: 2, error: /at least 256/ },
     { args: ["--gc-roots-dir", "roots", "--store", "memory:", "-E", "{ }"], status: 1, error: /only a local store can keep roots/ },
+    { args: ["--gc-roots-dir", "/dev/null/roots", "-E", "{ }"], status: 1, error: /^error: cannot mkdir '\/dev\/null\/roots': not a directory\n$/ },
+    { args: ["--store", "nonsense:", "-E", '{ a = derivation { name = "a"; system = "s"; builder = "b"; }; }'], status: 1, error: /^error: store address 'nonsense:': / },
   ] // prettier-ignore
   for (const { args, status, error } of cases) {
     test(args.join(" "), () => {

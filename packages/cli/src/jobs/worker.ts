@@ -2,8 +2,9 @@
 import { Socket } from "node:net"
 import { dirname } from "node:path"
 import { AttrSet, autoCall, nixText, plain, typeName, type Failure, type Forced, type Value } from "@tvix-ts/eval"
-import { asFailure, call, fail, type Task } from "@tvix-ts/eval/builtins"
+import { call, fail, type Task } from "@tvix-ts/eval/builtins"
 import { wordBytes } from "../command-line.ts"
+import { failureOf } from "../failure.ts"
 import { applyConfiguration } from "../nix-config.ts"
 import { parseOptions } from "../options.ts"
 import { writeOut } from "../output.ts"
@@ -152,7 +153,7 @@ class Worker {
       this.#found(index, await this.#session.evaluation.run<Found>(this.#walk!.look(path), signal))
       return true
     } catch (thrown) {
-      const failure = asFailure(thrown)
+      const failure = failureOf(thrown)
       const { problem } = failure
       const full = problem.code === "limit" && problem.limit === "memory"
       this.#answer(full ? "m" : "e", index, errorRecord(path, this.#textOf(failure)))
@@ -177,7 +178,7 @@ class Worker {
     this.#send()
   }
   readonly #fatal = (problem: unknown): void => {
-    this.#answer("x", 0, JSON.stringify(this.#textOf(asFailure(problem))))
+    this.#answer("x", 0, JSON.stringify(this.#textOf(failureOf(problem))))
     this.#send()
   }
 
