@@ -9,6 +9,7 @@ import { parseOptions, UsageError, type Option, type OptionSyntax } from "./opti
 import { writeError, writeOut } from "./output.ts"
 import type { Program } from "./session.ts"
 import { defaultSettings, EVALUATION_OPTIONS } from "./settings.ts"
+import { STORE_OPTION } from "./store/settings.ts"
 import { NIX_VERSION, VERSION } from "./version.ts"
 
 interface CommandSettings extends InstantiateSettings {
@@ -63,12 +64,7 @@ const OPTIONS: readonly Option<CommandSettings>[] = [
     summary: "keep the result from being collected as long as the symbolic link PATH is there; print the link",
     set: (to, path) => void (to.addRoot = path),
   },
-  {
-    names: ["--store"],
-    values: ["URL"],
-    summary: "the store to use, rather than $TVIX_STORE or the one in your data directory; see tvix-store help stores",
-    set: (to, url) => void (to.store = url),
-  },
+  STORE_OPTION,
   { names: ["--eval-store"], values: ["URL"], set: (to, url) => void (to.evalStore = url) },
   {
     names: ["--dry-run", "--readonly-mode"],

@@ -2,6 +2,7 @@
 import { applySetting } from "../nix-config.ts"
 import { UsageError, type Option } from "../options.ts"
 import { wholeNumber, type Settings } from "../settings.ts"
+import { STORE_OPTION } from "../store/settings.ts"
 
 export const RUN_OPTIONS: readonly Option<Settings>[] = [
   {
@@ -68,12 +69,7 @@ export const RUN_OPTIONS: readonly Option<Settings>[] = [
     summary: "what builtins.currentSystem says",
     set: (to, system) => void (to.system = system!),
   },
-  {
-    names: ["--store"],
-    values: ["URL"],
-    summary: "the store to use, rather than $TVIX_STORE or the one in your data directory; see tvix-store help stores",
-    set: (to, url) => void (to.store = url),
-  },
+  STORE_OPTION,
   {
     names: ["-q", "--quiet"],
     values: [],

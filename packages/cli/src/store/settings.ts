@@ -15,13 +15,16 @@ export function storeSettings(): StoreSettings {
   return { store: undefined, quiet: false, json: false }
 }
 
+/** Of every command that can do with a store. */
+export const STORE_OPTION: Option<Pick<StoreSettings, "store">> = {
+  names: ["--store"],
+  values: ["URL"],
+  summary: "the store to use, rather than $TVIX_STORE or the one in your data directory; see tvix-store help stores",
+  set: (to, url) => void (to.store = url),
+}
+
 export const SHARED_OPTIONS: readonly Option<StoreSettings>[] = [
-  {
-    names: ["--store"],
-    values: ["URL"],
-    summary: "the store to use, rather than $TVIX_STORE or the one in your data directory; see tvix-store help stores",
-    set: (to, url) => void (to.store = url),
-  },
+  STORE_OPTION,
   {
     names: ["-q", "--quiet"],
     values: [],
