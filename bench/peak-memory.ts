@@ -16,9 +16,11 @@ const SAMPLE_MS = 2
  * Node does not tell what its children used, so the kernel's own high-water mark is read while the command runs. What
  * it takes in its last {@link SAMPLE_MS} is missed.
  */
-export function peakMemory(words: readonly string[], env: NodeJS.ProcessEnv): Promise<Watched> {
+export function peakMemory(words: readonly string[], env: NodeJS.ProcessEnv, input = ""): Promise<Watched> {
   const [command = "", ...args] = words
-  const child = spawn(command, args, { env, stdio: ["ignore", "pipe", "pipe"] })
+  const child = spawn(command, args, { env, stdio: ["pipe", "pipe", "pipe"] })
+  // Who does not read it may have ended by then.
+  child.stdin.on("error", () => {}).end(input)
   let peak = 0
   const timer = setInterval(() => {
     peak = Math.max(peak, highWaterMark(child.pid ?? 0))
