@@ -60,6 +60,7 @@ if (cases.length === 0) {
 }
 if (!options.json) console.log(line("", "ours", "C++ Nix", "ratio", "target", "ours", "C++ Nix", "ratio", "target"))
 for (const each of cases) {
+  if (each.warm === true) wallTime(ours, each.ours)
   const mine = await peakMemory([...ours, ...each.ours.args], environment(each.ours), each.ours.input)
   const other = await peakMemory([...theirs, ...each.theirs.args], environment(each.theirs), each.theirs.input)
   if (mine.status !== 0 || mine.stdout !== other.stdout) {

@@ -12,6 +12,7 @@ import { nodeIo } from "@tvix-ts/eval/node"
 import { hexDigest } from "@tvix-ts/hash"
 import { cacheDirectory } from "./caches.ts"
 import { workingDirectory } from "./command-line.ts"
+import { uptime } from "./output.ts"
 import type { RunOptions } from "./run-evaluation.ts"
 import { searchPath } from "./session.ts"
 import type { Settings } from "./settings.ts"
@@ -34,7 +35,7 @@ export class EvaluationCache {
   readonly #directory: string
   readonly #question: string
   readonly #path: string
-  readonly #begun = performance.now()
+  readonly #begun = uptime()
   readonly #worthwhile: number
 
   /**
@@ -71,7 +72,7 @@ export class EvaluationCache {
 
   /** As far as there is room and permission. @param world what the evaluation learned of it */
   save(world: WorldRecord | undefined, output: string, written: readonly string[] = []): void {
-    if (world === undefined || performance.now() - this.#begun < this.#worthwhile) return
+    if (world === undefined || uptime() - this.#begun < this.#worthwhile) return
     try {
       const entry: Entry = { question: this.#question, world, output, written }
       makeFolder(this.#directory, 0o700)

@@ -1,6 +1,6 @@
 /** How far a long command is: one line on standard error, drawn again and again. Nothing if that is not a terminal. */
 import { byteStringOf } from "@tvix-ts/bytes"
-import { isTerminal, printable, writeError } from "./output.ts"
+import { isTerminal, printable, uptime, writeError } from "./output.ts"
 import { formatBytes, formatCount, formatDuration, formatNumber } from "./amounts.ts"
 
 const INTERVAL_MS = 100
@@ -20,7 +20,7 @@ export class Progress {
   readonly #quiet: boolean
   /** Whether there is a terminal; not found out by commands that are done at once, since it loads a good part of Node. */
   #terminal: boolean | undefined
-  readonly #started = performance.now()
+  readonly #started = uptime()
   readonly #samples: { readonly at: number; readonly bytes: number }[] = []
   #drawn = 0
   #visible = false
@@ -58,14 +58,14 @@ export class Progress {
   /** What time it is, if it is time to draw. */
   #due(): number | undefined {
     if (this.#quiet || this.#terminal === false) return undefined
-    const now = performance.now()
+    const now = uptime()
     if (now - this.#drawn < INTERVAL_MS || now - this.#started < PATIENCE_MS) return undefined
     this.#terminal ??= isTerminal(2) && (process.env["TERM"] ?? "dumb") !== "dumb"
     return this.#terminal ? now : undefined
   }
 
   #draw(line: string): void {
-    this.#drawn = performance.now()
+    this.#drawn = uptime()
     this.#visible = true
     const shown = line.slice(0, Math.max(20, (process.stderr.columns || 80) - 1))
     writeError(CLEAR + printable(byteStringOf(shown)))

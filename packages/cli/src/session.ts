@@ -42,12 +42,13 @@ import { nodeSourceCache, type FetchProgress, type NodeFetcher } from "@tvix-ts/
 import type { Store } from "@tvix-ts/store"
 import { printString, printTree, SourceFile } from "@tvix-ts/syntax"
 import { existsSync, readFileSync } from "node:fs"
-import { getHeapStatistics } from "node:v8"
+import type { HeapInfo } from "node:v8"
 import { bytecodeCache, cacheDirectory } from "./caches.ts"
 import { wordBytes, workingDirectory } from "./command-line.ts"
 import { allowedUris, fetcherOf } from "./fetching.ts"
 import { writeError } from "./output.ts"
 import type { Settings } from "./settings.ts"
+import { storeAddress } from "./store/settings.ts"
 
 /** U+00AB and U+00BB as UTF-8 */
 const STRING_ORIGIN = "\xc2\xabstring\xc2\xbb"
@@ -222,10 +223,7 @@ export class Session {
 
 /** The store that the settings name. It is a good part of the program, which most evaluations do without. */
 export async function openNamed(settings: Settings): Promise<Store> {
-  const [{ openStore }, { storeAddress }] = await Promise.all([
-    import("@tvix-ts/store/node"),
-    import("./store/settings.ts"),
-  ])
+  const { openStore } = await import("@tvix-ts/store/node")
   return openStore(storeAddress(settings))
 }
 
@@ -296,9 +294,16 @@ function limitsOf({ stepsMax, memoryMax, depthMax }: Settings): Limits {
   return {
     ...(stepsMax === undefined ? {} : { steps: stepsMax }),
     ...(depthMax === undefined ? {} : { depth: depthMax }),
-    memory: memoryMax ?? HEAP_SHARE * (getHeapStatistics().heap_size_limit - YOUNG_BYTES),
+    // Asked for when it is needed: what tells it is a good part of Node.
+    get memory() {
+      return memoryMax ?? HEAP_SHARE * (heapStatistics().heap_size_limit - YOUNG_BYTES)
+    },
     heapUsed: sampledHeap(),
   }
+}
+
+function heapStatistics(): HeapInfo {
+  return process.getBuiltinModule("node:v8").getHeapStatistics()
 }
 
 /**
@@ -314,7 +319,7 @@ function sampledHeap(): () => number {
   let used = 0
   let asked = 0
   return () => {
-    if (asked++ % HEAP_SAMPLES === 0) used = getHeapStatistics().used_heap_size
+    if (asked++ % HEAP_SAMPLES === 0) used = heapStatistics().used_heap_size
     return used
   }
 }

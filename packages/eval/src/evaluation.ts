@@ -350,12 +350,15 @@ export class Evaluation {
 
   #runOptions(clock: { readonly since: number } | undefined, signal: AbortSignal | undefined): RunOptions {
     const { limits = {}, onSlice } = this.options
-    const { steps = Infinity, memory = Infinity, heapUsed, depth = Infinity } = limits
+    const { steps = Infinity, heapUsed, depth = Infinity } = limits
     const slice = Math.min(SLICE, steps)
+    // Not before there is something to compare it with: whoever gives it may have to find it out.
+    let memory: number | undefined
     const endOfSlice = (): boolean => {
       this.#steps += slice
       if (this.#steps >= steps) fail({ code: "limit", limit: "steps" })
-      if (heapUsed !== undefined && heapUsed() > memory) fail({ code: "limit", limit: "memory" })
+      if (heapUsed !== undefined && heapUsed() > (memory ??= limits.memory ?? Infinity))
+        fail({ code: "limit", limit: "memory" })
       if (signal?.aborted === true) fail({ code: "interrupted" })
       const letGo = onSlice !== undefined && onSlice()
       return clock !== undefined && (letGo || Date.now() - clock.since > YIELD_AFTER)

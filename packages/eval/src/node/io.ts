@@ -9,7 +9,6 @@ import {
   readlinkSync,
   readSync,
   statSync,
-  type Stats,
 } from "node:fs"
 import { byteStringOf, textOf } from "@tvix-ts/bytes"
 import { IoError, type EvalIO } from "../io.ts"
@@ -32,8 +31,6 @@ type Listing = Awaited<ReturnType<EvalIO["readDir"]>>
 export function nodeIo({ restriction, env = process.env }: NodeIoOptions = {}): EvalIO {
   const links = new Links()
   const listings = new Map<string, Listing>()
-  /** What was found out last. Who copies a file asks for both its stamp and its mode; who asks twice wants to see a change. */
-  let examined: { readonly path: string; readonly stats: Stats } | undefined
   const io: EvalIO = {
     readFile: readBytes,
     openFile(path) {
@@ -74,18 +71,18 @@ export function nodeIo({ restriction, env = process.env }: NodeIoOptions = {}): 
       }
     },
     isExecutable(path) {
+      let stats
       try {
-        const stats = lstatSync(nativePath(path))
-        examined = { path, stats }
-        return (stats.mode & constants.S_IXUSR) !== 0
+        stats = links.examine(path)
       } catch (error) {
         throw ioError("getting status of", path, error)
       }
+      if (stats === undefined) throw new IoError(`path '${path}' does not exist`)
+      return (stats.mode & constants.S_IXUSR) !== 0
     },
     stamp(path) {
       try {
-        const stats = examined?.path === path ? examined.stats : lstatSync(nativePath(path), { throwIfNoEntry: false })
-        examined = undefined
+        const stats = links.examined(path) ?? lstatSync(nativePath(path), { throwIfNoEntry: false })
         if (stats?.isFile() !== true && stats?.isDirectory() !== true) return undefined
         const { dev, ino, size, mtimeMs, ctimeMs } = stats
         return { device: dev, inode: ino, size, modified: mtimeMs, changed: ctimeMs }

@@ -1,5 +1,5 @@
 /** Symbolic links, followed by us and not by the kernel: messages have to name where they led. */
-import { lstatSync, readlinkSync, type Dirent } from "node:fs"
+import { lstatSync, readlinkSync, type Dirent, type Stats } from "node:fs"
 import { byteStringOf } from "@tvix-ts/bytes"
 import { IoError, type FileType } from "../io.ts"
 
@@ -25,6 +25,7 @@ export class Links {
   readonly #types = new Map<string, FileType | undefined>()
   readonly #targets = new Map<string, string>()
   readonly #real = new Map<string, string>()
+  #examined: { readonly path: string; readonly stats: Stats } | undefined
 
   forget(): void {
     this.#types.clear()
@@ -36,9 +37,23 @@ export class Links {
   type(path: string): FileType | undefined {
     const known = this.#types.get(path)
     if (known !== undefined || this.#types.has(path)) return known
-    const type = typeAt(path)
+    const stats = this.examine(path)
+    const type = stats && typeOfEntry(stats)
     this.#types.set(path, type)
     return type
+  }
+
+  /** As `lstat`; undefined if nothing is there. @throws what `lstat` does for any other reason */
+  examine(path: string): Stats | undefined {
+    const stats = statsAt(path)
+    this.#examined = stats && { path, stats }
+    return stats
+  }
+  /** The same, if nothing else was examined since: once, for whoever asks twice wants to see a change. */
+  examined(path: string): Stats | undefined {
+    const last = this.#examined
+    this.#examined = undefined
+    return last?.path === path ? last.stats : undefined
   }
 
   /** All symbolic links in `path` followed, as far as the path exists. A relative one starts in the working directory. */
@@ -103,10 +118,9 @@ export function followLinks(path: string): string {
   return new Links().follow(path)
 }
 
-function typeAt(path: string): FileType | undefined {
+function statsAt(path: string): Stats | undefined {
   try {
-    const stats = lstatSync(nativePath(path), { throwIfNoEntry: false })
-    return stats === undefined ? undefined : typeOfEntry(stats)
+    return lstatSync(nativePath(path), { throwIfNoEntry: false })
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOTDIR") return undefined
     throw error
