@@ -18,7 +18,15 @@ export function ensureInstalled() {
   if (isInstalled()) return
   console.log("Installing dependencies (npm ci); this happens once …")
   // The Node that runs npm may be older than the one being installed: not worth a warning.
-  run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], { shell: process.platform === "win32" })
+  const quiet = ["--no-audit", "--no-fund", "--loglevel=error"]
+  run("npm", ["ci", ...quiet], { shell: process.platform === "win32" })
+  // An older one leaves out, without a word, what is optional and wants a newer; the one that came now knows better.
+  const npm = process.env["npm_execpath"]
+  if (isOld() && npm !== undefined) run(modernNode(), [npm, "install", "--no-save", ...quiet])
+}
+
+function isOld() {
+  return Number(process.versions.node.split(".")[0]) < OLDEST_NODE
 }
 
 function isInstalled() {
@@ -47,7 +55,7 @@ export function modernNode() {
     const path = join(modules, name, "bin", process.platform === "win32" ? "node.exe" : "node")
     if (existsSync(path)) return path
   }
-  if (Number(process.versions.node.split(".")[0]) >= OLDEST_NODE) return process.execPath
+  if (!isOld()) return process.execPath
   console.error(
     `This needs Node ${OLDEST_NODE} or newer; here is ${process.version}, and npm has no build of Node for ` +
       `${process.platform}-${process.arch}. Install a newer Node and try again.`,
