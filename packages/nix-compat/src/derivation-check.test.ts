@@ -11,21 +11,11 @@ import {
   type DerivationOutput,
   type DerivationProblem,
 } from "./index.ts"
+import { BARE, noInputs } from "./testing/derivations.ts"
 
 const DIGEST = "g1w7hy3qg1w7hy3qg1w7hy3qg1w7hy3q"
 const ELSEWHERE = `/nix/store/${DIGEST}-x`
-const noInputs = (): never => assert.fail("there are no inputs")
-const DRAFT: Derivation = {
-  name: "x",
-  outputs: new Map([["out", { kind: "deferred" }]]),
-  inputDerivations: new Map(),
-  inputSources: new Set(),
-  system: "s",
-  builder: "/bin/sh",
-  args: [],
-  env: new Map(),
-}
-const GOOD = instantiate(DRAFT, noInputs).derivation
+const GOOD = instantiate(BARE, noInputs).derivation
 const HASH = { algorithm: "sha256", digest: new Uint8Array(32) } as const
 const out = (output: DerivationOutput): Pick<Derivation, "outputs"> => ({ outputs: new Map([["out", output]]) })
 const variable = (value: string): Pick<Derivation, "env"> => ({ env: new Map([["out", value]]) })
@@ -35,9 +25,9 @@ const fixed = (path: string): DerivationOutput => ({ kind: "fixed", path, method
 describe("checking derivations", () => {
   test("nothing is wrong", () => {
     assert.deepEqual(checkDerivation(GOOD, { hashesOfInput: noInputs, path: derivationPath(GOOD) }), [])
-    assert.deepEqual(checkDerivation({ ...DRAFT, ...out(fixed(fixedPath)), ...variable(fixedPath) }), [])
+    assert.deepEqual(checkDerivation({ ...BARE, ...out(fixed(fixedPath)), ...variable(fixedPath) }), [])
     const floating: DerivationOutput = { kind: "floating", method: "nar", algorithm: "sha256" }
-    assert.deepEqual(checkDerivation({ ...DRAFT, ...out(floating) }, { hashesOfInput: noInputs }), [])
+    assert.deepEqual(checkDerivation({ ...BARE, ...out(floating) }, { hashesOfInput: noInputs }), [])
   })
 
   const wrong: [what: Partial<Derivation>, codes: DerivationProblem["code"][], message: RegExp][] = [
@@ -108,7 +98,7 @@ describe("checking derivations", () => {
   })
 
   test("a path that cannot be known yet", () => {
-    const floating = { ...DRAFT, ...out({ kind: "floating", method: "nar", algorithm: "sha256" }) }
+    const floating = { ...BARE, ...out({ kind: "floating", method: "nar", algorithm: "sha256" }) }
     const [problem] = checkDerivation(
       { ...GOOD, inputDerivations: new Map([[`${ELSEWHERE}.drv`, new Set(["out"])]]) },
       { hashesOfInput: () => derivationHashes(floating, noInputs) },

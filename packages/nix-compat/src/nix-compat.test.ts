@@ -25,6 +25,7 @@ import {
   type DerivationOutput,
   type HashMethod,
 } from "./index.ts"
+import { BARE, noInputs } from "./testing/derivations.ts"
 
 const EMPTY_DIGESTS = {
   md5: hash("md5", new Uint8Array()),
@@ -125,18 +126,6 @@ describe("store paths", () => {
 test("a digest has 20 bytes", () => {
   assert.throws(() => storePathOf(new Uint8Array(32), "x"), StorePathError)
 })
-
-const BARE: Derivation = {
-  name: "x",
-  outputs: new Map([["out", { kind: "deferred" }]]),
-  inputDerivations: new Map(),
-  inputSources: new Set(),
-  system: "s",
-  builder: "/bin/sh",
-  args: [],
-  env: new Map(),
-}
-const noInputs = (): never => assert.fail("there are no inputs")
 
 describe("derivations", () => {
   test("as C++ Nix 2.34.8 writes them", () => {

@@ -109,13 +109,16 @@ function list(path: string): Listing {
 /** Bytes of most files that programs are made of, and then some: they are read in one call, into memory that is there. */
 const buffer = Buffer.allocUnsafeSlow(2 ** 17)
 
-function readBytes(path: string): string {
-  let file: number
+function openForReading(path: string): number {
   try {
-    file = openSync(nativePath(path), "r")
+    return openSync(nativePath(path), "r")
   } catch (error) {
     throw ioError("opening file", path, error)
   }
+}
+
+function readBytes(path: string): string {
+  const file = openForReading(path)
   try {
     const first = readSync(file, buffer)
     const start = buffer.toString("latin1", 0, first)
@@ -135,12 +138,7 @@ const PIECE = 2 ** 20
 
 /** The first `size` bytes of a file. It is open only while somebody asks for them. */
 function* piecesOf(path: string, size: number): Generator<Uint8Array, void, undefined> {
-  let file: number
-  try {
-    file = openSync(nativePath(path), "r")
-  } catch (error) {
-    throw ioError("opening file", path, error)
-  }
+  const file = openForReading(path)
   try {
     for (let left = size; left > 0;) {
       const piece = Buffer.allocUnsafeSlow(Math.min(left, PIECE))

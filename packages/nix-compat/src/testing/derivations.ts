@@ -1,9 +1,23 @@
+import assert from "node:assert/strict"
 import { byteStringFrom, utf8 } from "@tvix-ts/bytes"
 import { hash, type HashAlgorithm } from "@tvix-ts/hash"
 import fc from "fast-check"
 import type { Derivation, DerivationOutput, DynamicInput, HashMethod } from "../index.ts"
 
 const DIGEST = "g1w7hy3qg1w7hy3qg1w7hy3qg1w7hy3q"
+
+/** As little as a derivation can be. */
+export const BARE: Derivation = {
+  name: "x",
+  outputs: new Map([["out", { kind: "deferred" }]]),
+  inputDerivations: new Map(),
+  inputSources: new Set(),
+  system: "s",
+  builder: "/bin/sh",
+  args: [],
+  env: new Map(),
+}
+export const noInputs = (): never => assert.fail("there are no inputs")
 
 const bytes = fc.uint8Array({ maxLength: 40 }).map((some) => byteStringFrom(some))
 const special = fc.string({ unit: fc.constantFrom('"', "\\", "\n", "\r", "\t", "n", "\0", "\xff", "(", "]", ",") })
