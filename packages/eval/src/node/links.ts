@@ -31,6 +31,7 @@ export class Links {
     this.#types.clear()
     this.#targets.clear()
     this.#real.clear()
+    this.#examined = undefined
   }
 
   /** What is at `path`, a link not followed; undefined if nothing is. @throws what `lstat` does for any other reason */
@@ -64,7 +65,7 @@ export class Links {
     const name = path.slice(slash + 1)
     const isPlain = slash >= 0 && name !== "" && name !== "." && name !== ".." && path.length <= PATH_MAX
     let real: string
-    if (!isPlain || (!path.startsWith("/") && slash >= 0)) real = this.#followAll(path)
+    if (!isPlain || !path.startsWith("/")) real = this.#followAll(path)
     else {
       const parent = slash === 0 ? "" : this.follow(path.slice(0, slash))
       const next = parent === "/" ? `/${name}` : `${parent}/${name}`
