@@ -229,13 +229,8 @@ export class AttrSet {
     return this.get(name) !== undefined
   }
   position(name: string): Position {
-    let set: AttrSet | null = this
-    do {
-      const i = set.shape.find(name)
-      if (i >= 0) return set.shape.position(i)
-      set = set.base
-    } while (set !== null)
-    return 0
+    const layer = this.layerOf(name)
+    return layer === null ? 0 : layer.shape.position(layer.shape.find(name))
   }
 
   /** This set, its layers merged into one for good: afterwards `shape` and `values` are everything there is. */

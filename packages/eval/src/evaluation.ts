@@ -6,7 +6,7 @@ import { withCoreFiles } from "./core-files.ts"
 import { compile, UndefinedVariable } from "./compiler/compile.ts"
 import type { CompiledUnit } from "./compiler/compiled-unit.ts"
 import type { Unit } from "./compiler/unit.ts"
-import { AccessError, noIo, type Awaitable, type EvalIO } from "./io.ts"
+import { AccessError, isPromise, noIo, type Awaitable, type EvalIO } from "./io.ts"
 import type { CompilerObserver, RuntimeObserver } from "./observe/observer.ts"
 import { PositionTable } from "./positions.ts"
 import { fail, Failure, type EvalProblem } from "./problem.ts"
@@ -15,7 +15,7 @@ import type { UnitCache } from "./unit-cache.ts"
 import { NixString, Thunk, type Forced, type Value } from "./value.ts"
 import { Code } from "./vm/code.ts"
 import { LoadedUnit } from "./vm/load.ts"
-import { asFailure, isPromise, Run, type Outcome, type RunOptions, type Task, vm } from "./vm/machine.ts"
+import { asFailure, Run, type Outcome, type RunOptions, type Task, vm } from "./vm/machine.ts"
 import { absPath, parentPath } from "./text/canon-path.ts"
 
 export interface Limits {
@@ -242,7 +242,7 @@ export class Evaluation {
   *ask<T>(question: () => T | PromiseLike<T>): Task<T> {
     try {
       const answer = question()
-      return isPromise(answer) ? ((yield answer) as T) : (answer as T)
+      return isPromise(answer) ? ((yield answer) as T) : answer
     } catch (error) {
       if (error instanceof Error && error.name === "IoError") fail(ioProblem(error))
       throw error

@@ -15,7 +15,16 @@ export {
   type SourceOptions,
 } from "./evaluate.ts"
 export { Evaluation, type EvaluationOptions, type Limits, type MessageKind } from "./evaluation.ts"
-export { AccessError, IoError, noIo, type Awaitable, type EvalIO, type FileType, type OpenedFile } from "./io.ts"
+export {
+  AccessError,
+  IoError,
+  isPromise,
+  noIo,
+  type Awaitable,
+  type EvalIO,
+  type FileType,
+  type OpenedFile,
+} from "./io.ts"
 export { EvalError, type SourcePlace, type TraceLine } from "./library/eval-error.ts"
 export { NixValue, SyncValue, type NixType, type PlainValue } from "./library/nix-value.ts"
 export type { ToJsOptions } from "./library/to-js.ts"

@@ -7,6 +7,10 @@ import type { FileStamp } from "./unit-cache.ts"
 
 export type Awaitable<T> = T | PromiseLike<T>
 
+export function isPromise<T>(answer: Awaitable<T>): answer is PromiseLike<T> {
+  return typeof answer === "object" && answer !== null && typeof (answer as PromiseLike<T>).then === "function"
+}
+
 export type FileType = "regular" | "directory" | "symlink" | "unknown"
 
 /** A regular file that is read piece by piece. */

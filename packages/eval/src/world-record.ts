@@ -2,7 +2,7 @@
  * What an evaluation learned of the world, written down, so that it can be found out later, without evaluating anything,
  * whether it would learn the same again. Evaluation is a function of its program and of these answers.
  */
-import { AccessError, type EvalIO, type FileType } from "./io.ts"
+import { AccessError, isPromise, type EvalIO, type FileType } from "./io.ts"
 import { isSettled, sameStamp, type FileStamp } from "./unit-cache.ts"
 
 /** Plain data, and so JSON. All paths and values are byte strings. */
@@ -143,7 +143,7 @@ export class WorldRecorder {
       if (!(error instanceof AccessError)) this.giveUp()
       throw error
     }
-    if (typeof answer === "object" && answer !== null && "then" in answer) this.giveUp()
+    if (isPromise(answer)) this.giveUp()
     else note(answer as Awaited<T>)
     return answer
   }

@@ -1,5 +1,5 @@
 /** Tasks outside of an evaluation: taken at once as far as there is nothing to wait for. */
-import type { Awaitable, Task } from "@tvix-ts/eval"
+import { isPromise, type Awaitable, type Task } from "@tvix-ts/eval"
 
 /** How to ask the world: as a task of the evaluation, or outside of it. */
 export type Ask = <T>(question: () => Awaitable<T>) => Task<T>
@@ -8,10 +8,6 @@ export type Ask = <T>(question: () => Awaitable<T>) => Task<T>
 export function* wait<T>(question: () => Awaitable<T>): Task<T> {
   const answer = question()
   return isPromise(answer) ? ((yield answer) as T) : answer
-}
-
-export function isPromise<T>(answer: Awaitable<T>): answer is PromiseLike<T> {
-  return typeof answer === "object" && answer !== null && "then" in answer
 }
 
 /** The result of `steps`, which must wait for nothing but promises. */

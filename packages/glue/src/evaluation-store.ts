@@ -1,6 +1,6 @@
 /** The store of an evaluation: what it has added so far, which is answered at once, before a store that lasts. */
 import type { Node } from "@tvix-ts/castore"
-import type { Awaitable, EvalIO } from "@tvix-ts/eval"
+import { isPromise, type Awaitable, type EvalIO } from "@tvix-ts/eval"
 import {
   DERIVATION_SUFFIX,
   formatStorePath,
@@ -9,7 +9,6 @@ import {
   type Derivation,
 } from "@tvix-ts/nix-compat"
 import type { PathInfo, Store } from "@tvix-ts/store"
-import { isPromise } from "./at-once.ts"
 import { readDerivation } from "./derivation-files.ts"
 import { fromStore } from "./store-problem.ts"
 import type { SourceCache } from "./source-cache.ts"

@@ -4,6 +4,7 @@ import type { Node } from "@tvix-ts/castore"
 import {
   AccessError,
   IoError,
+  isPromise,
   type Awaitable,
   type EvalIO,
   type FileType,
@@ -11,7 +12,7 @@ import {
   type Task,
 } from "@tvix-ts/eval"
 import { DERIVATION_SUFFIX } from "@tvix-ts/nix-compat"
-import { atOnce, isPromise, wait } from "./at-once.ts"
+import { atOnce, wait } from "./at-once.ts"
 import { refuse } from "./problems.ts"
 import { addSource, sourceName } from "./source.ts"
 import { isBelowStore, objectOf, placeOf } from "./store-files.ts"

@@ -1,7 +1,6 @@
 /** What goes wrong in a store, as something that the program meets: placed and traced as whatever is wrong with files. */
 import { CastoreError } from "@tvix-ts/castore"
-import { IoError, type Awaitable } from "@tvix-ts/eval"
-import { isPromise } from "./at-once.ts"
+import { IoError, isPromise, type Awaitable } from "@tvix-ts/eval"
 
 /** A path that something refers to, and that is nowhere. */
 export class InvalidPath extends IoError {

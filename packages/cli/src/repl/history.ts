@@ -1,8 +1,9 @@
 /** What was typed, kept from one session to the next. */
-import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { appendFileSync, readFileSync, writeFileSync } from "node:fs"
 import { homedir } from "node:os"
 import { dirname, join } from "node:path"
 import process from "node:process"
+import { makeFolder } from "@tvix-ts/castore/node"
 
 const ENTRIES_MAX = 10_000
 
@@ -37,7 +38,7 @@ export class History {
     if (line.trim() === "" || line === this.entries[0]) return
     this.entries.unshift(line)
     try {
-      mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 })
+      makeFolder(dirname(this.#path), 0o700)
       appendFileSync(this.#path, `${line}\n`, { mode: 0o600 })
     } catch {
       // Read-only homes are no reason to stop.

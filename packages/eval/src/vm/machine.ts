@@ -6,6 +6,7 @@
  * fails through it, or hands it to whoever will resume it. So depth is bounded by memory only, nothing is executed
  * twice, and no exception is ever unwound through native frames. docs/decisions/0002-execution.md has the measurements.
  */
+import { isPromise } from "../io.ts"
 import type { Position } from "../attrs.ts"
 import { Builtin } from "../builtins/builtin.ts"
 import type { Evaluation } from "../evaluation.ts"
@@ -358,9 +359,6 @@ export type Task<T = Value> = Generator<Value | Task<unknown> | PromiseLike<unkn
 function isTask(request: unknown): request is Task {
   return typeof request === "object" && request !== null && typeof (request as Task).next === "function"
 }
-export function isPromise(request: unknown): request is PromiseLike<Forced> {
-  return typeof request === "object" && request !== null && typeof (request as PromiseLike<Forced>).then === "function"
-}
 
 /** Runs `task` until it is done. Its result may be any JavaScript value; a thunk is forced. */
 export function runTask(task: Task<unknown>): Result {
@@ -419,7 +417,7 @@ function answer(request: unknown): Result {
   if (typeof request === "function") return (request as () => Result)()
   if (isTask(request)) return runTask(request)
   if (isPromise(request)) {
-    vm.waiting = request
+    vm.waiting = request as PromiseLike<Forced>
     return undefined
   }
   return request as Forced
