@@ -21,9 +21,9 @@ export class Session {
     const { added } = this
     const store = this.#store
     const addDerivation = store.addDerivation.bind(store)
-    store.addDerivation = (path, record) => {
+    store.addDerivation = (path, record, contents) => {
       added.add(path)
-      return addDerivation(path, record)
+      return addDerivation(path, record, contents)
     }
     const addText = store.addText.bind(store)
     store.addText = (path, contents, references) => {

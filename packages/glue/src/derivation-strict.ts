@@ -91,8 +91,8 @@ function* instantiate(evaluation: Evaluation, store: EvaluationStore, name: stri
   }
   const known = read.outputHash === undefined ? yield* inputHashes(evaluation, store, draft) : new Map<string, never>()
   const hashesOfInput = (path: string): DerivationHashes => known.get(path)!
-  const { derivation, path, hashes } = checked(() => instantiateDraft(draft, hashesOfInput))
-  yield* evaluation.ask(() => store.addDerivation(path, { derivation, hashes }))
+  const { derivation, path, text, hashes } = checked(() => instantiateDraft(draft, hashesOfInput))
+  yield* evaluation.ask(() => store.addDerivation(path, { derivation, hashes }, text))
   return resultOf(path, derivation)
 }
 

@@ -87,21 +87,20 @@ class LayeredStore implements EvaluationStore {
 
   // -------------------------------------------------------------------------------------------- adding
 
-  addDerivation(path: string, record: DerivationRecord): Awaitable<void> {
+  addDerivation(path: string, record: DerivationRecord, contents: string): Awaitable<void> {
     if (this.#added.has(path)) return undefined
     this.#added.add(path)
     this.#derivationCount++
     this.#derivations.set(path, record)
-    const { derivation } = record
-    const contents = (): string => writeAterm(derivation)
-    return this.#write({ kind: "text", path, contents, references: referencesOf(derivation) })
+    if (this.#writer === undefined) return undefined
+    return this.#write({ kind: "text", path, contents, references: referencesOf(record.derivation) })
   }
 
   addText(path: string, contents: string, references: ReadonlySet<string>): Awaitable<void> {
     if (this.#added.has(path)) return undefined
     this.#added.add(path)
     this.#texts.set(path, { contents, references })
-    return this.#write({ kind: "text", path, contents: () => contents, references })
+    return this.#write({ kind: "text", path, contents, references })
   }
 
   addTree(path: string, tree: AddedTree, references: readonly string[]): Awaitable<void> {

@@ -9,7 +9,7 @@ import { InvalidPath } from "./store-problem.ts"
 
 /** Something on its way to the store. What it refers to is in the store, or was added before it. */
 export type Addition = { readonly path: string; readonly references: Iterable<string> } & (
-  | { readonly kind: "text"; readonly contents: () => string }
+  | { readonly kind: "text"; readonly contents: string }
   | {
       readonly kind: "file"
       readonly contents: Uint8Array
@@ -166,7 +166,7 @@ async function describe(additions: readonly Addition[], store: Store): Promise<P
         continue
       }
       const executable = addition.kind === "file" && addition.executable
-      const contents = addition.kind === "file" ? addition.contents : bytesOf(addition.contents())
+      const contents = addition.kind === "file" ? addition.contents : bytesOf(addition.contents)
       const contentAddress: ContentAddress =
         addition.kind === "file"
           ? addition.contentAddress

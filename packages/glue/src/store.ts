@@ -39,8 +39,8 @@ export interface EvaluationStore {
   readonly consulted: boolean
   /** How many derivations were added. */
   readonly derivationCount: number
-  /** Idempotent: a path says what is under it. */
-  addDerivation(path: string, record: DerivationRecord): Awaitable<void>
+  /** Idempotent: a path says what is under it. `contents` is the file at `path`. */
+  addDerivation(path: string, record: DerivationRecord, contents: string): Awaitable<void>
   /** @throws {IoError} if what should be its file is none of a derivation */
   derivation(path: string): Awaitable<DerivationRecord | undefined>
   /** Adds a file that evaluation wrote. `references` are the store paths it mentions. */
