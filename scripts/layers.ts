@@ -22,8 +22,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   protos: [],
   castore: ["bytes", "hash", "protos"],
   store: ["bytes", "hash", "nix-compat", "protos", "castore"],
+  "nar-bridge": ["bytes", "hash", "nix-compat", "castore", "store"],
   glue: ["bytes", "hash", "nix-compat", "eval", "castore", "store"],
-  cli: ["bytes", "hash", "syntax", "eval", "nix-compat", "glue", "castore", "store"],
+  cli: ["bytes", "hash", "syntax", "eval", "nix-compat", "glue", "castore", "store", "nar-bridge"],
 }
 
 /** Packages that are programs for Node: they may use it anywhere. */

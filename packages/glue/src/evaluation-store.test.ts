@@ -408,6 +408,7 @@ for (const [backend, make] of Object.entries({ memory, local })) {
           ...store,
           pathInfos: {
             get: (digest) => pathInfos.get(digest),
+            describe: (digest) => pathInfos.describe(digest),
             put: (pathInfo) => pathInfos.put(pathInfo),
             putMany,
             list: () => pathInfos.list(),
@@ -434,6 +435,7 @@ for (const [backend, make] of Object.entries({ memory, local })) {
           pathInfos: {
             // As if a collection had come between the first look and the last.
             get: async (digest) => (gone && DIR.includes(digest) ? undefined : pathInfos.get(digest)),
+            describe: (digest) => pathInfos.describe(digest),
             put: (pathInfo) => pathInfos.put(pathInfo),
             async putMany(many) {
               if (!gone) gone = true
@@ -499,6 +501,7 @@ for (const [backend, make] of Object.entries({ memory, local })) {
           }),
           pathInfos: {
             get: (digest) => pathInfos.get(digest),
+            describe: (digest) => pathInfos.describe(digest),
             put: (pathInfo) => pathInfos.put(pathInfo),
             async putMany(many) {
               puts.push(...many)

@@ -232,6 +232,7 @@ class LayeredStore implements EvaluationStore {
       ...store,
       pathInfos: {
         get: (digest, options) => pathInfos.get(digest, options),
+        describe: (digest, options) => pathInfos.describe(digest, options),
         async put(pathInfo, options) {
           const stored = await pathInfos.put(pathInfo, options)
           notice(pathInfo)

@@ -19,7 +19,7 @@ export {
 } from "./path-info/codec.ts"
 export { memoryPathInfoService } from "./path-info/memory.ts"
 export { messageOfNode, nodeOfMessage } from "./path-info/node-message.ts"
-export type { PathInfo } from "./path-info/path-info.ts"
+export type { PathDescription, PathInfo } from "./path-info/path-info.ts"
 export type { NarCalculation, PathInfoService } from "./path-info/service.ts"
 export { foundReferences, ReferenceScanner } from "./references/scanner.ts"
 export { cacheStore, memoryStore, type NarService, type Store } from "./store.ts"

@@ -21,6 +21,9 @@ export function cachePathInfoService(near: PathInfoService, far: PathInfoService
       }
       return found
     },
+    async describe(digest, options) {
+      return (await near.describe(digest, options)) ?? far.describe(digest, options)
+    },
     async put(pathInfo, options) {
       const stored = await far.put(pathInfo, options)
       await near.put(stored, options)

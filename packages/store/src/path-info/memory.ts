@@ -1,3 +1,4 @@
+import type { CallOptions } from "@tvix-ts/castore"
 import { checkPathInfo, checkStoreDigest } from "./check.ts"
 import type { PathInfo } from "./path-info.ts"
 import type { PathInfoService } from "./service.ts"
@@ -12,12 +13,14 @@ export function memoryPathInfoService(): PathInfoService {
     stored.set(digest, copyOf(merged))
     return merged
   }
+  const get = async (digest: string, options?: CallOptions): Promise<PathInfo | undefined> => {
+    options?.signal?.throwIfAborted()
+    checkStoreDigest(digest, "digest")
+    return stored.get(digest)
+  }
   return {
-    async get(digest, options) {
-      options?.signal?.throwIfAborted()
-      checkStoreDigest(digest, "digest")
-      return stored.get(digest)
-    },
+    get,
+    describe: get,
     async put(pathInfo, options) {
       options?.signal?.throwIfAborted()
       checkPathInfo(pathInfo)

@@ -1,5 +1,5 @@
 import type { CallOptions } from "@tvix-ts/castore"
-import type { PathInfo } from "./path-info.ts"
+import type { PathDescription, PathInfo } from "./path-info.ts"
 
 /**
  * Stores path infos under the digest of their store path.
@@ -9,6 +9,10 @@ import type { PathInfo } from "./path-info.ts"
 export interface PathInfoService {
   /** @param digest the 32 base-32 digits of the store path */
   get(digest: string, options?: CallOptions): Promise<PathInfo | undefined>
+  /**
+   * All of {@link get} but the tree, for which some back ends would have to download it; any other answers with the path info.
+   */
+  describe(digest: string, options?: CallOptions): Promise<PathDescription | undefined>
   /**
    * Stores it, in place of the one that was there; durable when it resolves. The result is what is stored now, which may have
    * more signatures.

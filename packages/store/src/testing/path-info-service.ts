@@ -137,6 +137,7 @@ export function testPathInfoService(backend: string, open: () => Promise<OpenPat
 
     test("what was never put is not there", async () => {
       assert.equal(await service.get(exampleStorePath("never").digest), undefined)
+      assert.equal(await service.describe(exampleStorePath("never").digest), undefined)
       assert.deepEqual(await all(service), [])
     })
 
@@ -144,6 +145,8 @@ export function testPathInfoService(backend: string, open: () => Promise<OpenPat
       test(`comes back as it was put: ${name}`, async () => {
         assert.deepEqual(plain(await service.put(pathInfo)), plain(pathInfo))
         assert.deepEqual(plain((await service.get(pathInfo.storePath.digest))!), plain(pathInfo))
+        const described = await service.describe(pathInfo.storePath.digest)
+        assert.deepEqual(plain({ ...described!, node: pathInfo.node }), plain(pathInfo))
         assert.deepEqual((await all(service)).map(plain), [plain(pathInfo)])
       })
     }

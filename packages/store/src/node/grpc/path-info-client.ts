@@ -67,6 +67,10 @@ class GrpcPathInfoService implements PathInfoService {
     return checked(message, digest)
   }
 
+  describe(digest: string, options?: CallOptions): Promise<PathInfo | undefined> {
+    return this.get(digest, options)
+  }
+
   async put(pathInfo: PathInfo, options: CallOptions = {}): Promise<PathInfo> {
     const message = messageOfPathInfo(pathInfo)
     return checked(await answer(this.#channel.unary(put, message, options), options.signal), pathInfo.storePath.digest)

@@ -54,6 +54,10 @@ export class LocalPathInfoService implements PathInfoService {
     return this.#guard(() => this.#read(digest))
   }
 
+  describe(digest: string, options?: CallOptions): Promise<PathInfo | undefined> {
+    return this.get(digest, options)
+  }
+
   put(pathInfo: PathInfo, options: CallOptions = {}): Promise<PathInfo> {
     return new Promise((resolve, reject) => {
       options.signal?.throwIfAborted()
