@@ -1,0 +1,10 @@
+export {
+  memoryTokens,
+  presentedSecret,
+  type CreatedToken,
+  type NewToken,
+  type Right,
+  type Token,
+  type TokenRegistry,
+  type Tokens,
+} from "./tokens.ts"

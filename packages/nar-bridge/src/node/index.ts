@@ -1,0 +1,1 @@
+export { openTokenFile } from "./token-file.ts"
