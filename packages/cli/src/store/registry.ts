@@ -36,6 +36,14 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "serve the store to others, over gRPC",
     load: async () => (await import("./commands/daemon.ts")).command,
   },
+  key: {
+    summary: "make the keys that a binary cache signs with",
+    load: async () => (await import("./commands/key.ts")).command,
+  },
+  token: {
+    summary: "say who may read and write a binary cache",
+    load: async () => (await import("./commands/token.ts")).command,
+  },
   root: {
     summary: "say which store paths gc has to keep",
     load: async () => (await import("./commands/root.ts")).command,
