@@ -37,6 +37,29 @@ declare function structuredClone<T>(value: T): T
 declare function setTimeout(callback: () => void, ms?: number): unknown
 declare function clearTimeout(handle: unknown): void
 
+/** As much of fetch as is asked for. Bodies are read by their readers: not every browser can iterate over them. */
+interface Response {
+  readonly ok: boolean
+  readonly status: number
+  readonly headers: { get(name: string): string | null }
+  readonly body: {
+    getReader(): {
+      read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array<ArrayBuffer> }>
+      cancel(reason?: unknown): Promise<void>
+    }
+  } | null
+}
+declare function fetch(
+  url: string,
+  init?: {
+    readonly method?: string
+    readonly headers?: Iterable<readonly [string, string]> | Readonly<Record<string, string>>
+    readonly body?: Uint8Array<ArrayBuffer> | string | null
+    readonly signal?: AbortSignal | null
+    readonly redirect?: "error" | "follow" | "manual"
+  },
+): Promise<Response>
+
 declare namespace WebAssembly {
   class Module {
     constructor(bytes: Uint8Array)
@@ -60,6 +83,7 @@ declare const crypto: {
   getRandomValues<T extends Uint8Array>(bytes: T): T
   randomUUID(): string
   readonly subtle: {
+    digest(algorithm: "SHA-256", bytes: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer>
     generateKey(
       algorithm: "Ed25519",
       extractable: boolean,
