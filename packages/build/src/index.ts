@@ -1,0 +1,3 @@
+export { BuildError, type BuildProblem } from "./problem.ts"
+export type { BuildConstraints, BuildRequest } from "./request.ts"
+export type { BuildOptions, BuildOutput, BuildService } from "./service.ts"
