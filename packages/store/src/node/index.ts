@@ -1,3 +1,5 @@
+export { CompressionError, type Compression, type CompressionProblem } from "../compression/problem.ts"
+export { decompress, isCompression, type DecompressOptions } from "./decompress.ts"
 export { collectGarbage, type CollectGarbageOptions, type GarbageReport } from "./gc.ts"
 export type { ServeStoreOptions } from "./grpc/server.ts"
 export { importPath, type ImportOptions } from "./import-path.ts"

@@ -1,27 +1,21 @@
 /** What archives are compressed with, told by how they begin. */
-import { createRequire } from "node:module"
-import type * as Lzma from "@napi-rs/lzma"
-import { PassThrough, Readable, Transform } from "node:stream"
-import { createBrotliDecompress, createGunzip, createZstdDecompress } from "node:zlib"
+import { CompressionError, decompress, type Compression } from "@tvix-ts/store/node"
 import { archiveProblem } from "../../fetch/problem.ts"
 import { isTarHeader, TAR_BLOCK } from "../../fetch/tar-reader.ts"
 import { piecesOf, type Content } from "./content.ts"
 
-/** What comes out if `source` goes in; with its errors. */
-type Decoder = (source: Readable) => Readable
-
-interface Compression {
+interface Magic {
   readonly name: string
   readonly magic: readonly number[]
   /** Undefined if there is no way to read it. */
-  readonly open?: () => Promise<Decoder>
+  readonly compression?: Compression
 }
 
-const COMPRESSIONS: readonly Compression[] = [
-  { name: "gzip", magic: [0x1f, 0x8b], open: async () => through(createGunzip()) },
-  { name: "zstd", magic: [0x28, 0xb5, 0x2f, 0xfd], open: async () => through(createZstdDecompress()) },
-  { name: "xz", magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], open: openXz },
-  { name: "bzip2", magic: [0x42, 0x5a, 0x68], open: openBzip2 },
+const COMPRESSIONS: readonly Magic[] = [
+  { name: "gzip", magic: [0x1f, 0x8b], compression: "gzip" },
+  { name: "zstd", magic: [0x28, 0xb5, 0x2f, 0xfd], compression: "zstd" },
+  { name: "xz", magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], compression: "xz" },
+  { name: "bzip2", magic: [0x42, 0x5a, 0x68], compression: "bzip2" },
   { name: "lzip", magic: [0x4c, 0x5a, 0x49, 0x50] },
   { name: "compress", magic: [0x1f, 0x9d] },
   { name: "lrzip", magic: [0x4c, 0x52, 0x5a, 0x49] },
@@ -42,91 +36,23 @@ export async function openArchive(
   // Tape archives begin with a name, which may be as what others begin with: "PKGBUILD".
   if (isTarHeader(start)) return { kind: "tar", stream: pieces }
   if (begins(ZIP)) return { kind: "zip", stream: pieces }
-  const compression = COMPRESSIONS.find(({ magic }) => begins(magic))
-  const open = compression?.open ?? (path.endsWith(".br") ? async () => through(createBrotliDecompress()) : undefined)
-  if (compression !== undefined && compression.open === undefined) {
-    throw archiveProblem(`it is compressed with ${compression.name}: not supported`)
+  const found = COMPRESSIONS.find(({ magic }) => begins(magic))
+  if (found !== undefined && found.compression === undefined) {
+    throw archiveProblem(`it is compressed with ${found.name}: not supported`)
   }
-  return {
-    kind: "tar",
-    stream: open === undefined ? pieces : decoded(pieces, await open(), compression?.name ?? "brotli"),
-  }
+  const compression = found?.compression ?? (path.endsWith(".br") ? "br" : "none")
+  return { kind: "tar", stream: decompressed(pieces, compression) }
 }
 
-async function* decoded(
+/** Tapes are padded, and so are files that were on them. */
+async function* decompressed(
   pieces: AsyncIterable<Uint8Array>,
-  decoder: Decoder,
-  name: string,
+  compression: Compression,
 ): AsyncGenerator<Uint8Array, void> {
-  // Streams keep what they are given, and `pieces` come in one buffer.
-  const source = Readable.from(copies(pieces), { objectMode: false, highWaterMark: 2 ** 18 })
-  const result = decoder(source)
   try {
-    for await (const piece of result) yield piece as Uint8Array
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw archiveProblem(`damaged ${name} data: ${reason}`, cause)
-  } finally {
-    source.destroy()
-    result.destroy()
-  }
-}
-function through(decoder: Transform): Decoder {
-  return (source) => {
-    source.on("error", (error) => decoder.destroy(error))
-    return source.pipe(decoder)
-  }
-}
-async function* copies(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
-  for await (const piece of pieces) yield piece.slice()
-}
-
-/** Bytes given to the decoder at once: what it makes of them is in memory together, and may be thousands of times as much. */
-const XZ_PIECE = 4096
-
-function loadXz(): typeof Lzma {
-  try {
-    // A native addon, which is in no bundle.
-    return createRequire(import.meta.url)("@napi-rs/lzma") as typeof Lzma
-  } catch (cause) {
-    throw archiveProblem("it is compressed with xz: the library for that, @napi-rs/lzma, is not installed", cause)
-  }
-}
-
-async function openXz(): Promise<Decoder> {
-  const { XzDecompressor } = loadXz()
-  const decoder = new XzDecompressor()
-  const transform = new Transform({
-    transform(piece: Uint8Array, _, done) {
-      try {
-        for (let at = 0; at < piece.length; at += XZ_PIECE) this.push(decoder.update(piece.subarray(at, at + XZ_PIECE)))
-        done()
-      } catch (error) {
-        done(error as Error)
-      }
-    },
-    flush(done) {
-      void (async () => {
-        try {
-          this.push(await decoder.finish())
-          done()
-        } catch (error) {
-          done(error as Error)
-        }
-      })()
-    },
-  })
-  return through(transform)
-}
-
-async function openBzip2(): Promise<Decoder> {
-  const { default: unbzip2 } = await import("unbzip2-stream")
-  return (source) => {
-    // A stream of the oldest kind, which closes before all of it is read.
-    const result = new PassThrough()
-    const decoder = unbzip2()
-    source.on("error", (error) => result.destroy(error))
-    decoder.on("error", (error) => result.destroy(error as Error))
-    return source.pipe(decoder).pipe(result)
+    yield* decompress(pieces, compression, { trailing: "ignore" })
+  } catch (error) {
+    if (!(error instanceof CompressionError)) throw error
+    throw archiveProblem(error.message, error)
   }
 }
