@@ -1,0 +1,98 @@
+import type { CallOptions } from "../call.ts"
+import { digestKey, digestOf, formatDigest, type B3Digest } from "../digest.ts"
+import { ClosureCheck, traverse, type EncodedDirectory } from "../directory/closure.ts"
+import { decodeDirectory, encodeDirectory } from "../directory/codec.ts"
+import type { Directory, DirectoryPutter, DirectoryService } from "../directory/service.ts"
+import { CastoreError } from "../problem.ts"
+import { readVerified } from "./contents.ts"
+import { objectName } from "./names.ts"
+import { S3Objects } from "./objects.ts"
+import type { S3Options, Zstd } from "./options.ts"
+
+/**
+ * Directories as objects, one each. Of a tree, each is stored after those in it, so that whoever finds one finds all that is
+ * below it, whatever ended the storing.
+ */
+export function s3DirectoryService(options: S3Options): DirectoryService {
+  return new S3Directories(new S3Objects(options), options.zstd)
+}
+
+class S3Directories implements DirectoryService {
+  readonly #objects: S3Objects
+  readonly #zstd: Zstd
+
+  constructor(objects: S3Objects, zstd: Zstd) {
+    this.#objects = objects
+    this.#zstd = zstd
+  }
+
+  async get(digest: B3Digest, options: CallOptions = {}): Promise<Directory | undefined> {
+    const bytes = await readVerified("directory", digest, this.#objects, this.#zstd, options)
+    if (bytes === undefined) return undefined
+    try {
+      return decodeDirectory(bytes)
+    } catch (error) {
+      if (!(error instanceof CastoreError)) throw error
+      // These are the bytes that were stored; they should never have been.
+      const what = `directory ${formatDigest(digest)}`
+      throw new CastoreError({ code: "corrupt", what, reason: error.message }, { cause: error })
+    }
+  }
+
+  getRecursive(digest: B3Digest, options: CallOptions = {}): AsyncIterable<Directory> {
+    return traverse((one) => this.get(one, options), digest, options.signal)
+  }
+
+  async put(directory: Directory, options: CallOptions = {}): Promise<B3Digest> {
+    options.signal?.throwIfAborted()
+    const bytes = encodeDirectory(directory)
+    const digest = digestOf(bytes)
+    await this.#store({ digest, bytes }, options)
+    return digest
+  }
+
+  putMultiple(options: CallOptions = {}): DirectoryPutter {
+    const closure = new ClosureCheck()
+    const staged = new Map<string, EncodedDirectory & { readonly children: readonly string[] }>()
+    return {
+      put: (directory) => {
+        options.signal?.throwIfAborted()
+        const { digest, bytes } = closure.add(directory)
+        const children = directory.entries.flatMap(([, node]) =>
+          node.type === "directory" ? digestKey(node.digest) : [],
+        )
+        staged.set(digestKey(digest), { digest, bytes, children })
+      },
+      close: async () => {
+        options.signal?.throwIfAborted()
+        const root = closure.finish()
+        // If one fails, those that contain it are not stored, and the others need not be.
+        const stop = new AbortController()
+        const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal])
+        const stored = new Map<string, Promise<void>>()
+        for (const [key, { children, ...one }] of staged) {
+          const storing = Promise.all(children.flatMap((child) => stored.get(child) ?? []))
+            .then(() => this.#store(one, { signal }))
+            .catch((error: unknown) => {
+              stop.abort(error)
+              throw error
+            })
+          stored.set(key, storing)
+        }
+        const results = await Promise.allSettled(stored.values())
+        options.signal?.throwIfAborted()
+        if (stop.signal.aborted) throw stop.signal.reason
+        for (const result of results) if (result.status === "rejected") throw result.reason
+        return root
+      },
+    }
+  }
+
+  async close(): Promise<void> {}
+
+  async #store({ digest, bytes }: EncodedDirectory, options: CallOptions): Promise<void> {
+    options.signal?.throwIfAborted()
+    const compressed = await this.#zstd.compress(bytes)
+    await this.#objects.put(objectName("directories", digest), compressed, { unless: "there", ...options })
+  }
+}
