@@ -1,0 +1,109 @@
+/**
+ * `npm run cache-acceptance`: what a binary cache has to be for real Nix clients, found out with real Nix clients.
+ *
+ *     npm run cache-acceptance -- [--quick] [--only NAME]... [--dir DIR] [--seed N]
+ *
+ * The released bundle serves; C++ Nix of apt and the current one (scripts/oracle.ts) push and pull, each with a store of its
+ * own. Prints figures, and fails where something is not as it has to be. `--quick` does the same with less of everything.
+ */
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import process from "node:process"
+import { parseArgs } from "node:util"
+import { Random } from "../random.ts"
+import { attacks } from "./attacks.ts"
+import { refusedReads, refusedWrites, roundTrips, startCache } from "./clients.ts"
+import { killedWhileUploading } from "./kills.ts"
+import { underLoad } from "./load.ts"
+import { findNixes } from "./nix.ts"
+import { readsFromStatic } from "./ours.ts"
+import { run } from "./program.ts"
+import { proxies } from "./proxying.ts"
+import { has } from "./server.ts"
+import { Tally } from "./tally.ts"
+import { successiveVersions } from "./versions.ts"
+import { makeWorld } from "./world.ts"
+
+const MiB = 2 ** 20
+
+const { values: options } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    only: { type: "string", multiple: true },
+    dir: { type: "string", default: tmpdir() },
+    seed: { type: "string", default: String(Date.now() % 2 ** 31) },
+  },
+})
+const { quick } = options
+const random = new Random(Number(options.seed))
+const dir = mkdtempSync(join(options.dir, "cache-acceptance-"))
+const tally = new Tally()
+
+const PARTS: Readonly<Record<string, () => Promise<void>>> = {
+  clients: withClients,
+  attacks: () =>
+    attacks(
+      tally,
+      join(dir, "attacks"),
+      quick
+        ? { bombBytes: 256 * MiB, slowConnections: 50, idleConnections: 500 }
+        : { bombBytes: 2048 * MiB, slowConnections: 500, idleConnections: 2000 },
+      random,
+    ),
+  kills: () => killedWhileUploading(tally, join(dir, "kills"), quick ? 3 : 20, random),
+  load: async () => {
+    if (has("wrk")) return underLoad(tally, join(dir, "load"), quick ? 6 : 60, random)
+    tally.check("wrk is installed (apt-get install wrk)", false)
+  },
+}
+
+/** What needs C++ Nix. */
+async function withClients(): Promise<void> {
+  const nixes = await findNixes()
+  tally.check("there are two C++ Nixes", nixes.length === 2, nixes.map(({ version }) => version).join(", "))
+  const shape = quick ? { paths: 50, bytes: 24 * MiB } : { paths: 60, bytes: 430 * MiB }
+  const world = await makeWorld(join(dir, "world"), nixes, shape)
+  const { closure } = world
+  tally.figure(
+    "the closure",
+    `${closure.paths.length} store paths, ${(closure.narBytes / 1e6).toFixed(0)} MB of NARs`,
+    quick ? undefined : { of: "50 paths, 300 MB", holds: closure.paths.length >= 50 && closure.narBytes >= 300e6 },
+  )
+  for (const [i, nix] of nixes.entries()) {
+    // oxlint-disable-next-line no-await-in-loop -- each has the machine for itself
+    const cache = await startCache(world, `cache-${nix.version}`)
+    // oxlint-disable-next-line no-await-in-loop
+    await roundTrips(tally, world, nix, i === 0 ? "xz" : "zstd", cache)
+    // oxlint-disable-next-line no-await-in-loop
+    await refusedReads(tally, world, nix, cache)
+    // oxlint-disable-next-line no-await-in-loop
+    await refusedWrites(tally, world, nix)
+    // oxlint-disable-next-line no-await-in-loop
+    if (i === nixes.length - 1) await proxies(tally, world, cache)
+    // oxlint-disable-next-line no-await-in-loop
+    tally.equal(`Nix ${nix.version}: the server ends in order`, await cache.server.stop(), 0)
+  }
+  await readsFromStatic(tally, world, "xz")
+  await readsFromStatic(tally, world, "zstd")
+  await successiveVersions(tally, world, quick ? 2 : 5, quick ? 10 * MiB : 100 * MiB)
+}
+
+try {
+  mkdirSync(dir, { recursive: true })
+  console.log(`seed ${options.seed}`)
+  for (const [name, part] of Object.entries(PARTS)) {
+    if (options.only !== undefined && !options.only.includes(name)) continue
+    try {
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      await part()
+    } catch (error) {
+      tally.check(`${name}: ${error instanceof Error ? error.message : String(error)}`, false)
+    }
+  }
+} finally {
+  // Nix takes the right to write from what it stores.
+  await run(["chmod", "-R", "u+w", dir])
+  rmSync(dir, { recursive: true, force: true })
+}
+process.exitCode = tally.conclude()
