@@ -49,6 +49,34 @@ interface Response {
     }
   } | null
 }
+declare const Response: {
+  new (
+    body: Uint8Array<ArrayBuffer> | string | ReadableStream | null,
+    init: { readonly status: number; readonly headers: Readonly<Record<string, string>> },
+  ): Response
+}
+/** As a server gets it. */
+interface Request {
+  readonly body: Response["body"]
+  readonly signal: AbortSignal
+}
+interface ReadableStreamController {
+  /** How much more is wanted before it is pulled again. */
+  readonly desiredSize: number | null
+  enqueue(bytes: Uint8Array): void
+  close(): void
+  error(reason: unknown): void
+}
+declare class ReadableStream<R = unknown> {
+  constructor(source: {
+    start(controller: ReadableStreamController): void
+    pull(): void
+    cancel(reason: unknown): void
+  })
+  /** Node alone has it. */
+  static from<R>(source: AsyncIterable<R>): ReadableStream<R>
+  [Symbol.asyncIterator](): AsyncIterator<R>
+}
 declare function fetch(
   url: string,
   init?: {

@@ -1,3 +1,10 @@
+export { binaryCache, CACHE_LIMITS, type CacheLimits, type CacheOptions } from "./app.ts"
+export type { Answer, Output, StreamedBody } from "./http/answer.ts"
+export type { CacheRequest, HostBindings, Observer, RequestEvent } from "./http/exchange.ts"
+export type { Compressor, Compressors } from "./nar-files.ts"
+export type { Compression, OwnCompression } from "./nar-name.ts"
+export { CacheError, type CacheProblem } from "./problem.ts"
+export type { Decompress } from "./put-nar.ts"
 export {
   memoryTokens,
   presentedSecret,
@@ -8,3 +15,4 @@ export {
   type TokenRegistry,
   type Tokens,
 } from "./tokens.ts"
+export { memoryUploads, type Upload, type Uploads } from "./uploads.ts"

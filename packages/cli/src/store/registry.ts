@@ -44,6 +44,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "say who may read and write a binary cache",
     load: async () => (await import("./commands/token.ts")).command,
   },
+  serve: {
+    summary: "serve the store as a binary cache, which Nix reads and writes over HTTP",
+    load: async () => (await import("./commands/serve.ts")).command,
+  },
   root: {
     summary: "say which store paths gc has to keep",
     load: async () => (await import("./commands/root.ts")).command,

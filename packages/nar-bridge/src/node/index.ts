@@ -1,1 +1,7 @@
+export { accessLog, observers, type AccessLog } from "./access-log.ts"
+export { nodeCompressors } from "./compressors.ts"
+export { cacheMetrics, type CacheMetrics, type StoreSizes } from "./metrics.ts"
+export type { Pace } from "./progress.ts"
+export { serveCache, type CacheServer, type ServeCacheOptions } from "./server.ts"
 export { openTokenFile } from "./token-file.ts"
+export { openUploadFile } from "./upload-file.ts"

@@ -1,0 +1,163 @@
+import { equal } from "@tvix-ts/bytes"
+import type { CallOptions, Node } from "@tvix-ts/castore"
+import { encodeNix32 } from "@tvix-ts/hash"
+import { openNar, renderNar, writeNar, type NarCalculation, type NarFile, type Store } from "@tvix-ts/store"
+import type { Answer, StreamedBody } from "./http/answer.ts"
+import type { CacheRequest } from "./http/exchange.ts"
+import { matches, rangeHolds, rangeOf, type ByteRange } from "./http/range.ts"
+import { parseOwnNarName, parseUploadName, type Compression } from "./nar-name.ts"
+import { refuse } from "./problem.ts"
+import type { Uploads } from "./uploads.ts"
+
+/** Makes something smaller while it is sent. */
+export interface Compressor {
+  /** Of the program and its settings: what has the same one gives the same bytes for the same bytes. */
+  readonly version: string
+  /** Pieces, of `contents` as well, are done with when the next is asked for. */
+  compress(contents: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>
+}
+
+/** What a host can compress with; what is not there is answered with 404. */
+export type Compressors = { readonly [Kind in Compression]?: Compressor }
+
+/** Archives of which an index is kept, for those who read them in many small parts. */
+const OPEN_MAX = 4
+const TYPE = "application/x-nix-nar"
+
+interface Found extends NarCalculation {
+  /** Looks it up, where that may mean to fetch the archive from elsewhere. */
+  readonly node: (options: CallOptions) => Promise<Node>
+  readonly compression: Compression
+}
+
+/** The archives of a store, under the names of nar-name.ts and those that they were uploaded with. */
+export class NarFiles {
+  readonly #store: Store
+  readonly #uploads: Uploads
+  readonly #compressors: Compressors
+  /** By the SHA-256 of the archive; the least recently used first. */
+  readonly #open = new Map<string, Promise<NarFile>>()
+
+  constructor(store: Store, uploads: Uploads, compressors: Compressors) {
+    this.#store = store
+    this.#uploads = uploads
+    this.#compressors = compressors
+  }
+
+  /**
+   * @param cacheControl of what never changes
+   * @throws {CacheError} `not-found`, `range`
+   */
+  async answer(name: string, request: CacheRequest, cacheControl: string): Promise<Answer> {
+    const { signal } = request
+    const found = await this.#find(name, { signal })
+    if (found === undefined) refuse({ code: "not-found", what: `nar/${name}` })
+    const { compression, narHash, narSize } = found
+    const compressor = compression === "none" ? undefined : this.#compressors[compression]
+    if (compression !== "none" && compressor === undefined) refuse({ code: "not-found", what: `nar/${name}` })
+    const base = encodeNix32(narHash)
+    const etag = compressor === undefined ? `"${base}"` : `"${base}-${compressor.version}"`
+    const headers: Record<string, string> = { "Content-Type": TYPE, ETag: etag, "Cache-Control": cacheControl }
+    if (compressor === undefined) headers["Accept-Ranges"] = "bytes"
+    if (matches(request.header("if-none-match"), etag)) return { status: 304, headers }
+    const isHead = request.method === "HEAD"
+    if (compressor !== undefined) {
+      if (isHead) return { status: 200, headers }
+      const node = await found.node({ signal })
+      return { status: 200, headers, body: this.#compressed(node, compressor) }
+    }
+    const ranged = rangeHolds(request.header("if-range"), etag) && !isHead
+    const range = ranged ? rangeOf(request.header("range"), narSize) : undefined
+    if (range === "none") refuse({ code: "range", size: narSize })
+    if (range !== undefined) {
+      const nar = await this.#openNar(base, await found.node({ signal }))
+      headers["Content-Range"] = `bytes ${range.from}-${range.to - 1}/${narSize}`
+      return { status: 206, headers, body: partOf(nar, range) }
+    }
+    if (isHead) return { status: 200, headers, body: { length: narSize, write: async () => {} } }
+    const node = await found.node({ signal })
+    const write: StreamedBody["write"] = (output, aborted) => writeNar(node, this.#store, output, { signal: aborted })
+    return { status: 200, headers, body: { length: narSize, write } }
+  }
+
+  async #find(name: string, options: CallOptions): Promise<Found | undefined> {
+    const { pathInfos, directories, blobs } = this.#store
+    const own = parseOwnNarName(name)
+    if (own !== undefined) {
+      const { digest, narHash, compression } = own
+      const described = await pathInfos.describe(digest, options)
+      if (described === undefined || !equal(described.narHash, narHash)) return undefined
+      const { narSize } = described
+      const node = async (nodeOptions: CallOptions): Promise<Node> => {
+        const pathInfo = await pathInfos.get(digest, nodeOptions)
+        if (pathInfo === undefined || !equal(pathInfo.narHash, narHash)) {
+          return refuse({ code: "not-found", what: `nar/${name}` })
+        }
+        return pathInfo.node
+      }
+      return { node, narHash, narSize, compression }
+    }
+    const compression = parseUploadName(name)?.compression
+    const upload = compression === undefined ? undefined : await this.#uploads.get(name)
+    if (compression === undefined || upload === undefined) return undefined
+    const { node, narHash, narSize } = upload
+    // It may have been collected since. Who has a directory has what is below it.
+    if (node.type === "directory" && (await directories.get(node.digest, options)) === undefined) return undefined
+    if (node.type === "file" && (await blobs.stat(node.digest, options)) === undefined) return undefined
+    return { node: async () => node, narHash, narSize, compression }
+  }
+
+  #compressed(node: Node, compressor: Compressor): StreamedBody {
+    return {
+      length: undefined,
+      write: async (output, signal) => {
+        const blocks = inBlocks(renderNar(node, this.#store, { signal }))
+        for await (const piece of compressor.compress(blocks)) {
+          const waiting = output(piece)
+          if (waiting !== undefined) await waiting
+        }
+      },
+    }
+  }
+
+  #openNar(key: string, node: Node): Promise<NarFile> {
+    const opened = this.#open.get(key) ?? openNar(node, this.#store)
+    this.#open.delete(key)
+    this.#open.set(key, opened)
+    if (this.#open.size > OPEN_MAX) this.#open.delete(this.#open.keys().next().value!)
+    opened.catch(() => this.#open.delete(key))
+    return opened
+  }
+}
+
+function partOf(nar: NarFile, { from, to }: ByteRange): StreamedBody {
+  return {
+    length: to - from,
+    async write(output, signal) {
+      for await (const piece of nar.read({ from, to, signal })) {
+        const waiting = output(piece)
+        if (waiting !== undefined) await waiting
+      }
+    },
+  }
+}
+
+const BLOCK_BYTES = 2 ** 17
+
+/** The same bytes in fewer pieces, each only until the next is taken. */
+async function* inBlocks(contents: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  const block = new Uint8Array(BLOCK_BYTES)
+  let used = 0
+  for await (const piece of contents) {
+    if (used + piece.length > BLOCK_BYTES) {
+      if (used > 0) yield block.subarray(0, used)
+      used = 0
+    }
+    if (piece.length > BLOCK_BYTES) yield piece
+    else {
+      block.set(piece, used)
+      used += piece.length
+    }
+  }
+  if (used > 0) yield block.subarray(0, used)
+}

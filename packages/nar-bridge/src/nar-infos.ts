@@ -1,0 +1,151 @@
+import { equal } from "@tvix-ts/bytes"
+import type { CallOptions } from "@tvix-ts/castore"
+import { hexDigest } from "@tvix-ts/hash"
+import { fingerprint, formatNarInfo, type NarInfo, type SecretKey, type Signature } from "@tvix-ts/nix-compat"
+import type { PathDescription, Store } from "@tvix-ts/store"
+import { ownNarName, type OwnCompression } from "./nar-name.ts"
+
+/** A narinfo as it is served. */
+export interface RenderedNarInfo {
+  readonly text: string
+  /** With its quotes. */
+  readonly etag: string
+}
+
+export interface NarInfosOptions {
+  readonly keys: readonly SecretKey[]
+  /** What narinfos say that the NAR is compressed with. */
+  readonly compression: OwnCompression
+  /** How long a narinfo is served without looking whether it has changed: others may write to the store. */
+  readonly freshMs?: number
+  /** Narinfos that are remembered, of a kilobyte each. */
+  readonly entriesMax?: number
+  /** ms. */
+  readonly clock?: () => number
+}
+
+interface Entry {
+  /** When it was last compared with the store, ms. */
+  checked: number
+  readonly description: PathDescription
+  readonly rendered: RenderedNarInfo
+}
+
+const FRESH_MS = 1000
+const ENTRIES_MAX = 50_000
+
+/**
+ * Narinfos of what is in a store. Those of paths that our keys have not signed are signed when they are asked for: what is in
+ * the store, we vouch for.
+ */
+export class NarInfos {
+  readonly #pathInfos: Pick<Store["pathInfos"], "describe">
+  readonly #keys: readonly SecretKey[]
+  readonly #compression: OwnCompression
+  readonly #freshMs: number
+  readonly #entriesMax: number
+  readonly #clock: () => number
+  /** The least recently rendered first. */
+  readonly #entries = new Map<string, Entry>()
+
+  constructor(store: Pick<Store, "pathInfos">, options: NarInfosOptions) {
+    this.#pathInfos = store.pathInfos
+    this.#keys = options.keys
+    this.#compression = options.compression
+    this.#freshMs = options.freshMs ?? FRESH_MS
+    this.#entriesMax = options.entriesMax ?? ENTRIES_MAX
+    this.#clock = options.clock ?? (() => performance.now())
+  }
+
+  /** The narinfo if it was looked at just now. */
+  fresh(digest: string): RenderedNarInfo | undefined {
+    const entry = this.#entries.get(digest)
+    return entry !== undefined && this.#clock() - entry.checked < this.#freshMs ? entry.rendered : undefined
+  }
+
+  /** @param digest the 32 digits of a store path */
+  async get(digest: string, options?: CallOptions): Promise<RenderedNarInfo | undefined> {
+    const fresh = this.fresh(digest)
+    if (fresh !== undefined) return fresh
+    const checked = this.#clock()
+    const description = await this.#pathInfos.describe(digest, options)
+    if (description === undefined) {
+      this.#entries.delete(digest)
+      return undefined
+    }
+    const known = this.#entries.get(digest)
+    if (known !== undefined && sameDescription(known.description, description)) {
+      known.checked = checked
+      return known.rendered
+    }
+    const rendered = await this.#render(description)
+    this.#entries.delete(digest)
+    this.#entries.set(digest, { checked, description, rendered })
+    if (this.#entries.size > this.#entriesMax) this.#entries.delete(this.#entries.keys().next().value!)
+    return rendered
+  }
+
+  /** It has changed, as we know. */
+  forget(digest: string): void {
+    this.#entries.delete(digest)
+  }
+
+  async #render(description: PathDescription): Promise<RenderedNarInfo> {
+    const { storePath, narHash, narSize, references, deriver, contentAddress } = description
+    const info: NarInfo = {
+      storePath,
+      url: `nar/${ownNarName(storePath.digest, narHash, this.#compression)}`,
+      compression: this.#compression,
+      // Of what is compressed while it is sent, nobody knows them.
+      ...(this.#compression === "none" && { fileHash: narHash, fileSize: narSize }),
+      narHash,
+      narSize,
+      references,
+      ...(deriver !== undefined && { deriver }),
+      signatures: await signedBy(this.#keys, description),
+      ...(contentAddress !== undefined && { contentAddress }),
+    }
+    const text = formatNarInfo(info)
+    return { text, etag: etagOf(text) }
+  }
+}
+
+/** A strong tag of a byte string. */
+export function etagOf(text: string): string {
+  return `"${hexDigest("sha256", text).slice(0, 32)}"`
+}
+
+/** The signatures of a path, and those of `keys` that were missing. */
+export async function signedBy(
+  keys: readonly SecretKey[],
+  description: PathDescription,
+): Promise<readonly Signature[]> {
+  const missing = keys.filter(({ name }) => description.signatures.every((signature) => signature.name !== name))
+  if (missing.length === 0) return description.signatures
+  const text = fingerprint(description)
+  return [...description.signatures, ...(await Promise.all(missing.map((key) => key.sign(text))))]
+}
+
+/** Path infos are small: comparing them takes less time than rendering one. */
+function sameDescription(a: PathDescription, b: PathDescription): boolean {
+  return (
+    a.narSize === b.narSize &&
+    a.storePath.name === b.storePath.name &&
+    a.references.length === b.references.length &&
+    a.signatures.length === b.signatures.length &&
+    equal(a.narHash, b.narHash) &&
+    a.references.every((one, i) => samePath(one, b.references[i])) &&
+    a.signatures.every((one, i) => one.name === b.signatures[i]!.name && equal(one.bytes, b.signatures[i]!.bytes)) &&
+    samePath(a.deriver, b.deriver) &&
+    sameAddress(a.contentAddress, b.contentAddress)
+  )
+}
+
+function samePath(a: PathDescription["deriver"], b: PathDescription["deriver"]): boolean {
+  return a?.digest === b?.digest && a?.name === b?.name
+}
+
+function sameAddress(a: PathDescription["contentAddress"], b: PathDescription["contentAddress"]): boolean {
+  if (a === undefined || b === undefined) return a === b
+  return a.method === b.method && a.hash.algorithm === b.hash.algorithm && equal(a.hash.digest, b.hash.digest)
+}

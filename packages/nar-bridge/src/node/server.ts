@@ -1,0 +1,119 @@
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
+import type { AddressInfo } from "node:net"
+import { getRequestListener } from "@hono/node-server"
+import { CastoreError } from "@tvix-ts/castore"
+import type { Hono } from "hono"
+import { NO_OBSERVER, type HostBindings, type Observer } from "../http/exchange.ts"
+import { Exchange } from "./exchange.ts"
+import type { Pace } from "./progress.ts"
+
+export interface ServeCacheOptions {
+  /** `127.0.0.1:8080`, `[::]:8080`, `unix:/run/cache.sock`. Port 0 is any that is free. */
+  readonly address: string
+  readonly observer?: Observer
+  /** How slow clients may be. */
+  readonly pace?: Pace
+  /** ms that a client may take for the headers of a request. */
+  readonly headersMs?: number
+  /** Connections at the same time. */
+  readonly connectionsMax?: number
+  /** Whether the last address in `X-Forwarded-For` is that of the client: only behind a proxy that sets it. */
+  readonly behindProxy?: boolean
+}
+
+export interface CacheServer {
+  /** As in the options, with the port. */
+  readonly address: string
+  /** Takes no more requests, and gives those that are running so many ms to end. */
+  close(graceMs: number): Promise<void>
+}
+
+const PACE: Pace = { stallMs: 60_000, bytesPerSecond: 1024 }
+const HEADERS_MS = 15_000
+const HEADER_BYTES_MAX = 16_384
+const CONNECTIONS_MAX = 8192
+/** Longer than the pauses of a client that copies one path after the other. */
+const KEEP_ALIVE_MS = 75_000
+/** How often it is looked for requests that take too long to begin. */
+const CHECK_MS = 2000
+
+/** Serves the app that `binaryCache` makes. @throws {CastoreError} `unavailable` if it cannot listen there */
+export async function serveCache(
+  app: Hono<{ Bindings: HostBindings }>,
+  options: ServeCacheOptions,
+): Promise<CacheServer> {
+  const { observer = NO_OBSERVER, pace = PACE, behindProxy = false } = options
+  let closing = false
+  const exchangeOptions = { pace, observer, closing: () => closing }
+  /** That wait for leave to send their body. */
+  const expecting = new WeakSet<IncomingMessage>()
+  const listener = getRequestListener(
+    (request, { incoming, outgoing }) => {
+      const message = incoming as IncomingMessage
+      const address = clientAddress(message, behindProxy)
+      const expects = expecting.has(message)
+      const host = new Exchange(message, outgoing as ServerResponse, address, expects, exchangeOptions)
+      return app.fetch(request, { host })
+    },
+    { overrideGlobalObjects: false, autoCleanupIncoming: false },
+  )
+  const server = createServer(
+    {
+      headersTimeout: options.headersMs ?? HEADERS_MS,
+      // Uploads take as long as they take; how slow they may be is up to `pace`.
+      requestTimeout: 0,
+      connectionsCheckingInterval: CHECK_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      maxHeaderSize: HEADER_BYTES_MAX,
+      noDelay: true,
+    },
+    (incoming, outgoing) => void listener(incoming, outgoing),
+  )
+  server.maxConnections = options.connectionsMax ?? CONNECTIONS_MAX
+  server.on("checkContinue", (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    expecting.add(incoming)
+    void listener(incoming, outgoing)
+  })
+  await listen(server, options.address)
+  return {
+    address: addressOf(server.address()),
+    async close(graceMs) {
+      closing = true
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      server.closeIdleConnections()
+      const timer = setTimeout(() => server.closeAllConnections(), graceMs)
+      await closed
+      clearTimeout(timer)
+    },
+  }
+}
+
+function listen(server: ReturnType<typeof createServer>, address: string): Promise<void> {
+  const [, socket] = /^unix:(.*)$/s.exec(address) ?? []
+  const colon = address.lastIndexOf(":")
+  const host = address.slice(0, colon).replace(/^\[(.*)\]$/, "$1")
+  const where = socket === undefined ? { host, port: Number(address.slice(colon + 1)) } : { path: socket }
+  return new Promise((resolve, reject) => {
+    server.once("error", (cause: NodeJS.ErrnoException) => {
+      const reason = `cannot listen at ${address}: ${REASONS[cause.code ?? ""] ?? cause.message}`
+      reject(new CastoreError({ code: "unavailable", reason }, { cause }))
+    })
+    server.listen(where, resolve)
+  })
+}
+const REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: "somebody else does",
+  EADDRNOTAVAIL: "this machine has no such address",
+  EACCES: "the system does not let us",
+}
+
+function addressOf(address: AddressInfo | string | null): string {
+  if (address === null || typeof address === "string") return `unix:${address ?? ""}`
+  return address.family === "IPv6" ? `[${address.address}]:${address.port}` : `${address.address}:${address.port}`
+}
+
+function clientAddress({ socket, headers }: IncomingMessage, behindProxy: boolean): string {
+  const forwarded = behindProxy ? headers["x-forwarded-for"] : undefined
+  const last = forwarded === undefined ? undefined : String(forwarded).split(",").at(-1)?.trim()
+  return last || (socket.remoteAddress ?? "")
+}
