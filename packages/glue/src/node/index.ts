@@ -1,3 +1,4 @@
+export { folderLocks } from "./build/locks.ts"
 export { nodeFetcher, type NodeFetcher } from "./fetch/fetcher.ts"
 export type { FetchProgress, NodeFetcherOptions } from "./fetch/options.ts"
 export { nodeSourceCache, type NodeSourceCacheOptions } from "./source-cache.ts"

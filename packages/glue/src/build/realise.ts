@@ -1,0 +1,347 @@
+/**
+ * Makes outputs of derivations be in a store: those that are there are left alone, those that a cache has are copied, and
+ * the rest is built, whatever is needed first. All paths are byte strings.
+ */
+import type { BuildOutput, BuildRequest, BuildService } from "@tvix-ts/build"
+import { BuildError } from "@tvix-ts/build"
+import {
+  derivationOptions,
+  parseStorePath,
+  requiredSystemFeatures,
+  STORE_DIR,
+  type Derivation,
+  type DerivationOptions,
+} from "@tvix-ts/nix-compat"
+import { copyPaths, type PathDescription, type PathInfo, type Store } from "@tvix-ts/store"
+import { buildInputs, exportedGraphs } from "./inputs.ts"
+import { LogTail } from "./log-tail.ts"
+import { describeOutputs } from "./outputs.ts"
+import { RealiseError } from "./problem.ts"
+import { buildRequest } from "./request.ts"
+import { Semaphore } from "./semaphore.ts"
+
+/** Outputs of one derivation. */
+export interface Wanted {
+  /** Its path. */
+  readonly derivation: string
+  readonly outputs: ReadonlySet<string> | "all"
+}
+
+/** Makes one output at a time, whichever process asks. */
+export interface Locks {
+  /** Waits until nobody else has it. The result gives it back. */
+  acquire(path: string, signal: AbortSignal): Promise<() => void>
+}
+
+/** Builds what is not a program: `builtin:fetchurl` and its kin. */
+export type BuiltinBuilder = (
+  derivation: Derivation,
+  request: BuildRequest,
+  context: { readonly store: Store; readonly signal: AbortSignal; readonly onLog: (bytes: Uint8Array) => void },
+) => Promise<readonly BuildOutput[]>
+
+export interface RealiseOptions {
+  readonly store: Store
+  /** @throws if there is none at the path */
+  readonly readDerivation: (path: string) => Promise<Derivation | undefined>
+  readonly builder: BuildService
+  /** By name, `builtin:` included. */
+  readonly builtins: ReadonlyMap<string, BuiltinBuilder>
+  /** In the order in which they are asked. */
+  readonly substituters: readonly Store[]
+  readonly locks: Locks
+  /** Builds at once. */
+  readonly jobs: number
+  /** Processors that a build may use. */
+  readonly cores: number
+  /** Whether to go on with what does not need what failed. */
+  readonly keepGoing: boolean
+  /** Kinds of machine that the builder is. */
+  readonly systems: readonly string[]
+  readonly features: readonly string[]
+  /** The environment of this process, for downloads. */
+  readonly impure: (name: string) => string | undefined
+  /** Milliseconds, and bytes; see {@link BuildService}. */
+  readonly timeoutMs?: number
+  readonly silenceMs?: number
+  readonly logBytesMax?: number
+  readonly onEvent?: (event: RealiseEvent) => void
+  readonly signal?: AbortSignal
+}
+
+/** What happens, as it happens. */
+export type RealiseEvent =
+  /** Nothing keeps it from being built but that others are. */
+  | { readonly kind: "build-waiting"; readonly derivation: string }
+  | { readonly kind: "build-started"; readonly derivation: string }
+  | { readonly kind: "build-log"; readonly derivation: string; readonly bytes: Uint8Array }
+  | { readonly kind: "build-done"; readonly derivation: string; readonly outputs: readonly PathInfo[] }
+  | { readonly kind: "build-failed"; readonly derivation: string; readonly error: unknown }
+  /** Since another one failed, or nobody wants it any more. */
+  | { readonly kind: "build-cancelled"; readonly derivation: string }
+  | { readonly kind: "fetch-started"; readonly path: string; readonly narSize: number }
+  | { readonly kind: "fetch-done"; readonly path: string }
+
+/** Derivations and what became of them. */
+export interface Realised {
+  /** Store paths of the outputs that were wanted, by derivation and name. */
+  readonly outputs: ReadonlyMap<string, ReadonlyMap<string, string>>
+  /** Why derivations that were wanted are not there. */
+  readonly failures: ReadonlyMap<string, unknown>
+}
+
+const FETCHES_AT_ONCE = 16
+/** Lines of its log that a failure shows. */
+const LOG_LINES = 25
+
+interface Goal {
+  outputs: ReadonlySet<string> | "all"
+  made: Promise<ReadonlyMap<string, string>>
+}
+
+/** @throws the reason of the signal; everything else is told in the result */
+export async function realise(wanted: readonly Wanted[], options: RealiseOptions): Promise<Realised> {
+  const run = new Realiser(options)
+  const settled = await Promise.allSettled(wanted.map((each) => run.ensure(each.derivation, each.outputs)))
+  options.signal?.throwIfAborted()
+  const outputs = new Map<string, ReadonlyMap<string, string>>()
+  const failures = new Map<string, unknown>()
+  for (const [i, result] of settled.entries()) {
+    const { derivation } = wanted[i]!
+    if (result.status === "rejected") failures.set(derivation, result.reason)
+    else outputs.set(derivation, new Map([...(outputs.get(derivation) ?? []), ...result.value]))
+  }
+  return { outputs, failures }
+}
+
+class Realiser {
+  readonly #options: RealiseOptions
+  /** By derivation. What failed stays failed. */
+  readonly #goals = new Map<string, Goal>()
+  readonly #builds: Semaphore
+  readonly #fetches = new Semaphore(FETCHES_AT_ONCE)
+  /** By path, while it is being fetched. */
+  readonly #fetching = new Map<string, Promise<boolean>>()
+  readonly #stop = new AbortController()
+  readonly #signal: AbortSignal
+
+  constructor(options: RealiseOptions) {
+    this.#options = options
+    this.#builds = new Semaphore(options.jobs)
+    const { signal } = options
+    this.#signal = signal === undefined ? this.#stop.signal : AbortSignal.any([signal, this.#stop.signal])
+  }
+
+  /** The store paths of the outputs, by name, once they are there. */
+  ensure(path: string, outputs: ReadonlySet<string> | "all"): Promise<ReadonlyMap<string, string>> {
+    const goal = this.#goals.get(path)
+    if (goal === undefined) {
+      const made = this.#make(path, outputs)
+      this.#goals.set(path, { outputs, made })
+      return made
+    }
+    if (goal.outputs === "all" || (outputs !== "all" && outputs.isSubsetOf(goal.outputs))) return goal.made
+    goal.outputs = outputs === "all" ? outputs : outputs.union(goal.outputs)
+    return (goal.made = goal.made.then(() => this.#make(path, outputs)))
+  }
+
+  async #make(path: string, names: ReadonlySet<string> | "all"): Promise<ReadonlyMap<string, string>> {
+    try {
+      this.#signal.throwIfAborted()
+      const derivation = await this.#options.readDerivation(path)
+      if (derivation === undefined) throw new RealiseError({ code: "derivation-missing", path })
+      const wanted = outputPaths(path, derivation, names)
+      if (!(await this.#areThere(wanted.values()))) await this.#substituteOrBuild(path, derivation, wanted)
+      return wanted
+    } catch (error) {
+      if (!this.#options.keepGoing) this.#stop.abort(error)
+      throw error
+    }
+  }
+
+  async #substituteOrBuild(path: string, derivation: Derivation, wanted: ReadonlyMap<string, string>): Promise<void> {
+    const options = derivationOptions(derivation)
+    if (options.allowSubstitutes && (await this.#substituteAll(wanted.values()))) return
+    this.#checkPlatform(path, derivation, options)
+    await this.#makeInputs(path, derivation)
+    const releases: (() => void)[] = []
+    try {
+      // In one order, so that nobody waits for somebody who waits for them.
+      for (const output of [...outputPaths(path, derivation, "all").values()].sort()) {
+        releases.push(await this.#options.locks.acquire(output, this.#signal))
+      }
+      // Whoever had the lock may have made it.
+      if (await this.#areThere(wanted.values())) return
+      this.#options.onEvent?.({ kind: "build-waiting", derivation: path })
+      await this.#builds.run(this.#signal, () => this.#build(path, derivation, options))
+    } finally {
+      for (const release of releases) release()
+    }
+  }
+
+  #checkPlatform(path: string, derivation: Derivation, options: DerivationOptions): void {
+    const { systems, features: own, builtins } = this.#options
+    const { system, builder } = derivation
+    if (builder.startsWith("builtin:") && !builtins.has(builder)) {
+      throw new RealiseError({ code: "unsupported", derivation: path, reason: `there is no '${builder}'` })
+    }
+    const features = [...requiredSystemFeatures(derivation, options)].sort()
+    const isBuiltin = builder.startsWith("builtin:") || system === "builtin"
+    if ((isBuiltin || systems.includes(system)) && features.every((feature) => own.includes(feature))) return
+    throw new RealiseError({ code: "platform", derivation: path, system, features, own: { systems, features: own } })
+  }
+
+  async #makeInputs(path: string, derivation: Derivation): Promise<void> {
+    const { inputDerivations, inputSources, dynamicInputs } = derivation
+    if (dynamicInputs !== undefined) {
+      throw new RealiseError({
+        code: "unsupported",
+        derivation: path,
+        reason: "it needs what derivations build that are built themselves",
+      })
+    }
+    const made = [...inputDerivations].map(([input, outputs]) => this.ensure(input, outputs) as Promise<unknown>)
+    const there = [...inputSources].map((source) => this.#ensureSource(source))
+    const settled = await Promise.allSettled([...made, ...there])
+    const failed = settled.filter((result) => result.status === "rejected")
+    if (failed.length === 0) return
+    this.#options.signal?.throwIfAborted()
+    throw new RealiseError(
+      { code: "dependencies-failed", derivation: path, count: failed.length },
+      { cause: failed[0]!.reason },
+    )
+  }
+
+  async #ensureSource(path: string): Promise<void> {
+    if ((await this.#areThere([path])) || (await this.#substituteAll([path]))) return
+    throw new RealiseError({ code: "path-missing", path })
+  }
+
+  async #areThere(paths: Iterable<string>): Promise<boolean> {
+    const { pathInfos } = this.#options.store
+    for (const path of paths) {
+      const options = { signal: this.#signal }
+      if ((await pathInfos.get(parseStorePath(path).digest, options)) === undefined) return false
+    }
+    return true
+  }
+
+  // ------------------------------------------------------------------------------------------------ substituting
+
+  async #substituteAll(paths: Iterable<string>): Promise<boolean> {
+    if (this.#options.substituters.length === 0) return false
+    const found = await Promise.all([...paths].map((path) => this.#substitute(path)))
+    return found.every(Boolean)
+  }
+
+  #substitute(path: string): Promise<boolean> {
+    let fetched = this.#fetching.get(path)
+    if (fetched === undefined) {
+      fetched = this.#fetches.run(this.#signal, () => this.#fetch(path)).finally(() => this.#fetching.delete(path))
+      this.#fetching.set(path, fetched)
+    }
+    return fetched
+  }
+
+  async #fetch(path: string): Promise<boolean> {
+    if (await this.#areThere([path])) return true
+    const { substituters, store, onEvent } = this.#options
+    const options = { signal: this.#signal }
+    const storePath = parseStorePath(path)
+    for (const substituter of substituters) {
+      const description: PathDescription | undefined = await substituter.pathInfos.describe(storePath.digest, options)
+      if (description === undefined) continue
+      onEvent?.({ kind: "fetch-started", path, narSize: description.narSize })
+      await copyPaths([storePath], substituter, store, options)
+      onEvent?.({ kind: "fetch-done", path })
+      return true
+    }
+    return false
+  }
+
+  // ------------------------------------------------------------------------------------------------ building
+
+  async #build(path: string, derivation: Derivation, options: DerivationOptions): Promise<void> {
+    const { onEvent } = this.#options
+    const log = new LogTail(LOG_LINES)
+    onEvent?.({ kind: "build-started", derivation: path })
+    try {
+      const outputs = await this.#outputsOf(path, derivation, options, (bytes) => {
+        log.add(bytes)
+        onEvent?.({ kind: "build-log", derivation: path, bytes })
+      })
+      onEvent?.({ kind: "build-done", derivation: path, outputs })
+    } catch (error) {
+      if (this.#signal.aborted) {
+        onEvent?.({ kind: "build-cancelled", derivation: path })
+        throw this.#signal.reason
+      }
+      const told =
+        error instanceof BuildError
+          ? new RealiseError(
+              { code: "build-failed", derivation: path, reason: error.message, log: log.lines() },
+              { cause: error },
+            )
+          : error
+      onEvent?.({ kind: "build-failed", derivation: path, error: told })
+      throw told
+    }
+  }
+
+  async #outputsOf(
+    path: string,
+    derivation: Derivation,
+    options: DerivationOptions,
+    onLog: (bytes: Uint8Array) => void,
+  ): Promise<readonly PathInfo[]> {
+    const { store, builder, builtins, cores, impure, timeoutMs, silenceMs, logBytesMax } = this.#options
+    const signal = this.#signal
+    const readDerivation = async (input: string): Promise<Derivation> => {
+      const read = await this.#options.readDerivation(input)
+      if (read === undefined) throw new RealiseError({ code: "derivation-missing", path: input })
+      return read
+    }
+    const needed: string[] = []
+    for (const [input, names] of derivation.inputDerivations) {
+      needed.push(...outputPaths(input, await readDerivation(input), names).values())
+    }
+    const inputs = await buildInputs(derivation, needed, store, signal)
+    const graphs = await exportedGraphs(derivation, options, inputs, store, readDerivation, signal)
+    const request = buildRequest(derivation, options, inputs, { storeDir: STORE_DIR, cores, impure, graphs })
+    const builtin = builtins.get(derivation.builder)
+    const outputs =
+      builtin === undefined
+        ? await builder.build(request, {
+            signal,
+            onLog,
+            ...(timeoutMs !== undefined && { timeoutMs }),
+            ...(silenceMs !== undefined && { silenceMs }),
+            ...(logBytesMax !== undefined && { logBytesMax }),
+          })
+        : await builtin(derivation, request, { store, signal, onLog })
+    const pathInfos = await describeOutputs({ path, derivation, options, inputs, request, outputs }, store, signal)
+    await store.pathInfos.putMany(pathInfos, { signal })
+    return pathInfos
+  }
+}
+
+/** @throws {RealiseError} for an output that there is not, or whose path depends on what is built */
+function outputPaths(
+  path: string,
+  { outputs }: Derivation,
+  names: ReadonlySet<string> | "all",
+): ReadonlyMap<string, string> {
+  const paths = new Map<string, string>()
+  for (const name of names === "all" ? outputs.keys() : names) {
+    const output = outputs.get(name)
+    if (output === undefined) {
+      throw new RealiseError({ code: "output-unknown", derivation: path, output: name, known: [...outputs.keys()] })
+    }
+    if (!("path" in output)) {
+      const reason = `the path of output '${name}' is known only when it is built, which is not supported`
+      throw new RealiseError({ code: "unsupported", derivation: path, reason })
+    }
+    paths.set(name, output.path)
+  }
+  return paths
+}
