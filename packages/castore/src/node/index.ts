@@ -21,3 +21,4 @@ export {
   type VerifyCastoreOptions,
   type VerifyProgress,
 } from "./local/verify.ts"
+export { zstd } from "./zstd.ts"

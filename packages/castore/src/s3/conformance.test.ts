@@ -1,15 +1,30 @@
 /** The suites of blobs and directories, on s3rver. */
-import { after, before } from "node:test"
+import { after } from "node:test"
+import { zstd } from "../node/zstd.ts"
 import { testBlobService } from "../testing/blob-service.ts"
 import { testDirectoryService } from "../testing/directory-service.ts"
+import { startServices } from "../testing/services.ts"
 import { s3BlobService } from "./blobs.ts"
 import { s3DirectoryService } from "./directories.ts"
-import { startS3rver, type S3rver } from "./testing/s3rver.ts"
+import type { S3Options } from "./options.ts"
 
-let service: S3rver
+const services = await startServices("s3")
+after(() => services.stop())
+const { bucket, endpoint, ...credentials } = services.s3!
 let stores = 0
-before(async () => void (service = await startS3rver()))
-after(() => service.stop())
 
-testBlobService("S3", async () => ({ service: s3BlobService(service.options(`blobs/${stores++}`)) }))
-testDirectoryService("S3", async () => ({ service: s3DirectoryService(service.options(`directories/${stores++}`)) }))
+/** For a store of its own. */
+function options(): S3Options {
+  return {
+    bucket,
+    prefix: `store/${stores++}`,
+    endpoint,
+    region: "us-east-1",
+    bucketIn: "path",
+    credentials: async () => credentials,
+    zstd,
+  }
+}
+
+testBlobService("S3", async () => ({ service: s3BlobService(options()) }))
+testDirectoryService("S3", async () => ({ service: s3DirectoryService(options()) }))

@@ -9,16 +9,13 @@ import {
   TvixPathInfoService,
   type PathInfo as PathInfoMessage,
 } from "@tvix-ts/protos"
-import { ahead } from "../../ahead.ts"
-import { checkLength, checkPathInfo, checkStoreDigest, NAR_HASH_LENGTH } from "../../path-info/check.ts"
+import { checkLength, checkStoreDigest, NAR_HASH_LENGTH } from "../../path-info/check.ts"
 import { decodePathInfo, messageOfPathInfo, pathInfoOfMessage } from "../../path-info/codec.ts"
 import { messageOfNode, sizeOfMessage } from "../../path-info/node-message.ts"
 import type { PathInfo } from "../../path-info/path-info.ts"
+import { putInOrder } from "../../path-info/put-in-order.ts"
 import type { NarCalculation, PathInfoService } from "../../path-info/service.ts"
 import type { NarService } from "../../store.ts"
-
-/** Calls under way when many are put: enough to keep the peer busy. */
-const PUTS_AT_ONCE = 16
 
 const { get, put, calculateNAR, list } = TvixPathInfoService.method
 
@@ -77,23 +74,7 @@ class GrpcPathInfoService implements PathInfoService {
   }
 
   async putMany(pathInfos: readonly PathInfo[], options: CallOptions = {}): Promise<void> {
-    for (const pathInfo of pathInfos) checkPathInfo(pathInfo)
-    const stop = new AbortController()
-    const { signal } = options
-    const one = { signal: signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]) }
-    const begun = new Map<string, Promise<void>>()
-    const begin = (pathInfo: PathInfo): Promise<void> => {
-      const before = [pathInfo.storePath, ...pathInfo.references].flatMap(({ digest }) => begun.get(digest) ?? [])
-      const putting = Promise.all(before)
-        .then(async () => void (await this.put(pathInfo, one)))
-        .catch((error: unknown) => {
-          stop.abort(error)
-          throw error
-        })
-      begun.set(pathInfo.storePath.digest, putting)
-      return putting
-    }
-    for await (const _ of ahead(pathInfos, PUTS_AT_ONCE, begin));
+    await putInOrder(pathInfos, (pathInfo, one) => this.put(pathInfo, one), options)
   }
 
   async *list(options: CallOptions = {}): AsyncGenerator<PathInfo, void, undefined> {

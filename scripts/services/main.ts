@@ -1,0 +1,42 @@
+/**
+ * Starts services for tests, for the time that its standard input is open: `node scripts/services/main.ts s3 postgres`. Each
+ * has a folder of its own, and is to be reached from this machine only. When all are there, prints one line of JSON:
+ *
+ *     { "s3": { "endpoint", "bucket", "accessKeyId", "secretAccessKey" }, "postgres": { "address" } }
+ *
+ * A service that is not installed has only `missing`, which says so; but in CI everything has to be.
+ */
+import { once } from "node:events"
+import process from "node:process"
+import { startPostgres } from "./postgres.ts"
+import { startS3rver } from "./s3rver.ts"
+
+export interface Service {
+  /** What others need to know of it. */
+  readonly told: object
+  stop(): Promise<void>
+}
+
+/** By what they are called on the command line. */
+const SERVICES: Readonly<Record<string, () => Promise<Service>>> = { s3: startS3rver, postgres: startPostgres }
+
+const services = new Map<string, Service>()
+let code = 0
+try {
+  for (const name of process.argv.slice(2)) {
+    const start = SERVICES[name]
+    if (start === undefined) throw new Error(`'${name}' is none of ${Object.keys(SERVICES).join(", ")}`)
+    const service = await start()
+    services.set(name, service)
+    if ("missing" in service.told && process.env["CI"] === "true") throw new Error(String(service.told.missing))
+  }
+  const told = [...services].map(([name, service]) => [name, service.told] as const)
+  process.stdout.write(`${JSON.stringify(Object.fromEntries(told))}\n`)
+  process.stdin.resume()
+  await Promise.race([once(process.stdin, "end"), once(process, "SIGTERM"), once(process, "SIGINT")])
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+  code = 1
+}
+for (const service of services.values()) await service.stop()
+process.exit(code)

@@ -1,0 +1,70 @@
+import { spawn, spawnSync } from "node:child_process"
+import { once } from "node:events"
+import { chmodSync, chownSync, globSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import process from "node:process"
+import { createInterface } from "node:readline"
+import type { Service } from "./main.ts"
+
+const MISSING = "there is no PostgreSQL on this machine (Debian's package is postgresql)"
+
+/** Where Debian has them, then where others do. */
+const PLACES = [
+  "/usr/lib/postgresql/*/bin/initdb",
+  "/usr/{local/,}bin/initdb",
+  "/opt/homebrew/opt/postgresql*/bin/initdb",
+]
+
+/** PostgreSQL with a new database, at a socket in its own folder, as the user who starts it, or as `nobody` for root. */
+export async function startPostgres(): Promise<Service> {
+  const found = PLACES.flatMap((place) => globSync(place).sort().reverse())[0]
+  if (found === undefined) return { told: { missing: MISSING }, stop: async () => {} }
+  // The other programs are beside it, wherever links lead.
+  const bin = dirname(realpathSync(found))
+  const folder = mkdtempSync(join(tmpdir(), "tvix-postgres-"))
+  const [data, sockets] = [join(folder, "data"), join(folder, "s")]
+  mkdirSync(data)
+  mkdirSync(sockets)
+  // PostgreSQL refuses to run as root.
+  const user = process.getuid?.() === 0 ? accountOf("nobody") : undefined
+  if (user !== undefined) for (const dir of [folder, data, sockets]) chownSync(dir, user.uid, user.gid)
+  chmodSync(folder, 0o755)
+  const remove = (): void => rmSync(folder, { recursive: true, force: true })
+  const words = ["-D", data, "-U", "tests", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions"]
+  const made = spawnSync(join(bin, "initdb"), words, { ...user, cwd: folder, encoding: "utf8" })
+  if (made.status !== 0) {
+    remove()
+    throw new Error(`initdb: ${made.stderr}`)
+  }
+  const settings = ["fsync=off", "listen_addresses=", `unix_socket_directories=${sockets}`, "log_min_messages=fatal"]
+  const child = spawn(
+    join(bin, "postgres"),
+    ["-D", data, ...[...settings, "max_connections=100"].flatMap((setting) => ["-c", setting])],
+    { ...user, cwd: folder, stdio: ["ignore", "ignore", "pipe"] },
+  )
+  const exit = once(child, "exit")
+  const log: string[] = []
+  createInterface(child.stderr).on("line", (line) => log.push(line))
+  const stop = async (): Promise<void> => {
+    // Whoever is connected is cut off.
+    child.kill("SIGINT")
+    await exit
+    remove()
+  }
+  const isReady = join(bin, "pg_isready")
+  const ready = (): boolean => spawnSync(isReady, ["-q", "-h", sockets]).status === 0
+  while (!ready()) {
+    // Between two attempts the system may tell that it has ended.
+    await new Promise((resolve) => setImmediate(resolve))
+    if (child.exitCode === null) continue
+    remove()
+    throw new Error(`postgres: ${log.join("\n")}`)
+  }
+  return { told: { address: `postgres://tests@/postgres?host=${sockets}` }, stop }
+}
+
+function accountOf(name: string): { readonly uid: number; readonly gid: number } {
+  const id = (option: string): number => Number(spawnSync("id", [option, name], { encoding: "utf8" }).stdout)
+  return { uid: id("-u"), gid: id("-g") }
+}
