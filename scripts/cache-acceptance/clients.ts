@@ -31,7 +31,7 @@ function newClient(world: World, nix: NixVersion, settings: ClientSettings): Nix
 export async function startCache(world: World, name: string, ...words: readonly string[]): Promise<FilledCache> {
   const store = `local://${join(world.dir, name)}`
   const write = await newToken(store, "write")
-  const keys = ["--sign-key", world.cacheKey.secretFile, "--require-signature", world.makerKey.publicKey]
+  const keys = ["--sign-with", world.cacheKey.secretFile, "--require-signatures", world.makerKey.publicKey]
   return { server: await CacheServer.start(store, ...keys, ...words), store, write }
 }
 
@@ -146,11 +146,11 @@ export async function refusedReads(tally: Tally, world: World, nix: NixVersion, 
         : client.run("nix", "copy", "--from", from, leaf))
       // oxlint-disable-next-line no-await-in-loop
       const there = (await client.run("nix-store", "--check-validity", leaf)).status === 0
-      tally.check(`${label}: ${what}, by ${how}`, status !== 0 && !there && why.test(error), error.trim().slice(0, 200))
+      tally.check(`${label}: ${what}, by ${how}`, status !== 0 && !there && why.test(error), error)
     }
   }
   const unsigned = /signature|untrusted|not signed/i
-  const damaged = /hash mismatch|hash|bad archive|unexpected end|corrupt|size/i
+  const damaged = /hash mismatch|hash|bad archive|unexpected end|corrupt|size|coroutine has finished/i
   await refused("a key that is not trusted", url, strangerKey.publicKey, unsigned)
 
   for (const [what, alterations, why] of alteredAnswers(leaf)) {
@@ -185,13 +185,7 @@ export function alteredAnswers(path: string): readonly (readonly [string, Altera
       { response: onInfo((text) => text.replace(/^NarHash: .*$/m, `NarHash: sha256:${other}`)) },
       "signature",
     ],
-    [
-      "a narinfo with one reference more",
-      {
-        response: onInfo((text) => text.replace(/^References:.*$/m, `References: ${path.slice("/nix/store/".length)}`)),
-      },
-      "signature",
-    ],
+    ["a narinfo with other references", { response: onInfo((text) => otherReferences(text, path)) }, "signature"],
     [
       "a narinfo with another size",
       { response: onInfo((text) => text.replace(/^NarSize: .*$/m, "NarSize: 112")) },
@@ -201,6 +195,13 @@ export function alteredAnswers(path: string): readonly (readonly [string, Altera
     ["a NAR that is cut short", { response: onNar((nar) => nar.subarray(0, nar.length - 100)) }, "hash"],
     ["another NAR", { response: onNar(() => emptyFile) }, "hash"],
   ]
+}
+
+/** Of a path that refers to nothing but itself, if to that. */
+function otherReferences(narInfo: string, path: string): string {
+  return narInfo.replace(/^References:(.*)$/m, (_, there: string) =>
+    there.trim() === "" ? `References: ${path.slice("/nix/store/".length)}` : "References: ",
+  )
 }
 
 /** One bit in the middle, of contents if there are any. */
@@ -232,11 +233,7 @@ export async function refusedWrites(tally: Tally, world: World, nix: NixVersion)
     const client = newClient(world, nix, { root: maker.root, netrc: token === "" ? "" : netrcOf(to, token) })
     const { status, error } = await client.run("nix", "copy", "--to", `${to}?compression=none`, path)
     const there = (await ask(`${server.url}/${digestOf(path)}.narinfo`)).status
-    tally.check(
-      `${label}: ${what}`,
-      status !== 0 && there === 404 && why.test(error),
-      `${there} ${error.trim().slice(-200)}`,
-    )
+    tally.check(`${label}: ${what}`, status !== 0 && there === 404 && why.test(error), `${there} ${error}`)
   }
   await refused("no token", server.url, leaf, "", /401|unauthorized/i)
   await refused("a token for reading", server.url, leaf, read, /403|forbidden/i)
@@ -246,7 +243,7 @@ export async function refusedWrites(tally: Tally, world: World, nix: NixVersion)
   await strangers.output("nix", "store", "sign", "--key-file", strangerKey.secretFile, unsigned)
   const stranger = newClient(world, nix, { root: strangers.root, netrc: netrcOf(server.url, write) })
   const { status, error } = await stranger.run("nix", "copy", "--to", server.url, unsigned)
-  tally.check(`${label}: a path that a stranger signed`, status !== 0 && /403/.test(error), error.trim().slice(-200))
+  tally.check(`${label}: a path that a stranger signed`, status !== 0 && /403/.test(error), error)
 
   const other = encodeNix32(createHash("sha256").update("other").digest())
   for (const [what, alter] of [
@@ -259,14 +256,9 @@ export async function refusedWrites(tally: Tally, world: World, nix: NixVersion)
           : body,
     ],
     [
-      "a narinfo with another deriver and one reference more",
+      "a narinfo with other references",
       (path, body) =>
-        path.endsWith(".narinfo")
-          ? Buffer.from(
-              body.toString("latin1").replace(/^References:.*$/m, `References: ${leaf.slice("/nix/store/".length)}`),
-              "latin1",
-            )
-          : body,
+        path.endsWith(".narinfo") ? Buffer.from(otherReferences(body.toString("latin1"), leaf), "latin1") : body,
     ],
   ] as const satisfies readonly (readonly [string, Alteration])[]) {
     // oxlint-disable-next-line no-await-in-loop -- each has a name

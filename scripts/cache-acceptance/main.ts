@@ -58,6 +58,15 @@ const PARTS: Readonly<Record<string, () => Promise<void>>> = {
   },
 }
 
+/** @throws nothing: what goes wrong is one more failure */
+async function attempt(name: string, part: () => Promise<void>): Promise<void> {
+  try {
+    await part()
+  } catch (error) {
+    tally.check(`${name}: ${error instanceof Error ? error.message : String(error)}`, false)
+  }
+}
+
 /** What needs C++ Nix. */
 async function withClients(): Promise<void> {
   const nixes = await findNixes()
@@ -84,9 +93,9 @@ async function withClients(): Promise<void> {
     // oxlint-disable-next-line no-await-in-loop
     tally.equal(`Nix ${nix.version}: the server ends in order`, await cache.server.stop(), 0)
   }
-  await readsFromStatic(tally, world, "xz")
-  await readsFromStatic(tally, world, "zstd")
-  await successiveVersions(tally, world, quick ? 2 : 5, quick ? 10 * MiB : 100 * MiB)
+  await attempt("our client", () => readsFromStatic(tally, world, "xz"))
+  await attempt("our client", () => readsFromStatic(tally, world, "zstd"))
+  await attempt("versions", () => successiveVersions(tally, world, quick ? 2 : 5, quick ? 10 * MiB : 100 * MiB))
 }
 
 try {
@@ -94,12 +103,8 @@ try {
   console.log(`seed ${options.seed}`)
   for (const [name, part] of Object.entries(PARTS)) {
     if (options.only !== undefined && !options.only.includes(name)) continue
-    try {
-      // oxlint-disable-next-line no-await-in-loop -- one after the other
-      await part()
-    } catch (error) {
-      tally.check(`${name}: ${error instanceof Error ? error.message : String(error)}`, false)
-    }
+    // oxlint-disable-next-line no-await-in-loop -- one after the other
+    await attempt(name, part)
   }
 } finally {
   // Nix takes the right to write from what it stores.

@@ -77,10 +77,10 @@ export class NixClient {
     }
   }
 
-  /** Runs a program of this Nix on this client's store. */
+  /** Runs a program of this Nix on this client's store, or the one that the words name. */
   run(name: "nix" | "nix-store" | "nix-build" | "nix-instantiate", ...words: readonly string[]): Promise<Outcome> {
     const [first = "", ...rest] = words
-    const store = ["--store", this.root]
+    const store = words.includes("--store") ? [] : ["--store", this.root]
     // Options of `nix` come after its command.
     const all = name === "nix" ? [first, ...rest, ...store] : [...store, ...words]
     return run([...this.#program(name), ...all], { env: this.#env })

@@ -3,7 +3,7 @@ import { spawn, spawnSync, type ChildProcess } from "node:child_process"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { ROOT } from "../toolchain.mjs"
-import { output } from "./program.ts"
+import { output, run } from "./program.ts"
 
 export const TVIX_STORE = join(ROOT, "bin", "tvix-store")
 
@@ -89,6 +89,12 @@ export class CacheServer {
 /** What `tvix-store` prints. @throws {Error} if it fails */
 export function tvixStore(...words: readonly string[]): Promise<string> {
   return output([TVIX_STORE, ...words])
+}
+
+/** Reads everything in a store. What is wrong, or nothing. */
+export async function damageIn(store: string): Promise<string> {
+  const { status, out, error } = await run([TVIX_STORE, "--store", store, "verify"])
+  return status === 0 ? "" : `${out}${error}`.trim()
 }
 
 export interface CacheKey {

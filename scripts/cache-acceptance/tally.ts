@@ -10,7 +10,7 @@ export class Tally {
   }
 
   check(what: string, holds: boolean, details = ""): boolean {
-    const line = details === "" ? what : `${what}: ${details}`
+    const line = details === "" ? what : `${what}: ${shortened(details)}`
     if (holds) this.passed++
     else this.failures.push(line)
     console.log(`${holds ? "ok    " : "FAILED"}  ${line}`)
@@ -19,7 +19,8 @@ export class Tally {
 
   equal(what: string, actual: unknown, expected: unknown): boolean {
     const [got, wanted] = [actual, expected].map((value) => (typeof value === "string" ? value : JSON.stringify(value)))
-    return this.check(what, got === wanted, got === wanted ? "" : `${got}, not ${wanted}`)
+    const difference = got === wanted ? "" : `${shortened(String(got))}, not ${shortened(String(wanted))}`
+    return this.check(what, got === wanted, difference)
   }
 
   /** A measurement; with `asked`, one that decides. */
@@ -39,3 +40,10 @@ export class Tally {
     return this.failures.length === 0 ? 0 : 1
   }
 }
+
+/** One line, of which both ends are there: programs say last what is wrong. */
+function shortened(text: string): string {
+  const line = text.replaceAll(/\s+/g, " ").trim()
+  return line.length <= LENGTH_MAX ? line : `${line.slice(0, LENGTH_MAX / 2)} … ${line.slice(-LENGTH_MAX / 2)}`
+}
+const LENGTH_MAX = 400

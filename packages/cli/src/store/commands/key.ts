@@ -37,7 +37,7 @@ signature's key up by it, so that one that was replaced needs another.
 Examples:
   tvix-store key generate cache.example.org-1
   tvix-store key generate cache.example.org-1 -o /etc/tvix/cache.secret
-  tvix-store serve -l 127.0.0.1:8080 --sign-key cache.example.org-1.secret`,
+  tvix-store serve -l 127.0.0.1:8080 --sign-with cache.example.org-1.secret`,
   options: GENERATE_OPTIONS,
   operands: "none",
   async run(words, tool) {
