@@ -11,18 +11,18 @@ export interface BuildRequest {
   readonly inputsDir: string
   /** The program, an absolute path, and its arguments. */
   readonly command: readonly string[]
-  /** Where it is started. */
+  /** Where it is started; made if it is not there. */
   readonly workingDir: string
-  /** Folders that it may write into, empty at first; sorted. */
+  /** Folders that it may write into, empty at first but for what else of the request is below them; sorted. */
   readonly scratchPaths: readonly string[]
-  /** What it has to leave behind: files, folders or links below a scratch path, or the inputs; sorted. */
+  /** What it has to leave behind: files, folders or links below a scratch path, each outside of the others; sorted. */
   readonly outputs: readonly string[]
-  /** All of its environment. */
+  /** All of its environment, except that `PWD`, which has to be the working folder if it is here, may be added. */
   readonly environment: ReadonlyMap<string, string>
   readonly constraints: BuildConstraints
   /** Small files that are there from the beginning, outside of the inputs: contents by path. */
   readonly additionalFiles: ReadonlyMap<string, Uint8Array>
-  /** What the outputs are searched for. */
+  /** What the outputs are searched for: the contents of files, the names of entries and the targets of links. */
   readonly needles: readonly string[]
 }
 

@@ -1,0 +1,194 @@
+import { chownSync, existsSync, mkdirSync, writeFileSync } from "node:fs"
+import { statfs } from "node:fs/promises"
+import { join } from "node:path"
+import process from "node:process"
+import type { BlobService, CallOptions, DirectoryService } from "@tvix-ts/castore"
+import { checkRequest } from "../../check.ts"
+import { BuildError } from "../../problem.ts"
+import type { BuildRequest } from "../../request.ts"
+import type { BuildOptions, BuildOutput, BuildService } from "../../service.ts"
+import { LogPipes } from "../log-pipe.ts"
+import { asBuildError, importOutput } from "../output.ts"
+import { findProgram, nativeSystems } from "../program.ts"
+import { removeTree } from "../remove-tree.ts"
+import type { Trees } from "../trees.ts"
+import { Workspace } from "../workspace.ts"
+import { isIn, outermost, sandboxArguments, type Parts } from "./arguments.ts"
+import { writeEtc } from "./etc.ts"
+import { runSandbox } from "./run.ts"
+import { seccompFilter } from "./seccomp.ts"
+
+export interface BwrapOptions {
+  readonly blobs: BlobService
+  readonly directories: DirectoryService
+  /** Where the inputs are for the sandbox to show. */
+  readonly trees: Trees
+  /** Absolute path of a folder for what builds write: everything is there once, before it is stored. */
+  readonly dir: string
+  /** What is `/bin/sh` where a request wants one: a program that needs no other files. Default: Debian's busybox-static. */
+  readonly binSh?: string
+  /** The program bubblewrap. Default: the first of `PATH`. */
+  readonly bwrap?: string
+  /** The kinds of machine that builds may want: `x86_64-linux`. Default: those that this one is. */
+  readonly systems?: readonly string[]
+}
+
+/** Who builds when we are root: the first of the users that C++ Nix gives to builds by itself. Nothing else belongs to it. */
+const BUILD_USER = 872_415_232
+const BUSYBOX = ["/bin/busybox", "/usr/bin/busybox"]
+
+/** Below this many bytes a failed build is taken for one that found no room, as C++ Nix does. */
+const ROOM_MIN = 8 * 1024 * 1024
+
+/**
+ * Builds in a sandbox of this machine, made by bubblewrap: its own user, mount, process, network, host name and IPC
+ * namespaces, in which nothing is visible but what the request names, a /dev, a /proc and an /etc of its own.
+ *
+ * @throws {BuildError} `unsupported` if there is no bubblewrap
+ */
+export async function bwrapBuildService(options: BwrapOptions): Promise<BuildService> {
+  const bwrap = options.bwrap ?? findProgram("bwrap")
+  if (bwrap === undefined || !existsSync(bwrap)) {
+    throw new BuildError({
+      code: "unsupported",
+      reason: `building in a sandbox needs bubblewrap: ${bwrap ?? "bwrap"} is not there`,
+    })
+  }
+  return new BwrapBuildService(options, bwrap, await Workspace.open(options.dir))
+}
+
+class BwrapBuildService implements BuildService {
+  readonly #options: BwrapOptions
+  readonly #bwrap: string
+  readonly #workspace: Workspace
+  readonly #pipes: LogPipes
+  readonly #filter: string | undefined
+
+  constructor(options: BwrapOptions, bwrap: string, workspace: Workspace) {
+    this.#options = options
+    this.#bwrap = bwrap
+    this.#workspace = workspace
+    this.#pipes = new LogPipes(workspace)
+    const filter = seccompFilter(process.arch)
+    if (filter !== undefined) {
+      this.#filter = workspace.fresh()
+      writeFileSync(this.#filter, filter)
+    }
+  }
+
+  async build(request: BuildRequest, options: BuildOptions = {}): Promise<readonly BuildOutput[]> {
+    checkRequest(request)
+    const { system, availablePaths } = request.constraints
+    const systems = this.#options.systems ?? nativeSystems()
+    if (!systems.includes(system)) {
+      throw unsupported(`a '${system}' is needed to build this, and this machine is a '${systems.join("', '")}'`)
+    }
+    for (const path of availablePaths) {
+      if (!existsSync(Buffer.from(path, "latin1")))
+        throw unsupported(`this machine has no ${path}, which the build needs`)
+    }
+    const folder = this.#workspace.fresh()
+    try {
+      return await this.#buildIn(folder, request, options)
+    } catch (error) {
+      throw asBuildError(error)
+    } finally {
+      await removeTree(folder)
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#workspace.close()
+  }
+
+  async #buildIn(folder: string, request: BuildRequest, options: BuildOptions): Promise<readonly BuildOutput[]> {
+    const inputs = await this.#place(request, options)
+    const user = process.getuid?.() === 0 ? BUILD_USER : undefined
+    const parts = await this.#prepare(folder, request, inputs, user)
+    const words = sandboxArguments(request, parts, { filtered: this.#filter !== undefined })
+    const log = await this.#pipes.open()
+    const problem = await runSandbox(
+      { bwrap: this.#bwrap, folder, words, command: request.command, filter: this.#filter, user },
+      log,
+      options,
+    )
+    log.release()
+    if (problem !== undefined) {
+      const { bavail, bsize } = await statfs(folder)
+      if (bavail * bsize < ROOM_MIN) {
+        throw new BuildError({ code: "disk-full", reason: `${this.#options.dir} has no room left` })
+      }
+      throw new BuildError(problem)
+    }
+    const outputs: BuildOutput[] = []
+    for (const path of request.outputs) {
+      outputs.push(await importOutput({ root: parts.root, path, needles: request.needles }, this.#options, options))
+    }
+    return outputs
+  }
+
+  async #place({ inputs }: BuildRequest, { signal }: CallOptions): Promise<Map<string, string>> {
+    const { trees } = this.#options
+    const placed = new Map<string, string>()
+    for (const [name, node] of inputs) {
+      if (node.type !== "symlink")
+        placed.set(name, await trees.place(name, node, signal === undefined ? {} : { signal }))
+    }
+    return placed
+  }
+
+  /** Makes the folders and files of a build that are its own. */
+  async #prepare(
+    folder: string,
+    request: BuildRequest,
+    inputs: ReadonlyMap<string, string>,
+    user: number | undefined,
+  ): Promise<Parts> {
+    const { scratchPaths, workingDir, additionalFiles, constraints } = request
+    const own = (path: string | Buffer): void => {
+      if (user !== undefined) chownSync(path, user, user)
+    }
+    const root = join(folder, "root")
+    const etc = join(folder, "etc")
+    const tmp = join(folder, "tmp")
+    for (const path of [folder, root, tmp]) {
+      mkdirSync(path, path === folder ? 0o700 : 0o755)
+      own(path)
+    }
+    writeEtc(etc, constraints)
+    const made = new Set<string>()
+    const make = (path: string): void => {
+      const names = path.split("/")
+      for (let count = 1; count <= names.length; count++) {
+        const one = names.slice(0, count).join("/")
+        if (made.has(one)) continue
+        made.add(one)
+        const place = Buffer.from(`${root}/${one}`, "latin1")
+        mkdirSync(place, 0o755)
+        own(place)
+      }
+    }
+    for (const path of outermost(scratchPaths)) make(path)
+    for (const path of scratchPaths) make(path)
+    if (isIn(workingDir, scratchPaths)) make(workingDir)
+    for (const [path, contents] of additionalFiles) {
+      if (path.includes("/")) make(path.slice(0, path.lastIndexOf("/")))
+      const place = Buffer.from(`${root}/${path}`, "latin1")
+      writeFileSync(place, contents, { mode: 0o644, flag: "wx" })
+      own(place)
+    }
+    return { root, etc, tmp, inputs, binSh: constraints.binSh ? this.#shell() : undefined }
+  }
+
+  #shell(): string {
+    const shell = this.#options.binSh ?? BUSYBOX.find((path) => existsSync(path))
+    if (shell !== undefined) return shell
+    throw unsupported(
+      "the build needs a /bin/sh, for which Debian's busybox-static would do: /bin/busybox is not there",
+    )
+  }
+}
+
+function unsupported(reason: string): BuildError {
+  return new BuildError({ code: "unsupported", reason })
+}

@@ -1,0 +1,3 @@
+export { bwrapBuildService, type BwrapOptions } from "./bwrap/service.ts"
+export { TreeFolder } from "./tree-folder.ts"
+export type { Trees } from "./trees.ts"

@@ -1,0 +1,128 @@
+/** What a build left behind, on its way into a castore. */
+import { lstatSync } from "node:fs"
+import { bytesOf } from "@tvix-ts/bytes"
+import {
+  CastoreError,
+  tellBoth,
+  TreeBuilder,
+  type BlobService,
+  type CallOptions,
+  type DirectoryService,
+  type TreeSink,
+} from "@tvix-ts/castore"
+import { DiskError, readTree } from "@tvix-ts/castore/node"
+import { NeedleScanner } from "../needles.ts"
+import { BuildError } from "../problem.ts"
+import type { BuildOutput } from "../service.ts"
+import { makeReadable } from "./remove-tree.ts"
+
+export interface OutputSource {
+  /** A folder on disk that stands for the root of the build; a byte string. Nothing of the build runs any more. */
+  readonly root: string
+  /** The output, as the request names it. */
+  readonly path: string
+  readonly needles: readonly string[]
+}
+
+/**
+ * Stores the output.
+ *
+ * @throws {BuildError} `output-missing`, `output-invalid`
+ */
+export async function importOutput(
+  { root, path, needles }: OutputSource,
+  services: { readonly blobs: BlobService; readonly directories: DirectoryService },
+  options: CallOptions = {},
+): Promise<BuildOutput> {
+  const place = `${root}/${path}`
+  if (!isThere(root, path)) throw new BuildError({ code: "output-missing", path })
+  // Root reads everything.
+  if (process.getuid?.() !== 0) makeReadable(Buffer.from(place, "latin1"))
+  const scanner = new NeedleScanner(needles)
+  const builder = new TreeBuilder(services, options)
+  try {
+    await readTree(place, needles.length === 0 ? builder : tellBoth(builder, new ScanTree(scanner)), options)
+    return { path, node: await builder.finish(), needles: scanner.found }
+  } catch (error) {
+    await builder.abort()
+    throw outputError(error, path, place)
+  }
+}
+
+/** Whether it is there by folders alone: a link on the way would lead out of the build. */
+function isThere(root: string, path: string): boolean {
+  const names = path.split("/")
+  let place = root
+  for (const [index, name] of names.entries()) {
+    place += `/${name}`
+    const stats = lstatSync(Buffer.from(place, "latin1"), { throwIfNoEntry: false })
+    if (stats === undefined) return false
+    if (index < names.length - 1 && !stats.isDirectory()) return false
+  }
+  return true
+}
+
+/** Has everything scanned that is in an archive of the tree. */
+class ScanTree implements TreeSink {
+  readonly #scanner: NeedleScanner
+  constructor(scanner: NeedleScanner) {
+    this.#scanner = scanner
+  }
+
+  file(): void {
+    this.#scanner.cut()
+  }
+  contents(bytes: Uint8Array): void {
+    this.#scanner.update(bytes)
+  }
+  symlink(target: string): void {
+    this.#text(target)
+  }
+  entry(name: string): void {
+    this.#text(name)
+  }
+  directory(): void {}
+  endDirectory(): void {}
+
+  #text(text: string): void {
+    this.#scanner.cut()
+    this.#scanner.update(bytesOf(text))
+    this.#scanner.cut()
+  }
+}
+
+const NO_ROOM = new Set(["ENOSPC", "EDQUOT"])
+
+function outputError(error: unknown, path: string, place: string): unknown {
+  if (error instanceof DiskError) {
+    const { problem } = error
+    if (problem.code === "special-file") {
+      const inside = problem.path.slice(place.length + 1)
+      const reason = `has a ${problem.kind} in it: ${inside === "" ? "itself" : `'${inside}'`}`
+      return new BuildError({ code: "output-invalid", path, reason }, { cause: error })
+    }
+  }
+  // Names and links that no tree can have, for their length.
+  if (error instanceof CastoreError && error.problem.code === "invalid") {
+    return new BuildError(
+      { code: "output-invalid", path, reason: `cannot be stored: ${error.message}` },
+      { cause: error },
+    )
+  }
+  return error
+}
+
+/** A full disk is said as such, wherever it was noticed. */
+export function asBuildError(error: unknown): unknown {
+  if (error instanceof CastoreError && error.problem.code === "full") {
+    return new BuildError({ code: "disk-full", reason: error.problem.reason }, { cause: error })
+  }
+  const code =
+    error instanceof DiskError && error.problem.code === "system"
+      ? error.problem.error
+      : (error as NodeJS.ErrnoException | undefined)?.code
+  if (code !== undefined && NO_ROOM.has(code)) {
+    return new BuildError({ code: "disk-full", reason: (error as Error).message }, { cause: error })
+  }
+  return error
+}
