@@ -14,15 +14,20 @@ import { linkRoot, type Roots } from "@tvix-ts/store/node"
  * @throws {Failure} if something else is in the way
  */
 export function addLinks(path: string, storePaths: readonly string[], roots: Roots | undefined): string[] {
-  const first = resolve(path)
-  return storePaths.map((storePath, i) => {
-    const link = i === 0 ? first : `${first}-${i + 1}`
-    checkPlace(link)
-    // The link first: a root whose link is not there would be taken for one that was removed.
-    replaceLink(link, textOf(storePath))
-    roots?.add(linkRoot(link), parseStorePath(storePath))
-    return byteStringOf(link)
-  })
+  return storePaths.map((storePath, i) => addLink(i === 0 ? path : `${path}-${i + 1}`, storePath, storePath, roots))
+}
+
+/**
+ * @param target where the store path is on disk, which ends in it
+ * @throws {Failure} if something else is in the way
+ */
+export function addLink(path: string, storePath: string, target: string, roots: Roots | undefined): string {
+  const link = resolve(path)
+  checkPlace(link)
+  // The link first: a root whose link is not there would be taken for one that was removed.
+  replaceLink(link, textOf(target))
+  roots?.add(linkRoot(link), parseStorePath(storePath))
+  return byteStringOf(link)
 }
 
 function checkPlace(link: string): void {
@@ -34,7 +39,7 @@ function checkPlace(link: string): void {
   }
   const there = lstatSync(link, { throwIfNoEntry: false })
   if (there === undefined) return
-  if (!there.isSymbolicLink() || !readlinkSync(link).startsWith(`${STORE_DIR}/`)) {
+  if (!there.isSymbolicLink() || !readlinkSync(link).includes(`${STORE_DIR}/`)) {
     refuse(`cannot create symlink "${link}"; already exists`)
   }
 }

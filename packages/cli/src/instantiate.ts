@@ -21,7 +21,7 @@ export interface InstantiateSettings extends Settings {
 }
 
 /** A derivation that was evaluated. All texts are byte strings. */
-interface Instantiated {
+export interface Instantiated {
   /** Where it is in the program, the selection included. */
   readonly attrPath: readonly string[]
   readonly name: string
@@ -82,7 +82,8 @@ async function areThere(paths: readonly string[], settings: Settings): Promise<b
   }
 }
 
-async function instantiate(
+/** Tells `add` of the derivations of a program, in order; they are on their way to the store. */
+export async function instantiate(
   { session, progress }: EvaluationRun,
   settings: Settings,
   program: Program,

@@ -288,7 +288,7 @@ const CPU_NAMES: Readonly<Record<string, string>> = {
   x64: "x86_64", arm64: "aarch64", ia32: "i686", arm: "armv7l", ppc64: "powerpc64le", loong64: "loongarch64",
 } // prettier-ignore
 /** This machine, as Nix names it. */
-const SYSTEM = `${CPU_NAMES[process.arch] ?? process.arch}-${process.platform}`
+export const SYSTEM = `${CPU_NAMES[process.arch] ?? process.arch}-${process.platform}`
 
 function limitsOf({ stepsMax, memoryMax, depthMax }: Settings): Limits {
   return {

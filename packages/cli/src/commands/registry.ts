@@ -13,6 +13,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "write the derivations that Nix programs evaluate to, and print where they are",
     load: async () => (await import("./instantiate.ts")).command,
   },
+  build: {
+    summary: "build the derivations that Nix programs evaluate to",
+    load: async () => (await import("./build.ts")).command,
+  },
   "eval-jobs": {
     summary: "evaluate all derivations in a set, in several processes",
     load: async () => (await import("./eval-jobs.ts")).command,

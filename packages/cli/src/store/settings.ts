@@ -52,6 +52,11 @@ export function defaultStore(env: Environment, platform: NodeJS.Platform): strin
   return `local://${pathToFileURL(join(dataDirectory(env, platform), "tvix", "store")).pathname}`
 }
 
+/** Where this user's builds are, if the store is not a folder of this machine. */
+export function stateDirectory(env: Environment = process.env): string {
+  return join(dataDirectory(env, process.platform), "tvix")
+}
+
 function dataDirectory(env: Environment, platform: NodeJS.Platform): string {
   // Whoever sets it means it, on whatever system.
   const xdg = env["XDG_DATA_HOME"]

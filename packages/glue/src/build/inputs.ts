@@ -11,7 +11,7 @@ import {
   type DerivationOptions,
   type JsonText,
 } from "@tvix-ts/nix-compat"
-import { closureOf, type PathInfo, type Store } from "@tvix-ts/store"
+import { closureOf, type PathInfo, type PathInfoService, type Store } from "@tvix-ts/store"
 import { RealiseError } from "./problem.ts"
 
 /** The path infos of what a build may see, by store path; whatever is referred to comes first. */
@@ -24,8 +24,7 @@ export async function buildInputs(
   { pathInfos }: Pick<Store, "pathInfos">,
   signal: AbortSignal,
 ): Promise<BuildInputs> {
-  const direct = [...inputSources, ...outputPaths].map((path) => parseStorePath(path))
-  const closure = await closureOf(direct, pathInfos, { signal })
+  const closure = await closureInfos([...inputSources, ...outputPaths], pathInfos, signal)
   return new Map(closure.map((pathInfo) => [formatStorePath(pathInfo.storePath), pathInfo]))
 }
 
@@ -45,12 +44,7 @@ export async function exportedGraphs(
   signal: AbortSignal,
 ): Promise<Map<string, string>> {
   const graphs = new Map<string, string>()
-  const closure = async (paths: Iterable<string>): Promise<readonly PathInfo[]> =>
-    closureOf(
-      [...paths].map((path) => parseStorePath(path)),
-      pathInfos,
-      { signal },
-    )
+  const closure = (paths: Iterable<string>): Promise<readonly PathInfo[]> => closureInfos(paths, pathInfos, signal)
   for (const [name, references] of exportReferencesGraph) {
     const wanted: string[] = []
     for (const reference of references) {
@@ -76,6 +70,22 @@ export async function exportedGraphs(
     graphs.set(name, structuredAttrs === undefined ? registrations(sorted) : await described(sorted, closure))
   }
   return graphs
+}
+
+/** @param paths store paths */
+async function closureInfos(
+  paths: Iterable<string>,
+  pathInfos: PathInfoService,
+  signal: AbortSignal,
+): Promise<readonly PathInfo[]> {
+  const roots = [...paths].map((path) => parseStorePath(path))
+  const infos: PathInfo[] = []
+  for (const { storePath } of await closureOf(roots, pathInfos, { signal })) {
+    const info = await pathInfos.get(storePath.digest, { signal })
+    if (info === undefined) throw new RealiseError({ code: "path-missing", path: formatStorePath(storePath) })
+    infos.push(info)
+  }
+  return infos
 }
 
 /** For each path: the path, an empty line for what built it, how many references it has, and these. */

@@ -33,11 +33,19 @@ export interface Locks {
   acquire(path: string, signal: AbortSignal): Promise<() => void>
 }
 
+export interface BuiltinContext {
+  /** Of the derivation. */
+  readonly path: string
+  readonly store: Store
+  readonly signal: AbortSignal
+  readonly onLog: (bytes: Uint8Array) => void
+}
+
 /** Builds what is not a program: `builtin:fetchurl` and its kin. */
 export type BuiltinBuilder = (
   derivation: Derivation,
   request: BuildRequest,
-  context: { readonly store: Store; readonly signal: AbortSignal; readonly onLog: (bytes: Uint8Array) => void },
+  context: BuiltinContext,
 ) => Promise<readonly BuildOutput[]>
 
 export interface RealiseOptions {
@@ -318,7 +326,7 @@ class Realiser {
             ...(silenceMs !== undefined && { silenceMs }),
             ...(logBytesMax !== undefined && { logBytesMax }),
           })
-        : await builtin(derivation, request, { store, signal, onLog })
+        : await builtin(derivation, request, { path, store, signal, onLog })
     const pathInfos = await describeOutputs({ path, derivation, options, inputs, request, outputs }, store, signal)
     await store.pathInfos.putMany(pathInfos, { signal })
     return pathInfos

@@ -2,7 +2,15 @@ import type { Fetcher } from "../../fetch/fetcher.ts"
 import type { NodeFetcherOptions } from "./options.ts"
 import type { NodeFetching } from "./fetching.ts"
 
+/** Gives what is at a URL, a byte string, to `use`, whatever that was before: for whoever knows what it has to be. */
+export type Download = <T>(
+  url: string,
+  use: (pieces: AsyncIterable<Uint8Array>, size: number) => Promise<T>,
+) => Promise<T>
+
 export interface NodeFetcher extends Fetcher {
+  /** @throws {FetchError} */
+  readonly download: Download
   /** Closes what was opened, except the store. */
   close(): void
 }
@@ -19,6 +27,7 @@ export function nodeFetcher(options: NodeFetcherOptions): NodeFetcher {
     file: async (request) => (await load()).file(request),
     tarball: async (request) => (await load()).tarball(request),
     git: async (request) => (await load()).git(request),
+    download: async (url, use) => (await load()).contents(url, use),
     close: () => void loading?.then((fetching) => fetching.close()),
   }
 }

@@ -11,7 +11,7 @@ import { parseUrl } from "../../fetch/url.ts"
 import { FetchError } from "../../fetch/problem.ts"
 import { shownUrl } from "../../fetch/uri.ts"
 import { FetchCache } from "./cache.ts"
-import type { Content } from "./content.ts"
+import { piecesOf, type Content } from "./content.ts"
 import { Downloader, type Download, type Version } from "./download.ts"
 import { checkArchiveFile } from "./local-archive.ts"
 import { pathOfTree, storeFile, storeNode } from "./objects.ts"
@@ -44,6 +44,13 @@ export class NodeFetching implements Fetcher {
     this.downloader.close()
     this.cache.close()
     if (this.temporaryFolder !== undefined) rmSync(this.temporaryFolder, { recursive: true, force: true })
+  }
+
+  contents<T>(url: string, use: (pieces: AsyncIterable<Uint8Array>, size: number) => Promise<T>): Promise<T> {
+    return guarded(async () => {
+      const download = await this.downloader.get(url)
+      return this.take(download, undefined, (content) => use(piecesOf(content), content.size))
+    })
   }
 
   file({ url, name }: UrlRequest): Promise<Fetched> {

@@ -27,7 +27,8 @@ export function linkRoot(path: string): string {
 function isAlive({ name, path }: Root): boolean {
   if (!name.startsWith(LINK)) return true
   try {
-    return readlinkSync(name.slice(LINK.length)) === formatStorePath(path)
+    // Store paths may be somewhere else on disk, below a folder that stands for the root of the machine.
+    return readlinkSync(name.slice(LINK.length)).endsWith(formatStorePath(path))
   } catch (error) {
     // What cannot be looked at may well be there.
     return !GONE.has((error as NodeJS.ErrnoException).code ?? "")
