@@ -226,7 +226,7 @@ class BinaryCache {
       }
       this.#requests--
       if (route !== "options") answer = { ...answer, headers: { ...CORS, ...answer.headers } }
-      const { host } = context.env ?? {}
+      const host = (context.env as HostBindings | undefined)?.host
       if (host === undefined) return responseOf(answer, request.method !== "HEAD")
       const { status } = answer
       const { method, address } = request
@@ -245,7 +245,8 @@ class BinaryCache {
     const digest = digestOf(name, ".narinfo")
     const { signal } = request
     const found = digest === undefined ? undefined : await this.#narInfos.get(digest, { signal })
-    if (found === undefined) refuse({ code: "not-found", what: name })
+    // Every push begins with many of these: an error would cost more than the rest of it.
+    if (found === undefined) return textAnswer(404, `${name} is not here`, this.#cacheFor(ABSENT_SECONDS))
     const { text, etag } = found
     const headers = { "Content-Type": "text/x-nix-narinfo", ETag: etag, ...this.#cacheFor(NARINFO_SECONDS) }
     if (matches(request.header("if-none-match"), etag)) return { status: 304, headers }

@@ -19,10 +19,7 @@ export interface CacheRequest {
  * with a `Response` like any other.
  */
 export interface HostBindings {
-  readonly host?: {
-    readonly address: string
-    readonly signal: AbortSignal
-    body(): Contents
+  readonly host?: CacheRequest & {
     /** Sends the answer, and says so with a response that means that it was. */
     deliver(answer: Answer, event: RequestEvent): Response
   }

@@ -2,19 +2,17 @@ import type { Context } from "hono"
 import type { CacheRequest, HostBindings } from "./exchange.ts"
 
 /** The request of a hono context: as its host has it, or as web standards do. */
-export function requestOf(context: Context<{ Bindings: HostBindings }>): CacheRequest {
-  const { req, env } = context
-  const { host } = env ?? {}
-  return {
-    method: req.method,
-    address: host?.address ?? "",
-    header: (name) => req.header(name),
-    body: () => host?.body() ?? bodyOf(req.raw),
-    // Asked for by few: it costs something to have one.
-    get signal() {
-      return host?.signal ?? req.raw.signal
-    },
-  }
+export function requestOf({ req, env }: Context<{ Bindings: HostBindings }>): CacheRequest {
+  return (
+    // There are no bindings where the app is called as it is.
+    (env as HostBindings | undefined)?.host ?? {
+      method: req.method,
+      address: "",
+      header: (name) => req.header(name),
+      body: () => bodyOf(req.raw),
+      signal: req.raw.signal,
+    }
+  )
 }
 
 async function* bodyOf(request: Request): AsyncGenerator<Uint8Array, void, undefined> {

@@ -12,7 +12,7 @@ export interface AccessLog {
 export function accessLog(fd: number): AccessLog {
   // What is written together costs little; a line may be a second late.
   const destination = pino.destination({ dest: fd, sync: false, minLength: 8192, periodicFlush: 1000 })
-  const logger = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination)
+  const logger = pino({ base: null, timestamp: pino.stdTimeFunctions.epochTime }, destination)
   return {
     observer: {
       answered({ method, path, status, address, token, began, userAgent }, bytesIn, bytesOut, complete) {

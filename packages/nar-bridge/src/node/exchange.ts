@@ -1,11 +1,12 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
-import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response"
 import type { Answer, StreamedBody } from "../http/answer.ts"
 import type { HostBindings, Observer, RequestEvent } from "../http/exchange.ts"
 import { Patience, type Pace } from "./progress.ts"
 
 /** Bytes that are handed to the system at once. */
 const BLOCK_BYTES = 2 ** 17
+/** What the app is told: that it is done. */
+const SENT = new Response(null, { status: 200, headers: {} })
 /** How long a client may go on sending what nobody reads, so that it sees why. */
 const LINGER_MS = 1000
 
@@ -21,6 +22,7 @@ export interface ExchangeOptions {
  * and wait for it.
  */
 export class Exchange implements NonNullable<HostBindings["host"]> {
+  readonly method: string
   readonly address: string
   readonly #incoming: IncomingMessage
   readonly #outgoing: ServerResponse
@@ -38,11 +40,17 @@ export class Exchange implements NonNullable<HostBindings["host"]> {
     expectsContinue: boolean,
     options: ExchangeOptions,
   ) {
+    this.method = incoming.method ?? ""
     this.#incoming = incoming
     this.#outgoing = outgoing
     this.address = address
     this.#expectsContinue = expectsContinue
     this.#options = options
+  }
+
+  header(name: string): string | undefined {
+    const value = this.#incoming.headers[name]
+    return Array.isArray(value) ? value.join(", ") : value
   }
 
   get signal(): AbortSignal {
@@ -101,12 +109,14 @@ export class Exchange implements NonNullable<HostBindings["host"]> {
     const withBody = event.method !== "HEAD" && answer.status !== 204 && answer.status !== 304
     const outgoing = this.#outgoing
     if (streamed === undefined) {
-      const bytes: Uint8Array = body instanceof Uint8Array ? body : Buffer.from((body as string | undefined) ?? "")
-      if (answer.status !== 204 && answer.status !== 304) headers["Content-Length"] = bytes.length
+      // Text goes out together with the headers.
+      const whole = (body as Uint8Array | string | undefined) ?? ""
+      const length = typeof whole === "string" ? Buffer.byteLength(whole) : whole.length
+      if (answer.status !== 204 && answer.status !== 304) headers["Content-Length"] = length
       outgoing.writeHead(answer.status, headers)
       if (withBody) {
-        this.#bytesOut = bytes.length
-        outgoing.end(bytes)
+        this.#bytesOut = length
+        outgoing.end(whole)
       } else outgoing.end()
     } else {
       if (streamed.length !== undefined) headers["Content-Length"] = streamed.length
@@ -118,7 +128,7 @@ export class Exchange implements NonNullable<HostBindings["host"]> {
       this.#options.observer.answered(event, this.#bytesIn, this.#bytesOut, outgoing.writableFinished)
     })
     if (unread) this.#lingerFor()
-    return RESPONSE_ALREADY_SENT
+    return SENT
   }
 
   async #send(body: StreamedBody, event: RequestEvent): Promise<void> {

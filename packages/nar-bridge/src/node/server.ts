@@ -1,6 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
-import { getRequestListener } from "@hono/node-server"
 import { CastoreError } from "@tvix-ts/castore"
 import type { Hono } from "hono"
 import { NO_OBSERVER, type HostBindings, type Observer } from "../http/exchange.ts"
@@ -45,18 +44,14 @@ export async function serveCache(
   const { observer = NO_OBSERVER, pace = PACE, behindProxy = false } = options
   let closing = false
   const exchangeOptions = { pace, observer, closing: () => closing }
-  /** That wait for leave to send their body. */
-  const expecting = new WeakSet<IncomingMessage>()
-  const listener = getRequestListener(
-    (request, { incoming, outgoing }) => {
-      const message = incoming as IncomingMessage
-      const address = clientAddress(message, behindProxy)
-      const expects = expecting.has(message)
-      const host = new Exchange(message, outgoing as ServerResponse, address, expects, exchangeOptions)
-      return app.fetch(request, { host })
-    },
-    { overrideGlobalObjects: false, autoCleanupIncoming: false },
-  )
+  const listener = (incoming: IncomingMessage, outgoing: ServerResponse, expects: boolean): void => {
+    const address = clientAddress(incoming, behindProxy)
+    const host = new Exchange(incoming, outgoing, address, expects, exchangeOptions)
+    // All that hono looks at; everything else comes from `host`.
+    const { method = "", url = "/" } = incoming
+    const request = { method, url: `http://localhost${url.startsWith("/") ? url : `/${url}`}` } as Request
+    void app.fetch(request, { host })
+  }
   const server = createServer(
     {
       headersTimeout: options.headersMs ?? HEADERS_MS,
@@ -67,12 +62,11 @@ export async function serveCache(
       maxHeaderSize: HEADER_BYTES_MAX,
       noDelay: true,
     },
-    (incoming, outgoing) => void listener(incoming, outgoing),
+    (incoming, outgoing) => listener(incoming, outgoing, false),
   )
   server.maxConnections = options.connectionsMax ?? CONNECTIONS_MAX
   server.on("checkContinue", (incoming: IncomingMessage, outgoing: ServerResponse) => {
-    expecting.add(incoming)
-    void listener(incoming, outgoing)
+    listener(incoming, outgoing, true)
   })
   await listen(server, options.address)
   return {
