@@ -46,7 +46,7 @@ function describe(problem: BuildProblem): string {
     case "memory":
       return `killed for using more than ${problem.limit} bytes of memory`
     case "output-missing":
-      return `builder failed to produce output path '${problem.path}'`
+      return `builder failed to produce output path '/${problem.path}'`
     case "output-invalid":
       return `output '${problem.path}' ${problem.reason}`
     case "disk-full":

@@ -38,7 +38,7 @@ import {
   type EvaluationStore,
   type EvaluationStoreOptions,
 } from "@tvix-ts/glue"
-import { nodeSourceCache, type FetchProgress, type NodeFetcher } from "@tvix-ts/glue/node"
+import { nodeSourceCache, type Download, type FetchProgress, type NodeFetcher } from "@tvix-ts/glue/node"
 import type { Store } from "@tvix-ts/store"
 import { printString, printTree, SourceFile } from "@tvix-ts/syntax"
 import { existsSync, readFileSync } from "node:fs"
@@ -211,6 +211,9 @@ export class Session {
     this.#opened ??= openNamed(this.#settings)
     return this.#opened
   }
+
+  /** Downloads as the settings say; see {@link Download}. */
+  readonly download: Download = (url, use) => this.#fetcher.download(url, use)
 
   /** To be called at the end, whatever happened. What was written and not flushed may or may not be there. */
   async close(): Promise<void> {

@@ -1,8 +1,8 @@
 /** What `tvix build` does with its programs: derivations, what they build, and links to it. */
 import { byteStringOf, textOf } from "@tvix-ts/bytes"
 import { bwrapBuildService, TreeFolder } from "@tvix-ts/build/node"
-import { realise, RealiseError, type Realised, type Wanted } from "@tvix-ts/glue"
-import { folderLocks } from "@tvix-ts/glue/node"
+import { builtinBuildenv, realise, RealiseError, type Realised, type Wanted } from "@tvix-ts/glue/build"
+import { builtinFetchurl, folderLocks } from "@tvix-ts/glue/build/node"
 import { parseStorePath } from "@tvix-ts/nix-compat"
 import { closureOf, type Store } from "@tvix-ts/store"
 import { availableParallelism } from "node:os"
@@ -63,7 +63,10 @@ async function buildAll(run: EvaluationRun, settings: BuildSettings, found: read
       store,
       readDerivation: async (path) => (await run.session.store.derivation(path))?.derivation,
       builder,
-      builtins: new Map(),
+      builtins: new Map([
+        ["builtin:buildenv", builtinBuildenv],
+        ["builtin:fetchurl", builtinFetchurl(run.session.download)],
+      ]),
       substituters,
       locks: folderLocks(join(place, "locks")),
       jobs: settings.jobs ?? availableParallelism(),

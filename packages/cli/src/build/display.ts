@@ -1,6 +1,6 @@
 /** What is said of builds while they run: lines, and on a terminal one more that says how far they are. */
 import { byteStringFrom, byteStringOf, textOf } from "@tvix-ts/bytes"
-import type { RealiseEvent } from "@tvix-ts/glue"
+import type { RealiseEvent } from "@tvix-ts/glue/build"
 import { parseStorePath } from "@tvix-ts/nix-compat"
 import { formatBytes, formatDuration } from "../amounts.ts"
 import { printable, writeError } from "../output.ts"

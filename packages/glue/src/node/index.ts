@@ -1,5 +1,3 @@
-export { builtinFetchurl } from "./build/fetchurl.ts"
-export { folderLocks } from "./build/locks.ts"
 export { nodeFetcher, type Download, type NodeFetcher } from "./fetch/fetcher.ts"
 export type { FetchProgress, NodeFetcherOptions } from "./fetch/options.ts"
 export { nodeSourceCache, type NodeSourceCacheOptions } from "./source-cache.ts"

@@ -3,7 +3,10 @@
  * empty database is a lock that the system takes back when the process ends, however it ends. Who wants to know whether it
  * is held tries to read; readers do not get into each other's way.
  */
-import { DatabaseSync } from "node:sqlite"
+import type * as Sqlite from "node:sqlite"
+
+// Loading it takes milliseconds: programs have this file that never lock anything.
+const sqlite = (): typeof Sqlite => process.getBuiltinModule("node:sqlite")
 
 const SQLITE_BUSY = 5
 
@@ -13,6 +16,7 @@ export interface Lock {
 
 /** `undefined` if somebody else has it. The file stays when the lock is released. */
 export function tryLock(path: string): Lock | undefined {
+  const { DatabaseSync } = sqlite()
   const database = new DatabaseSync(path, { timeout: 0 })
   try {
     // Nothing is ever written: a journal would only be a second file to clean up.
@@ -30,7 +34,8 @@ export function tryLock(path: string): Lock | undefined {
 }
 
 export function isLocked(path: string): boolean {
-  let database: DatabaseSync | undefined
+  const { DatabaseSync } = sqlite()
+  let database: Sqlite.DatabaseSync | undefined
   try {
     database = new DatabaseSync(path, { timeout: 0, readOnly: true })
     database.prepare("SELECT count(*) FROM sqlite_schema").get()

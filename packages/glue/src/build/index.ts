@@ -1,0 +1,12 @@
+export { builtinBuildenv } from "./buildenv.ts"
+export { RealiseError, type RealiseProblem } from "./problem.ts"
+export {
+  realise,
+  type BuiltinBuilder,
+  type BuiltinContext,
+  type Locks,
+  type Realised,
+  type RealiseEvent,
+  type RealiseOptions,
+  type Wanted,
+} from "./realise.ts"

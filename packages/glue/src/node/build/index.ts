@@ -1,0 +1,2 @@
+export { builtinFetchurl } from "./fetchurl.ts"
+export { folderLocks } from "./locks.ts"
