@@ -150,7 +150,7 @@ export async function refusedReads(tally: Tally, world: World, nix: NixVersion, 
     }
   }
   const unsigned = /signature|untrusted|not signed/i
-  const damaged = /hash mismatch|hash|bad archive|unexpected end|corrupt|size|coroutine has finished/i
+  const damaged = /hash mismatch|hash|bad archive|unexpected end|corrupt|size|coroutine has finished|incomplete/i
   await refused("a key that is not trusted", url, strangerKey.publicKey, unsigned)
 
   for (const [what, alterations, why] of alteredAnswers(leaf)) {

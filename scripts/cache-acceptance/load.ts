@@ -3,10 +3,10 @@ import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Random } from "../random.ts"
 import { CacheServer } from "./server.ts"
-import { run } from "./program.ts"
 import type { Tally } from "./tally.ts"
 import { newToken } from "./tokens.ts"
 import { ask, randomParcel, send, whatIsServed, type Parcel } from "./uploads.ts"
+import { field, wrk, wrkScript } from "./wrk.ts"
 
 const MiB = 2 ** 20
 const CLIENTS = 200
@@ -92,27 +92,6 @@ async function checking(
   return { checked, wrong: "" }
 }
 
-/** A script for wrk that asks for one path after the other. */
-export function wrkScript(paths: readonly string[]): string {
-  return `local requests = {}
-init = function()
-  for i, path in ipairs({ ${paths.map((path) => JSON.stringify(path)).join(", ")} }) do requests[i] = wrk.format("GET", path) end
-end
-local at = 0
-request = function()
-  at = at % #requests + 1
-  return requests[at]
-end
-`
-}
-
-export async function wrk(url: string, script: string, connections: number, seconds: number): Promise<string> {
-  const words = ["wrk", "-t1", `-c${connections}`, `-d${seconds}s`, "--latency", "--timeout", "20s", "-s", script, url]
-  const { status, out, error } = await run(words)
-  if (status !== 0) throw new Error(`wrk ended with ${status}: ${error}`)
-  return out
-}
-
 /** What wrk complains of. @param absentShare of the requests, which are answered with 404 */
 function failures(report: string, absentShare: number): string {
   const sockets = /Socket errors: .*/.exec(report)?.[0]
@@ -122,10 +101,6 @@ function failures(report: string, absentShare: number): string {
   if (all === 0) return "no request was answered"
   // The round is cut off somewhere.
   return Math.abs(bad - all * absentShare) > 200 ? `${bad} of ${all} are answered with an error` : ""
-}
-
-export function field(report: string, pattern: RegExp): string {
-  return pattern.exec(report)?.[1] ?? "?"
 }
 
 function median(numbers: readonly number[]): number {
