@@ -3,6 +3,7 @@ import { spawn, type SpawnOptions } from "node:child_process"
 import type { Readable, Writable } from "node:stream"
 import { BuildError, type BuildProblem } from "../problem.ts"
 import type { BuildOptions } from "../service.ts"
+import { withoutInherited } from "./inherited.ts"
 import type { LogPipe } from "./log-pipe.ts"
 
 export interface Started {
@@ -15,7 +16,8 @@ export interface CommandOptions extends BuildOptions {
   readonly spawn: SpawnOptions
   /** How many {@link Started.channels} there are to be. */
   readonly channels?: number
-  readonly onStart?: (started: Started) => void
+  /** @param fail ends it, and is what the promise fails with */
+  readonly onStart?: (started: Started, fail: (error: unknown) => void) => void
   /** Ends everything that was started. Called more than once if need be. */
   readonly kill: (started: Started) => void
   /** Resolves when nothing of it runs any more, after the process itself has ended. */
@@ -48,7 +50,12 @@ export async function runCommand(
   const channelCount = options.channels ?? 0
   const child = spawn(file, words, {
     ...options.spawn,
-    stdio: ["ignore", log.input, log.input, ...Array.from({ length: channelCount }, () => "pipe" as const)],
+    stdio: withoutInherited([
+      "ignore",
+      log.input,
+      log.input,
+      ...Array.from({ length: channelCount }, () => "pipe" as const),
+    ]),
   })
   const exit = new Promise<{ status: number | null; signal: string | null }>((resolve, reject) => {
     child.once("exit", (status, by) => resolve({ status, signal: by }))
@@ -64,7 +71,10 @@ export async function runCommand(
     log.output.destroy()
     throw new BuildError({ code: "start", reason: `${file} cannot be started: ${error?.message}` }, { cause: error })
   }
-  const started: Started = { pid, channels: child.stdio.slice(3) as unknown as (Readable & Writable)[] }
+  const started: Started = {
+    pid,
+    channels: child.stdio.slice(3, 3 + channelCount) as unknown as (Readable & Writable)[],
+  }
   // They break when the process ends, which is said elsewhere.
   for (const channel of started.channels) channel.on("error", () => {})
 
@@ -104,7 +114,7 @@ export async function runCommand(
 
   try {
     try {
-      options.onStart?.(started)
+      options.onStart?.(started, fail)
     } catch (error) {
       fail(error)
     }

@@ -17,11 +17,11 @@ export interface Parts {
 export const SANDBOX_UID = 1000
 export const SANDBOX_GID = 100
 
-/** Channels that bubblewrap inherits. */
-export const ARGUMENTS_FD = 3
-export const FILTER_FD = 4
-export const STATUS_FD = 5
-export const START_FD = 6
+/** What bubblewrap inherits: two channels to us, and two files that the script opens which becomes it. */
+export const STATUS_FD = 3
+export const START_FD = 4
+export const ARGUMENTS_FD = 5
+export const FILTER_FD = 6
 
 /** What bubblewrap is to do, as words of its command line; byte strings. Later ones cover earlier ones. */
 export function sandboxArguments(request: BuildRequest, parts: Parts, { filtered }: { filtered: boolean }): string[] {

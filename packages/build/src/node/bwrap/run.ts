@@ -1,6 +1,8 @@
-import { writeFileSync } from "node:fs"
+import { execFile } from "node:child_process"
+import { chmodSync, writeFileSync } from "node:fs"
 import { constants } from "node:os"
 import { join } from "node:path"
+import { promisify } from "node:util"
 import { textOf } from "@tvix-ts/bytes"
 import type { BuildProblem } from "../../problem.ts"
 import type { BuildOptions } from "../../service.ts"
@@ -8,6 +10,8 @@ import type { LogPipe } from "../log-pipe.ts"
 import { runCommand, type Ended, type Started } from "../run-command.ts"
 import { processEnd, processId, type ProcessId } from "../wait-for-process.ts"
 import { ARGUMENTS_FD, FILTER_FD } from "./arguments.ts"
+import type { MemoryGroup, MemoryGroups } from "./memory.ts"
+import { openingScript, type ClosedFolder } from "./reach.ts"
 
 export interface Sandbox {
   readonly bwrap: string
@@ -20,6 +24,19 @@ export interface Sandbox {
   readonly filter: string | undefined
   /** Who runs it, if not we. */
   readonly user: number | undefined
+  /** What that user does not get to. */
+  readonly closed: readonly ClosedFolder[]
+  readonly limits: SandboxLimits
+}
+
+export interface SandboxLimits {
+  /** Processes and threads that there may be at a time. */
+  readonly processesMax: number
+  /** Bytes: of all processes together, where the machine can be told that, and otherwise of each. */
+  readonly memoryMax: number | undefined
+  readonly groups: MemoryGroups | undefined
+  /** The program that sets limits of a process. */
+  readonly prlimit: string | undefined
 }
 
 /** What bubblewrap says of the sandbox as it goes on: JSON documents, one a line. */
@@ -39,61 +56,96 @@ export async function runSandbox(
   log: LogPipe,
   options: BuildOptions,
 ): Promise<BuildProblem | undefined> {
-  const script = writeLaunch(sandbox)
+  const launch = writeLaunch(sandbox)
+  const { limits, user } = sandbox
+  const group = limits.memoryMax === undefined ? undefined : limits.groups?.make(limits.memoryMax)
   /** The first process of the sandbox, and the number with which the command ended. */
   let first: ProcessId | undefined
   let exitCode: number | undefined
   let statusEnd: Promise<unknown> = Promise.resolve()
 
-  const ended = await runCommand("/bin/sh", [script], log, {
-    ...options,
-    spawn: {
-      cwd: "/",
-      env: {},
-      ...(sandbox.user === undefined ? {} : { uid: sandbox.user, gid: sandbox.user }),
-    },
-    // STATUS_FD and START_FD; the two before are opened by the script.
-    channels: 4,
-    onStart({ channels }) {
-      const [, , status, start] = channels
-      let text = ""
-      statusEnd = new Promise((resolve) => status!.once("close", resolve))
-      status!.on("data", (bytes: Buffer) => {
-        text += bytes.toString("latin1")
-        const lines = text.split("\n")
-        text = lines.pop()!
-        for (const line of lines) {
-          const said = JSON.parse(line) as Status
-          exitCode = said["exit-code"] ?? exitCode
-          const pid = said["child-pid"]
-          if (pid === undefined) continue
-          first = processId(pid)
-          start!.end("\n")
-        }
-      })
-    },
-    kill({ pid }: Started) {
-      // Bubblewrap takes the rest with it, but not before it has asked for that.
-      for (const one of [first?.pid, pid]) if (one !== undefined) killIfThere(one)
-    },
-    async gone() {
-      if (first !== undefined) await processEnd(first)
-      await statusEnd
-    },
-  })
-  return problemOf(ended, exitCode)
+  try {
+    const ended = await runCommand(launch.program, launch.words, log, {
+      ...options,
+      spawn: {
+        cwd: "/",
+        env: { PATH: "/usr/bin:/bin:/usr/sbin:/sbin" },
+        ...(user === undefined || launch.changesUser ? {} : { uid: user, gid: user }),
+      },
+      // STATUS_FD and START_FD.
+      channels: 2,
+      onStart({ channels }, fail) {
+        const [status, start] = channels
+        let text = ""
+        statusEnd = new Promise((resolve) => status!.once("close", resolve))
+        status!.on("data", (bytes: Buffer) => {
+          text += bytes.toString("latin1")
+          const lines = text.split("\n")
+          text = lines.pop()!
+          for (const line of lines) {
+            const said = JSON.parse(line) as Status
+            exitCode = said["exit-code"] ?? exitCode
+            const pid = said["child-pid"]
+            if (pid === undefined) continue
+            first = processId(pid)
+            // It waits until it is told to go on.
+            limit(pid, sandbox, group).then(() => start!.end("\n"), fail)
+          }
+        })
+      },
+      kill({ pid }: Started) {
+        // Bubblewrap takes the rest with it, but not before it has asked for that.
+        for (const one of [first?.pid, pid]) if (one !== undefined) killIfThere(one)
+      },
+      async gone() {
+        await statusEnd
+        if (first !== undefined) await processEnd(first)
+      },
+    })
+    if (group?.exceeded === true) return { code: "memory", limit: limits.memoryMax! }
+    return problemOf(ended, exitCode)
+  } finally {
+    group?.remove()
+  }
+}
+
+/** Limits the first process of a sandbox, and so all that come from it. */
+async function limit(pid: number, { limits, user }: Sandbox, group: MemoryGroup | undefined): Promise<void> {
+  const { processesMax, memoryMax, prlimit } = limits
+  group?.add(pid)
+  if (prlimit === undefined) return
+  // From outside, as a limit of processes set before there is the user namespace counts what else the user has.
+  const words = ["--pid", String(pid), `--nproc=${processesMax}`]
+  if (memoryMax !== undefined && group === undefined) words.push(`--as=${memoryMax}`)
+  // Who it belongs to may always do that; root only where it has all of its rights.
+  await promisify(execFile)(prlimit, words, user === undefined ? {} : { uid: user, gid: user })
+}
+
+interface Launch {
+  readonly program: string
+  readonly words: readonly string[]
+  /** Whether it becomes the user who builds by itself. */
+  readonly changesUser: boolean
 }
 
 /** A script that opens what bubblewrap needs and becomes it: so words can be any bytes, which Node's cannot. */
-function writeLaunch({ folder, words, command, filter, bwrap }: Sandbox): string {
+function writeLaunch({ folder, words, command, filter, bwrap, user, closed }: Sandbox): Launch {
   const argumentsFile = join(folder, "arguments")
-  writeFileSync(argumentsFile, Buffer.from(words.map((word) => `${word}\0`).join(""), "latin1"), { mode: 0o644 })
+  writeFileSync(argumentsFile, Buffer.from(words.map((word) => `${word}\0`).join(""), "latin1"))
+  chmodSync(argumentsFile, 0o644)
+  const changesUser = user !== undefined && closed.length > 0
   const lines = ["umask 022", "ulimit -S -c 0", `exec ${ARGUMENTS_FD}<${quoted(argumentsFile)}`]
   if (filter !== undefined) lines.push(`exec ${FILTER_FD}<${quoted(filter)}`)
-  lines.push(`exec ${quoted(bwrap)} --args ${ARGUMENTS_FD} -- ${command.map(quoted).join(" ")}`)
+  if (changesUser) lines.push(...openingScript(closed, join(folder, "stage"), quoted))
+  const become = changesUser ? `setpriv --reuid ${user} --regid ${user} --clear-groups ` : ""
+  const sandboxed = command.map(quoted).join(" ")
+  lines.push(`exec ${become}${quoted(bwrap)} --args ${ARGUMENTS_FD} -- ${sandboxed}`)
   const script = join(folder, "launch")
-  writeFileSync(script, Buffer.from(`${lines.join("\n")}\n`, "latin1"), { mode: 0o644 })
-  return script
+  writeFileSync(script, Buffer.from(`${lines.join("\n")}\n`, "latin1"))
+  chmodSync(script, 0o644)
+  return changesUser
+    ? { program: "unshare", words: ["--mount", "--propagation", "private", "/bin/sh", script], changesUser }
+    : { program: "/bin/sh", words: [script], changesUser }
 }
 
 /** A word for a shell. */

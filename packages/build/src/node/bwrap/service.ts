@@ -1,4 +1,4 @@
-import { chownSync, existsSync, mkdirSync, writeFileSync } from "node:fs"
+import { chmodSync, chownSync, existsSync, mkdirSync, writeFileSync } from "node:fs"
 import { statfs } from "node:fs/promises"
 import { join } from "node:path"
 import process from "node:process"
@@ -15,7 +15,9 @@ import type { Trees } from "../trees.ts"
 import { Workspace } from "../workspace.ts"
 import { isIn, outermost, sandboxArguments, type Parts } from "./arguments.ts"
 import { writeEtc } from "./etc.ts"
-import { runSandbox } from "./run.ts"
+import { memoryGroups } from "./memory.ts"
+import { closedFolders } from "./reach.ts"
+import { runSandbox, type SandboxLimits } from "./run.ts"
 import { seccompFilter } from "./seccomp.ts"
 
 export interface BwrapOptions {
@@ -31,7 +33,13 @@ export interface BwrapOptions {
   readonly bwrap?: string
   /** The kinds of machine that builds may want: `x86_64-linux`. Default: those that this one is. */
   readonly systems?: readonly string[]
+  /** Processes and threads that a build may have at a time. Default: 8192. */
+  readonly processesMax?: number
+  /** Bytes of memory that a build may have. Default: what there is. */
+  readonly memoryMax?: number
 }
+
+const PROCESSES_MAX = 8192
 
 /** Who builds when we are root: the first of the users that C++ Nix gives to builds by itself. Nothing else belongs to it. */
 const BUILD_USER = 872_415_232
@@ -63,6 +71,7 @@ class BwrapBuildService implements BuildService {
   readonly #workspace: Workspace
   readonly #pipes: LogPipes
   readonly #filter: string | undefined
+  readonly #limits: SandboxLimits
 
   constructor(options: BwrapOptions, bwrap: string, workspace: Workspace) {
     this.#options = options
@@ -73,6 +82,14 @@ class BwrapBuildService implements BuildService {
     if (filter !== undefined) {
       this.#filter = workspace.fresh()
       writeFileSync(this.#filter, filter)
+      chmodSync(this.#filter, 0o644)
+    }
+    const { memoryMax, processesMax = PROCESSES_MAX } = options
+    this.#limits = {
+      processesMax,
+      memoryMax,
+      groups: memoryMax === undefined ? undefined : memoryGroups(),
+      prlimit: findProgram("prlimit"),
     }
   }
 
@@ -107,8 +124,21 @@ class BwrapBuildService implements BuildService {
     const parts = await this.#prepare(folder, request, inputs, user)
     const words = sandboxArguments(request, parts, { filtered: this.#filter !== undefined })
     const log = await this.#pipes.open()
+    const closed =
+      user === undefined
+        ? []
+        : closedFolders([folder, ...inputs.values(), this.#bwrap, ...(parts.binSh === undefined ? [] : [parts.binSh])])
     const problem = await runSandbox(
-      { bwrap: this.#bwrap, folder, words, command: request.command, filter: this.#filter, user },
+      {
+        bwrap: this.#bwrap,
+        folder,
+        words,
+        command: request.command,
+        filter: this.#filter,
+        user,
+        closed,
+        limits: this.#limits,
+      },
       log,
       options,
     )
@@ -152,7 +182,8 @@ class BwrapBuildService implements BuildService {
     const etc = join(folder, "etc")
     const tmp = join(folder, "tmp")
     for (const path of [folder, root, tmp]) {
-      mkdirSync(path, path === folder ? 0o700 : 0o755)
+      mkdirSync(path)
+      chmodSync(path, path === folder ? 0o700 : 0o755)
       own(path)
     }
     writeEtc(etc, constraints)
@@ -164,7 +195,8 @@ class BwrapBuildService implements BuildService {
         if (made.has(one)) continue
         made.add(one)
         const place = Buffer.from(`${root}/${one}`, "latin1")
-        mkdirSync(place, 0o755)
+        mkdirSync(place)
+        chmodSync(place, 0o755)
         own(place)
       }
     }
@@ -174,7 +206,8 @@ class BwrapBuildService implements BuildService {
     for (const [path, contents] of additionalFiles) {
       if (path.includes("/")) make(path.slice(0, path.lastIndexOf("/")))
       const place = Buffer.from(`${root}/${path}`, "latin1")
-      writeFileSync(place, contents, { mode: 0o644, flag: "wx" })
+      writeFileSync(place, contents, { flag: "wx" })
+      chmodSync(place, 0o644)
       own(place)
     }
     return { root, etc, tmp, inputs, binSh: constraints.binSh ? this.#shell() : undefined }
