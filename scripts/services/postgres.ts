@@ -61,7 +61,7 @@ export async function startPostgres(): Promise<Service> {
     remove()
     throw new Error(`postgres: ${log.join("\n")}`)
   }
-  return { told: { address: `postgres://tests@/postgres?host=${sockets}` }, stop }
+  return { told: { address: `postgres:///postgres?host=${sockets}&user=tests` }, stop }
 }
 
 function accountOf(name: string): { readonly uid: number; readonly gid: number } {

@@ -1,9 +1,9 @@
 import type { CallOptions } from "../call.ts"
-import { digestKey, digestOf, formatDigest, type B3Digest } from "../digest.ts"
+import { digestKey, digestOf, type B3Digest } from "../digest.ts"
 import { ClosureCheck, traverse, type EncodedDirectory } from "../directory/closure.ts"
-import { decodeDirectory, encodeDirectory } from "../directory/codec.ts"
+import { encodeDirectory } from "../directory/codec.ts"
 import type { Directory, DirectoryPutter, DirectoryService } from "../directory/service.ts"
-import { CastoreError } from "../problem.ts"
+import { decodeStored } from "../directory/stored.ts"
 import { readVerified } from "./contents.ts"
 import { objectName } from "./names.ts"
 import { S3Objects } from "./objects.ts"
@@ -28,15 +28,7 @@ class S3Directories implements DirectoryService {
 
   async get(digest: B3Digest, options: CallOptions = {}): Promise<Directory | undefined> {
     const bytes = await readVerified("directory", digest, this.#objects, this.#zstd, options)
-    if (bytes === undefined) return undefined
-    try {
-      return decodeDirectory(bytes)
-    } catch (error) {
-      if (!(error instanceof CastoreError)) throw error
-      // These are the bytes that were stored; they should never have been.
-      const what = `directory ${formatDigest(digest)}`
-      throw new CastoreError({ code: "corrupt", what, reason: error.message }, { cause: error })
-    }
+    return bytes && decodeStored(digest, bytes)
   }
 
   getRecursive(digest: B3Digest, options: CallOptions = {}): AsyncIterable<Directory> {
