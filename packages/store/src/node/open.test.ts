@@ -17,8 +17,8 @@ test.after(() => rmSync(dir, { recursive: true }))
 const REFUSED: readonly [address: string, reason: RegExp][] = [
   ["", /it is empty/],
   [
-    "s3://bucket",
-    /'s3:' is unknown; known are memory:, local:\/\/\/DIR, grpc\+http:\/\/HOST:PORT, .*cache\(NEAR,FAR\)/,
+    "ftp://host",
+    /'ftp:' is unknown; known are memory:, local:\/\/\/DIR, grpc\+http:\/\/HOST:PORT, .*cache\(NEAR,FAR\)/,
   ],
   ["constructor:", /'constructor:' is unknown/],
   ["memory:x", /nothing after/],
@@ -33,7 +33,46 @@ const REFUSED: readonly [address: string, reason: RegExp][] = [
   ["grpc+http://host", /names no port/],
   ["grpc+http://host:99999", /not well-formed/],
   ["grpc+http://host:1/path", /'\/path' has no meaning/],
-  ["grpc+http://me:secret@host:1", /'me' has no meaning/],
+  ["grpc+http://me@host:1", /'me' has no meaning/],
+  ["grpc+http://me:secret@host:1", /^store address 'grpc\+http:\/\/me:…@host:1': a password has no place in it/],
+  ["s3:", /names no bucket/],
+  ["s3:///prefix", /names no bucket/],
+  ["s3://Un_der", /no name of a bucket/],
+  ["s3://bucket/a b", /is no prefix/],
+  ["s3://bucket/a//b", /is no prefix/],
+  ["s3://bucket?endpoint=ftp://host", /begins with 'http:\/\/'/],
+  ["s3://bucket?endpoint=http://host/path", /ends with its host/],
+  [
+    "s3://bucket?endpoint=http://me:secret@host",
+    /^store address 's3:\/\/bucket\?endpoint=http:\/\/me:…@host': .*no credentials/,
+  ],
+  ["s3://bucket?region=a b", /no region/],
+  ["s3://bucket?style=other", /path or host/],
+  ["s3://bucket?anonymous=yes", /true or false/],
+  ["s3://bucket?region=a&region=b", /there twice/],
+  ["s3://id:secret@bucket", /^store address 's3:\/\/id:…@bucket': a password/],
+  [
+    "s3://bucket?secret_access_key=abc",
+    /^store address 's3:\/\/bucket\?secret_access_key=…': 'secret_access_key' has no/,
+  ],
+  ["postgres:", /names no host/],
+  ["postgres:///db", /names no host/],
+  ["postgres://me:secret@host/db", /^store address 'postgres:\/\/me:…@host\/db': a password/],
+  [
+    "postgres://host/db?password=secret",
+    /^store address 'postgres:\/\/host\/db\?password=…': 'password' has no meaning/,
+  ],
+  ["postgres://host/db?host=/other", /two hosts/],
+  ["postgres://host/db?schema=public;drop", /no schema/],
+  ["postgres://host/db?sslmode=prefer", /'sslmode' is one of/],
+  ["postgres://host/db", /there are no blobs in it; 'parts\(/],
+  ["parts(blobs=postgres://host/db,directories=memory:,pathinfos=memory:)", /there are no blobs at the address/],
+  ["parts()", /its form is/],
+  ["parts(memory:)", /its form is/],
+  ["parts(blobs=memory:)", /does not say where the directories are/],
+  ["parts(blobs=memory:,blobs=memory:)", /twice/],
+  ["parts(files=memory:)", /'files' is none of blobs, directories, pathinfos/],
+  ["parts(blobs=memory:,directories=memory:,pathinfos=ftp://host)", /unknown/],
   ["grpc+unix://socket", /./],
   ["grpc+unix:///", /names no socket/],
   ["cache(memory:,memory:", /not closed/],
@@ -41,7 +80,7 @@ const REFUSED: readonly [address: string, reason: RegExp][] = [
   ["cache(memory:,memory:,memory:)", /two addresses/],
   ["cache(memory:),memory:)", /was not opened/],
   ["cache((memory:,memory:)", /not closed/],
-  ["cache(memory:,s3://bucket)", /unknown/],
+  ["cache(memory:,ftp://host)", /unknown/],
   ["cache(,memory:)", /it is empty/],
 ]
 describe("openStore refuses", () => {
@@ -56,8 +95,16 @@ describe("openStore refuses", () => {
   }
 })
 
+const PARTS = "parts( blobs=memory:, pathinfos = memory: ,directories=cache(memory:,memory:))"
 describe("openStore opens", () => {
-  for (const address of ["memory:", "memory://", " memory: ", "cache(memory:,cache(memory:,memory:))"]) {
+  for (const address of [
+    "memory:",
+    "memory://",
+    " memory: ",
+    "cache(memory:,cache(memory:,memory:))",
+    PARTS,
+    `cache(memory:,${PARTS})`,
+  ]) {
     test(`'${address}'`, async () => {
       const store = await openStore(address)
       const { storePath } = await storeTree((sink) => produce(file("x"), sink), store, { name: "x" })

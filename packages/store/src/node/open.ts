@@ -1,13 +1,17 @@
 import { fileURLToPath } from "node:url"
 import { CastoreError } from "@tvix-ts/castore"
 import { cacheStore, memoryStore, type Store } from "../store.ts"
+import { innerAddresses, isWhole, lackingIn, openParts, PARTS_FORM, type Pieces } from "./parts.ts"
+import { openPostgres } from "./postgres.ts"
+import { openS3Store } from "./s3.ts"
 import { openLocalStore } from "./local/store.ts"
 import { openGrpcStore } from "./grpc.ts"
 
 interface Scheme {
   /** How an address looks, for people. */
   readonly form: string
-  open(address: string): Store | Promise<Store>
+  /** @param near in front of which `cache(…)` puts it: whoever has no castore uses that one's */
+  open(address: string, near?: Store): Pieces | Promise<Pieces>
 }
 
 /** One row for each kind of address; what stands before the colon leads to it. */
@@ -42,6 +46,22 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
       return openGrpcStore(`unix:${decodePath(url.pathname, address)}`)
     },
   },
+  s3: {
+    form: "s3://BUCKET[/PREFIX][?OPTIONS]",
+    open(address) {
+      const url = parse(address)
+      nothingElse(url, address, "hostname", "pathname", "search")
+      return openS3Store(url, (reason) => wrong(address, reason))
+    },
+  },
+  postgres: {
+    form: "postgres://USER@HOST/DATABASE[?OPTIONS]",
+    open(address) {
+      const url = parse(address)
+      nothingElse(url, address, "username", "hostname", "port", "pathname", "search")
+      return openPostgres(url, (reason) => wrong(address, reason))
+    },
+  },
 }
 
 /**
@@ -51,48 +71,59 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
  *     local:///DIR, or a path  in a folder
  *     grpc+http://HOST:PORT    of a server
  *     grpc+unix:///SOCKET      of a server on this machine
+ *     s3://BUCKET/PREFIX       in a bucket: s3/address.ts
+ *     postgres://HOST/DATABASE directories and path infos, for `parts`: postgres/address.ts
  *     cache(NEAR,FAR)          two addresses: what is read from the second is kept in the first
+ *     parts(blobs=A,directories=B,pathinfos=C)
+ *                              of each of these addresses that part
  *
  * @throws {CastoreError} `invalid` for what is no address, with what is wrong with it
  */
-export async function openStore(address: string): Promise<Store> {
+export function openStore(address: string): Promise<Store> {
+  return open(address, undefined)
+}
+
+async function open(address: string, before: Store | undefined): Promise<Store> {
+  const pieces = await openPieces(address, before)
+  if (isWhole(pieces)) return pieces
+  await pieces.close()
+  return wrong(address, `there are no ${lackingIn(pieces)} in it; '${PARTS_FORM}' puts a store together`)
+}
+
+async function openPieces(address: string, before: Store | undefined): Promise<Pieces> {
   const text = address.trim()
   if (text === "") wrong(address, "it is empty")
   if (text.startsWith("cache(")) {
-    const [near, far] = cacheParts(text)
-    const nearStore = await openStore(near)
+    const [near, far, more] = innerAddresses(text, (reason) => wrong(address, reason))
+    if (near === undefined || far === undefined || more !== undefined) {
+      return wrong(address, "'cache' takes two addresses, and a comma between them")
+    }
+    const nearStore = await open(near, undefined)
     try {
-      return cacheStore(nearStore, await openStore(far))
+      return cacheStore(nearStore, await open(far, nearStore))
     } catch (error) {
       await nearStore.close()
       throw error
     }
+  }
+  if (text.startsWith("parts(")) {
+    return openParts(
+      text,
+      (inner) => openPieces(inner, undefined),
+      (reason) => wrong(address, reason),
+    )
   }
   const name = /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(text)?.[1]
   // One letter is a drive of Windows.
   if (name === undefined || name.length === 1) return openLocalStore(text)
   const scheme = Object.hasOwn(SCHEMES, name) ? SCHEMES[name] : undefined
   if (scheme === undefined) {
-    const known = [...Object.values(SCHEMES).map(({ form }) => form), "cache(NEAR,FAR)", "a path"].join(", ")
+    const known = [...Object.values(SCHEMES).map(({ form }) => form), "cache(NEAR,FAR)", PARTS_FORM, "a path"].join(
+      ", ",
+    )
     return wrong(address, `'${name}:' is unknown; known are ${known}`)
   }
-  return scheme.open(text)
-}
-
-/** The two addresses between the parentheses. */
-function cacheParts(address: string): [near: string, far: string] {
-  if (!address.endsWith(")")) wrong(address, "its parenthesis is not closed")
-  const inner = address.slice("cache(".length, -1)
-  const commas: number[] = []
-  let depth = 0
-  for (let i = 0; i < inner.length; i++) {
-    if (inner[i] === "(") depth++
-    else if (inner[i] === ")" && --depth < 0) wrong(address, "a parenthesis is closed that was not opened")
-    else if (inner[i] === "," && depth === 0) commas.push(i)
-  }
-  if (depth > 0) wrong(address, "a parenthesis is not closed")
-  if (commas.length !== 1) wrong(address, "'cache' takes two addresses, and a comma between them")
-  return [inner.slice(0, commas[0]), inner.slice(commas[0]! + 1)]
+  return scheme.open(text, before)
 }
 
 function localDirectory(address: string): string {
@@ -117,17 +148,25 @@ function parse(address: string): URL {
   return new URL(address)
 }
 
-const PARTS = ["username", "password", "hostname", "port", "pathname", "search", "hash"] as const
-type Part = (typeof PARTS)[number]
+const URL_PARTS = ["password", "username", "hostname", "port", "pathname", "search", "hash"] as const
+type UrlPart = (typeof URL_PARTS)[number]
 
 /** What would have no effect is a mistake. */
-function nothingElse(url: URL, address: string, ...parts: readonly Part[]): void {
-  for (const part of PARTS) {
+function nothingElse(url: URL, address: string, ...parts: readonly UrlPart[]): void {
+  for (const part of URL_PARTS) {
     const value = part === "pathname" && url.pathname === "/" ? "" : url[part]
+    if (part === "password" && value !== "") wrong(address, "a password has no place in it: others can read it")
     if (value !== "" && !parts.includes(part)) wrong(address, `'${value}' has no meaning in it`)
   }
 }
 
 function wrong(address: string, reason: string, cause?: unknown): never {
-  throw new CastoreError({ code: "invalid", field: `store address '${address}'`, reason }, { cause })
+  throw new CastoreError({ code: "invalid", field: `store address '${withoutSecrets(address)}'`, reason }, { cause })
+}
+
+/** What people put into addresses though it should not be there is not repeated. */
+function withoutSecrets(address: string): string {
+  return address
+    .replaceAll(/(\/\/[^/?#@(),:]*):[^/?#@(),]*@/g, "$1:…@")
+    .replaceAll(/([?&][^=&(),]*(?:password|secret|token)[^=&(),]*)=[^&(),]*/gi, "$1=…")
 }
