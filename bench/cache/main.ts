@@ -26,6 +26,9 @@ const MiB = 2 ** 20
 /** What each ratio to nginx is meant to stay above. */
 const TARGETS: Readonly<Record<string, number>> = { narinfo: 0.25, NAR: 0.5 }
 
+/** Of wrk's: bytes, and ms. */
+const UNITS: Readonly<Record<string, number>> = { B: 1, KB: 2 ** 10, MB: MiB, GB: 2 ** 30, us: 0.001, ms: 1, s: 1000 }
+
 const { values: options } = parseArgs({
   options: {
     runs: { type: "string", default: "3" },
@@ -151,8 +154,6 @@ interface Figures {
   /** ms. */
   readonly p99: number
 }
-
-const UNITS: Readonly<Record<string, number>> = { B: 1, KB: 2 ** 10, MB: MiB, GB: 2 ** 30, us: 0.001, ms: 1, s: 1000 }
 
 /** @throws {Error} if anything was answered with an error */
 function figuresOf(report: string): Figures {
