@@ -69,7 +69,13 @@ function sha256(contents: Uint8Array): string {
 /** A place in a pack that belongs to a chunk. Others, which a repair leaves behind, may change without anybody noticing. */
 function byteOfAChunk(home: string, random: Random): { readonly pack: string; readonly at: number } {
   const index = new DatabaseSync(join(home, "castore.sqlite"), { readOnly: true })
-  const chunks = index.prepare("SELECT pack, offset, length FROM chunks").all()
+  // Behind its first five bytes, a frame of Zstandard has none of which a bit has no meaning.
+  const chunks = index
+    .prepare(
+      "SELECT DISTINCT pack, iif(packed IS NULL, offset, offset + 5) AS offset, ifnull(packed - 5, length) AS length" +
+        " FROM chunks",
+    )
+    .all()
   index.close()
   let left = random.below(chunks.reduce((sum, { length }) => sum + Number(length), 0))
   for (const { pack, offset, length } of chunks) {

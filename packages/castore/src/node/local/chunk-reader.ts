@@ -3,7 +3,9 @@ import { digestOf, formatDigest, type B3Digest } from "../../digest.ts"
 import { CastoreError } from "../../problem.ts"
 import type { BlobReader, ChunkMeta } from "../../blob/service.ts"
 import { storageError } from "./failure.ts"
-import type { ChunkRow, IndexReader } from "./index-reader.ts"
+import type { FrameCache, UnpackedFrame } from "./frame-cache.ts"
+import { FRAME_MAX, unpack, unpackSync } from "./frames.ts"
+import type { ChunkPlace, ChunkRow, IndexReader } from "./index-reader.ts"
 import type { Layout } from "./layout.ts"
 import type { PackReader } from "./pack-reader.ts"
 
@@ -11,17 +13,36 @@ import type { PackReader } from "./pack-reader.ts"
 const RUN_BYTES = 2 ** 20
 /** Runs that are being read while one is with the caller: the threads that read must not wait for the one that hashes. */
 const RUNS_AHEAD = 3
+/** Runs that may be ahead of all readers together: if they are many, each has less, and smaller ones. */
+const RUNS_AHEAD_MAX = 48
+const CROWD = RUNS_AHEAD_MAX / RUNS_AHEAD
+const CROWD_RUN_BYTES = 2 ** 18
 /** Buffers of {@link RUN_BYTES} that are kept for the next reader. */
 const SPARE_MAX = 2 * (RUNS_AHEAD + 1)
 
 /** Bytes that are read ahead when chunks are asked for in the order in which they lie. */
 const WINDOW_BYTES = 2 ** 18
 
-/** Chunks that lie side by side in a pack. */
+/** A chunk that lies as it is, or chunks that lie in the same frame: those of them that are wanted. */
+interface Piece {
+  readonly chunks: WantedChunk[]
+  readonly place: ChunkPlace
+}
+
+interface WantedChunk {
+  readonly digest: B3Digest
+  readonly size: number
+  /** Bytes before it in its frame. */
+  readonly start: number
+}
+
+/** What lies side by side in a pack. */
 interface Run {
-  readonly chunks: ChunkMeta[]
+  readonly pieces: Piece[]
   readonly pack: number
   readonly offset: number
+  /** Bytes in the pack, and of what they are when they are decompressed. */
+  stored: number
   length: number
 }
 
@@ -30,35 +51,69 @@ interface ReadRun {
   readonly run: Run
   /** Memory that is used again. */
   readonly buffer: ArrayBuffer | undefined
-  /** `undefined` if it could not be read. */
-  readonly bytes: Promise<Uint8Array | undefined>
+  /** For each of its pieces; `undefined` if it could not be read. */
+  readonly pieces: Promise<readonly (ReadPiece | undefined)[]>
 }
+
+/** The chunk, which nobody has checked yet, or the frame. */
+type ReadPiece = Uint8Array | UnpackedFrame
 
 /** Reads chunks and checks them: nothing leaves here that is not what its digest says. */
 export class ChunkReader {
   private readonly layout: Layout
   private readonly index: IndexReader
   private readonly packs: PackReader
+  private readonly frames: FrameCache
   /** Memory of {@link RUN_BYTES} that nobody uses: to get new, and to give it back, takes longer than to read into it. */
   private readonly spare: ArrayBuffer[] = []
+  /** How many {@link read}s are going on. */
+  private readers = 0
 
-  constructor(layout: Layout, index: IndexReader, packs: PackReader) {
+  constructor(layout: Layout, index: IndexReader, packs: PackReader, frames: FrameCache) {
     this.layout = layout
     this.index = index
     this.packs = packs
+    this.frames = frames
   }
 
-  /** One chunk, at once. `row` is what the index says, if that is known. */
-  readSync(digest: B3Digest, row: ChunkRow): Uint8Array {
+  /** One chunk, at once, which the caller may keep. `row` is what the index says, if that is known. */
+  readSync(digest: B3Digest, row: ChunkPlace): Uint8Array {
     for (let tries = 0; ; tries++) {
-      const bytes = new Uint8Array(row.length)
       try {
-        if (!this.packs.readSync(row.pack, row.offset, bytes)) throw truncated(digest)
-        verify(digest, bytes)
-        return bytes
+        return row.packed === 0 ? this.readRaw(digest, row) : this.readPacked(digest, row)
       } catch (error) {
         row = this.moved(digest, row, error, tries)
       }
+    }
+  }
+
+  private readRaw(digest: B3Digest, { pack, offset, length }: ChunkPlace): Uint8Array {
+    const bytes = new Uint8Array(length)
+    if (!this.packs.readSync(pack, offset, bytes)) throw truncated(digest)
+    verify(digest, bytes)
+    return bytes
+  }
+
+  private readPacked(digest: B3Digest, row: ChunkPlace): Uint8Array {
+    const { pack, offset, length, packed, unpacked, start } = row
+    const known = this.frames.get(pack, offset)
+    try {
+      const bytes = known?.chunk(digest, start, length)
+      if (bytes !== undefined) return bytes.slice()
+    } finally {
+      known?.release()
+    }
+    const stored = unsafe(checkedFrame(digest, row))
+    if (!this.packs.readSync(pack, offset, stored)) throw truncated(digest)
+    const contents = unpackSync(stored, unpacked)
+    if (contents === undefined) throw notDecompressed(digest, packed)
+    const frame = this.frames.add(pack, offset, contents)
+    try {
+      const bytes = frame.chunk(digest, start, length)
+      if (bytes === undefined) throw damaged(digest, digestOf(contents.subarray(start, start + length)))
+      return bytes.slice()
+    } finally {
+      frame.release()
     }
   }
 
@@ -67,8 +122,9 @@ export class ChunkReader {
     /** Part of a pack: `length` bytes from `offset`. */
     const window = { pack: 0, offset: 0, length: 0, bytes: unsafe(WINDOW_BYTES) }
     let last = { pack: 0, end: 0 }
-    const fill = ({ pack, offset, length }: ChunkRow, wanted: number): void => {
-      const size = Math.max(wanted, length)
+    /** The frame that was read last. */
+    let frame: { readonly pack: number; readonly offset: number; readonly unpacked: UnpackedFrame } | undefined
+    const fill = (pack: number, offset: number, size: number): void => {
       if (window.bytes.length < size) window.bytes = unsafe(size)
       window.pack = pack
       window.offset = offset
@@ -79,19 +135,41 @@ export class ChunkReader {
         // Reading it alone tells why.
       }
     }
+    /** What is stored there; `undefined` if it cannot be read. */
+    const stored = (pack: number, offset: number, length: number): Uint8Array | undefined => {
+      const end = offset + length
+      const isInside = (): boolean =>
+        window.pack === pack && offset >= window.offset && end <= window.offset + window.length
+      if (!isInside()) {
+        const follows = pack === last.pack && offset === last.end
+        fill(pack, offset, follows ? Math.max(WINDOW_BYTES, length) : length)
+      }
+      last = { pack, end }
+      return isInside() ? window.bytes.subarray(offset - window.offset, end - window.offset) : undefined
+    }
+    const unpacked = (row: ChunkPlace): UnpackedFrame | undefined => {
+      const { pack, offset, packed } = row
+      if (frame?.pack === pack && frame.offset === offset) return frame.unpacked
+      let found = this.frames.get(pack, offset)
+      if (found === undefined && isFrame(row)) {
+        const bytes = stored(pack, offset, packed)
+        const contents = bytes && unpackSync(bytes, row.unpacked)
+        found = contents && this.frames.add(pack, offset, contents)
+      }
+      frame?.unpacked.release()
+      frame = found && { pack, offset, unpacked: found }
+      return found
+    }
     return {
       read: (digest) => {
         const row = this.index.chunk(digest)
         if (row === undefined) return undefined
-        const { pack, offset, length } = row
-        const end = offset + length
-        const isInside = (): boolean =>
-          window.pack === pack && offset >= window.offset && end <= window.offset + window.length
-        if (!isInside()) fill(row, pack === last.pack && offset === last.end ? WINDOW_BYTES : length)
-        last = { pack, end }
-        const bytes = window.bytes.subarray(offset - window.offset, end - window.offset)
         // The slow way looks again, and says what is wrong.
-        return isInside() && isIntact(digest, bytes) ? bytes : this.readSync(digest, row)
+        if (row.packed !== 0) {
+          return unpacked(row)?.chunk(digest, row.start, row.length) ?? this.readSync(digest, row)
+        }
+        const bytes = stored(row.pack, row.offset, row.length)
+        return bytes !== undefined && isIntact(digest, bytes) ? bytes : this.readSync(digest, row)
       },
     }
   }
@@ -111,62 +189,104 @@ export class ChunkReader {
     /** The run that is with the caller first, then those that are being read. */
     const runs: ReadRun[] = []
     const readAhead = (): void => {
-      while (runs.length <= RUNS_AHEAD && at < chunks.length) {
-        const run = this.runFrom(chunks, at)
-        at += run.chunks.length
-        const buffer = fleeting ? (memory.pop() ?? this.spare.pop() ?? new ArrayBuffer(RUN_BYTES)) : undefined
-        runs.push({ run, buffer, bytes: this.fetch(run, buffer) })
+      const isCrowd = this.readers > CROWD
+      const ahead = isCrowd ? 1 : RUNS_AHEAD
+      while (runs.length <= ahead && at < chunks.length) {
+        const { run, next } = this.runFrom(chunks, at, isCrowd ? CROWD_RUN_BYTES : RUN_BYTES)
+        at = next
+        const buffer =
+          fleeting && !isCrowd ? (memory.pop() ?? this.spare.pop() ?? new ArrayBuffer(RUN_BYTES)) : undefined
+        runs.push({ run, buffer, pieces: this.fetch(run, buffer) })
       }
     }
+    this.readers++
     try {
       for (readAhead(); runs.length > 0; readAhead()) {
         const current = runs[0]!
         signal?.throwIfAborted()
-        const bytes = await current.bytes
-        let from = 0
-        for (const { digest, size } of current.run.chunks) {
-          const piece = bytes?.subarray(from, from + size)
-          from += size
-          if (piece !== undefined && isIntact(digest, piece)) yield piece
-          // The slow way, which looks again and says what is wrong.
-          else yield this.readSync(digest, this.row(digest, size))
-          signal?.throwIfAborted()
+        const pieces = await current.pieces
+        for (const [i, { chunks: wanted }] of current.run.pieces.entries()) {
+          const piece = pieces[i]
+          for (const chunk of wanted) {
+            const bytes = intactIn(piece, chunk)
+            // The slow way looks again, and says what is wrong.
+            if (bytes === undefined) yield this.readSync(chunk.digest, this.row(chunk.digest, chunk.size))
+            else yield fleeting || piece instanceof Uint8Array ? bytes : bytes.slice()
+            signal?.throwIfAborted()
+          }
         }
         runs.shift()
+        release(pieces)
         if (current.buffer !== undefined) memory.push(current.buffer)
       }
     } finally {
+      this.readers--
       // Whoever stops early leaves reads behind, which still write.
-      await Promise.all(runs.map(({ bytes }) => bytes))
-      for (const { buffer } of runs) if (buffer !== undefined) memory.push(buffer)
+      for (const { pieces, buffer } of runs) {
+        release(await pieces)
+        if (buffer !== undefined) memory.push(buffer)
+      }
       while (this.spare.length < SPARE_MAX && memory.length > 0) this.spare.push(memory.pop()!)
     }
   }
 
-  private runFrom(chunks: readonly ChunkMeta[], first: number): Run {
-    const { digest, size } = chunks[first]!
-    const { pack, offset } = this.row(digest, size)
-    const run: Run = { chunks: [chunks[first]!], pack, offset, length: size }
-    for (let i = first + 1; i < chunks.length; i++) {
-      const next = chunks[i]!
-      if (run.length + next.size > RUN_BYTES) break
-      const row = this.row(next.digest, next.size)
-      if (row.pack !== pack || row.offset !== offset + run.length) break
-      run.chunks.push(next)
-      run.length += next.size
+  /** What can be read at once from chunk `first` on, and the first chunk after it. */
+  private runFrom(
+    chunks: readonly ChunkMeta[],
+    first: number,
+    bytesMax: number,
+  ): { readonly run: Run; readonly next: number } {
+    let run: Run | undefined
+    let piece: Piece | undefined
+    let next = first
+    for (; next < chunks.length; next++) {
+      const { digest, size } = chunks[next]!
+      const place = this.row(digest, size)
+      const { pack, offset, packed, unpacked, start } = place
+      const chunk = { digest, size, start }
+      if (piece !== undefined && packed !== 0 && piece.place.packed !== 0 && isSame(piece.place, place)) {
+        piece.chunks.push(chunk)
+        continue
+      }
+      const length = packed === 0 ? size : unpacked
+      if (run === undefined) run = { pieces: [], pack, offset, stored: 0, length: 0 }
+      else if (run.length + length > bytesMax || pack !== run.pack || offset !== run.offset + run.stored) break
+      piece = { chunks: [chunk], place }
+      run.pieces.push(piece)
+      run.stored += packed === 0 ? size : packed
+      run.length += length
     }
-    return run
+    return { run: run!, next }
   }
 
-  /** `undefined` if it could not be read. @param buffer where to; new memory without, or if it does not suffice */
-  private async fetch({ pack, offset, length }: Run, buffer: ArrayBuffer | undefined): Promise<Uint8Array | undefined> {
+  /**
+   * Never fails. The frames are retained for the caller.
+   *
+   * @param buffer where to; new memory without, or if it does not suffice
+   */
+  private async fetch(
+    { pieces, pack, offset, stored }: Run,
+    buffer: ArrayBuffer | undefined,
+  ): Promise<readonly (ReadPiece | undefined)[]> {
+    const known = pieces.map(({ place }) => (place.packed === 0 ? undefined : this.frames.get(pack, place.offset)))
+    if (known.every((frame) => frame !== undefined)) return known
     const bytes =
-      buffer !== undefined && length <= buffer.byteLength ? new Uint8Array(buffer, 0, length) : unsafe(length)
-    try {
-      return (await this.packs.read(pack, offset, bytes)) ? bytes : undefined
-    } catch {
-      return undefined
-    }
+      buffer !== undefined && stored <= buffer.byteLength ? new Uint8Array(buffer, 0, stored) : unsafe(stored)
+    const isRead = await this.packs.read(pack, offset, bytes).catch(() => false)
+    if (!isRead) return known
+    return Promise.all(
+      pieces.map(async ({ place }, i) => {
+        const from = place.offset - offset
+        if (place.packed === 0) return bytes.subarray(from, from + place.length)
+        return known[i] ?? this.unpack(bytes.subarray(from, from + place.packed), place)
+      }),
+    )
+  }
+
+  private async unpack(packed: Uint8Array, place: ChunkPlace): Promise<UnpackedFrame | undefined> {
+    if (!isFrame(place)) return undefined
+    const contents = await unpack(packed, place.unpacked).catch(() => undefined)
+    return contents && this.frames.add(place.pack, place.offset, contents)
   }
 
   private row(digest: B3Digest, size: number): ChunkRow {
@@ -180,7 +300,7 @@ export class ChunkReader {
   }
 
   /** Where the chunk is now, if a collection has moved it since; throws if it has not. */
-  private moved(digest: B3Digest, before: ChunkRow, error: unknown, tries: number): ChunkRow {
+  private moved(digest: B3Digest, before: ChunkPlace, error: unknown, tries: number): ChunkPlace {
     const row = tries < 3 ? this.index.chunk(digest) : undefined
     if (row !== undefined && (row.pack !== before.pack || row.offset !== before.offset)) return row
     if (error instanceof Error && "code" in error && error.code === "ENOENT") {
@@ -189,6 +309,32 @@ export class ChunkReader {
     }
     throw storageError(error, this.layout.packs)
   }
+}
+
+function isSame(a: ChunkPlace, b: ChunkPlace): boolean {
+  return a.pack === b.pack && a.offset === b.offset
+}
+
+/** Whether the index makes sense: it decides how much memory is needed. */
+export function isFrame({ length, packed, unpacked, start }: ChunkPlace): boolean {
+  return packed > 0 && packed < unpacked && unpacked <= FRAME_MAX && start >= 0 && start + length <= unpacked
+}
+
+function checkedFrame(digest: B3Digest, place: ChunkPlace): number {
+  if (isFrame(place)) return place.packed
+  const reason = "the index says something impossible of the frame that it is part of"
+  throw new CastoreError({ code: "corrupt", what: `chunk ${formatDigest(digest)}`, reason })
+}
+
+function release(pieces: readonly (ReadPiece | undefined)[]): void {
+  for (const piece of pieces) if (piece !== undefined && !(piece instanceof Uint8Array)) piece.release()
+}
+
+/** The chunk, if it is what its digest says. */
+function intactIn(piece: ReadPiece | undefined, { digest, size, start }: WantedChunk): Uint8Array | undefined {
+  if (piece === undefined) return undefined
+  if (piece instanceof Uint8Array) return isIntact(digest, piece) ? piece : undefined
+  return piece.chunk(digest, start, size)
 }
 
 /** Not zeroed: it is filled entirely, or not used. */
@@ -203,12 +349,20 @@ function isIntact(digest: B3Digest, bytes: Uint8Array): boolean {
 
 function verify(digest: B3Digest, bytes: Uint8Array): void {
   const actual = digestOf(bytes)
-  if (equal(actual, digest)) return
+  if (!equal(actual, digest)) throw damaged(digest, actual)
+}
+
+function damaged(digest: B3Digest, actual: B3Digest): CastoreError {
   const reason = `its bytes are those of ${formatDigest(actual)}`
-  throw new CastoreError({ code: "corrupt", what: `chunk ${formatDigest(digest)}`, reason })
+  return new CastoreError({ code: "corrupt", what: `chunk ${formatDigest(digest)}`, reason })
 }
 
 function truncated(digest: B3Digest): CastoreError {
   const reason = "its pack ends before it does"
+  return new CastoreError({ code: "corrupt", what: `chunk ${formatDigest(digest)}`, reason })
+}
+
+function notDecompressed(digest: B3Digest, packed: number): CastoreError {
+  const reason = `the frame of ${packed} bytes that it is part of cannot be decompressed`
   return new CastoreError({ code: "corrupt", what: `chunk ${formatDigest(digest)}`, reason })
 }

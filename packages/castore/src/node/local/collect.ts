@@ -24,7 +24,7 @@ import { isLocked, tryLock } from "./lock.ts"
 import { buryTheDead, removeLostLocks } from "./ownership.ts"
 import type { PackReader } from "./pack-reader.ts"
 import { repack } from "./repack.ts"
-import { packFiles, usageOf, type LocalUsage } from "./usage.ts"
+import { packFiles, STORED, usageOf, type LocalUsage } from "./usage.ts"
 
 export interface CollectOptions extends CallOptions {
   /** Trees that are kept. Listed only after the horizon is known; whoever lists before must pass {@link horizon}. */
@@ -35,6 +35,8 @@ export interface CollectOptions extends CallOptions {
   readonly graceMs?: number
   /** Says what would go, and removes nothing. */
   readonly dryRun?: boolean
+  /** What all packs should have together: to that end, more of their garbage is removed than is worth the time otherwise. */
+  readonly packBytesMax?: number
   readonly onProgress?: (progress: CollectProgress) => void
 }
 
@@ -46,12 +48,13 @@ export interface CollectProgress {
 }
 
 export interface CollectReport {
-  /** Rows, and the bytes of the chunks, that went or, in a dry run, would go. */
+  /** Rows, and the bytes of the chunks, that went or, in a dry run, would go; `storedBytes` is what these take in packs. */
   readonly removed: {
     readonly directories: number
     readonly largeBlobs: number
     readonly chunks: number
     readonly chunkBytes: number
+    readonly storedBytes: number
   }
   readonly before: LocalUsage
   readonly after: LocalUsage
@@ -140,14 +143,14 @@ class Collection {
       const directories = await this.sweepDirectories()
       const largeBlobs = this.sweepBlobs()
       for (const _ of marks.chunksOfBlobs()) await this.turn()
-      const { chunks, chunkBytes } = await this.sweepChunks()
+      const sweptChunks = await this.sweepChunks()
       let repackProblem: string | undefined
       if (!this.dryRun) {
         this.removeStrays()
         repackProblem = await this.repack()
         database.exec("PRAGMA wal_checkpoint(TRUNCATE)")
       }
-      const removed = { directories, largeBlobs, chunks, chunkBytes }
+      const removed = { directories, largeBlobs, ...sweptChunks }
       const after = this.dryRun ? remaining(before, removed) : usageOf(database, layout)
       return { removed, before, after, missing: marks.missing, repackProblem }
     } finally {
@@ -209,28 +212,32 @@ class Collection {
     })
   }
 
-  private async sweepChunks(): Promise<{ readonly chunks: number; readonly chunkBytes: number }> {
+  private async sweepChunks(): Promise<Pick<CollectReport["removed"], "chunks" | "chunkBytes" | "storedBytes">> {
     const { database, horizon } = this
     const total = count(database, "SELECT count(*) AS n FROM chunks")
     const nth = database.prepare(
       `SELECT digest FROM chunks WHERE digest > ? ORDER BY digest LIMIT 1 OFFSET ${SWEEP_ROWS}`,
     )
-    const sum = database.prepare(`SELECT count(*) AS n, coalesce(sum(length), 0) AS bytes ${UNMARKED_CHUNKS}`)
+    const sum = database.prepare(
+      `SELECT count(*) AS n, coalesce(sum(length), 0) AS bytes, coalesce(sum(${STORED}), 0) AS stored ${UNMARKED_CHUNKS}`,
+    )
     const sweep = database.prepare(`DELETE ${UNMARKED_CHUNKS}`)
     let chunks = 0
     let chunkBytes = 0
+    let storedBytes = 0
     let from: Uint8Array = new Uint8Array(0)
     for (let done = 0; ; done += SWEEP_ROWS) {
       const next = nth.get(from)?.["digest"] as Uint8Array | undefined
       const to: Uint8Array = next ?? new Uint8Array(33).fill(0xff)
       transaction(database, () => {
-        const { n, bytes } = sum.get(from, to, horizon) as { n: number; bytes: number }
+        const { n, bytes, stored } = sum.get(from, to, horizon) as { n: number; bytes: number; stored: number }
         chunks += n
         chunkBytes += bytes
+        storedBytes += stored
         if (n > 0 && !this.dryRun) sweep.run(from, to, horizon)
       })
       this.options.onProgress?.({ step: "sweep", done: Math.min(done + SWEEP_ROWS, total), total })
-      if (next === undefined) return { chunks, chunkBytes }
+      if (next === undefined) return { chunks, chunkBytes, storedBytes: Math.round(storedBytes) }
       from = next
       await this.turn()
     }
@@ -265,7 +272,7 @@ class Collection {
   private async repack(): Promise<string | undefined> {
     const { database, layout, packs, packBytes, options } = this
     try {
-      await repack(database, layout, packs, packBytes, (done, total) => {
+      await repack(database, layout, packs, packBytes, options.packBytesMax ?? Infinity, (done, total) => {
         options.signal?.throwIfAborted()
         options.onProgress?.({ step: "repack", done, total })
       })
@@ -291,7 +298,11 @@ function count(database: DatabaseSync, sql: string, ...values: number[]): number
 function remaining(before: LocalUsage, removed: CollectReport["removed"]): LocalUsage {
   return {
     ...before,
-    chunks: { count: before.chunks.count - removed.chunks, bytes: before.chunks.bytes - removed.chunkBytes },
-    packs: { ...before.packs, bytes: before.packs.bytes - removed.chunkBytes },
+    chunks: {
+      count: before.chunks.count - removed.chunks,
+      bytes: before.chunks.bytes - removed.chunkBytes,
+      storedBytes: before.chunks.storedBytes - removed.storedBytes,
+    },
+    packs: { ...before.packs, bytes: before.packs.bytes - removed.storedBytes },
   }
 }

@@ -7,7 +7,8 @@ import { openDatabaseOf, type DatabaseFormat } from "./sqlite.ts"
 /**
  * `touched` is in ms since the epoch: no row is collected that was touched since the oldest living writer began.
  *
- * - chunks: `length` bytes at `offset` of pack `pack`. A blob of one chunk is that chunk.
+ * - chunks: `length` bytes at `offset` of pack `pack`, or else `start` bytes into the `unpacked` bytes that the frame of
+ *   `packed` bytes there is made of (frames.ts); these three are NULL together. A blob of one chunk is that chunk.
  * - blobs: those of two chunks or more; `chunks` as chunk-list.ts has it.
  * - directories: `data` is the canonical encoding.
  * - packs: `length` bytes are in use, the file may have more (left by a crash); `writer` is who may append, if anybody,
@@ -17,11 +18,11 @@ import { openDatabaseOf, type DatabaseFormat } from "./sqlite.ts"
 const FORMAT: DatabaseFormat = {
   // "tvxc"
   applicationId: 0x74767863,
-  version: 1,
+  version: 2,
   schema: `
   CREATE TABLE chunks (
     digest BLOB PRIMARY KEY, pack INTEGER NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL,
-    touched INTEGER NOT NULL
+    touched INTEGER NOT NULL, packed INTEGER, unpacked INTEGER, start INTEGER
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE blobs (
     digest BLOB PRIMARY KEY, size INTEGER NOT NULL, chunks BLOB NOT NULL, touched INTEGER NOT NULL
@@ -34,6 +35,14 @@ const FORMAT: DatabaseFormat = {
   ) STRICT;
   CREATE TABLE writers (id TEXT PRIMARY KEY, since INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 `,
+  upgrades: {
+    // Before there were frames.
+    1: `
+  ALTER TABLE chunks ADD COLUMN packed INTEGER;
+  ALTER TABLE chunks ADD COLUMN unpacked INTEGER;
+  ALTER TABLE chunks ADD COLUMN start INTEGER;
+`,
+  },
 }
 
 /**

@@ -343,7 +343,7 @@ for (const { name, make, expected } of [
   {
     name: "another version",
     make: (path: string) => new DatabaseSync(path).exec("PRAGMA application_id = 0x74767863; PRAGMA user_version = 99"),
-    expected: isProblem("invalid", /castore\.sqlite: its format has version 99, this program knows version 1 only/),
+    expected: isProblem("invalid", /castore\.sqlite: its format has version 99, this program knows version 2 only/),
   },
 ]) {
   test(`refuses ${name}, and says which file`, (t) => {

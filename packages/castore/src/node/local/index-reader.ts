@@ -2,13 +2,22 @@ import type { DatabaseSync, StatementSync } from "node:sqlite"
 import type { B3Digest } from "../../digest.ts"
 import { storageError } from "./failure.ts"
 
-/** Where a chunk is. */
-export interface ChunkRow {
+/** Where a chunk is: on its own, or in a frame (frames.ts) with others. */
+export interface ChunkPlace {
   readonly pack: number
-  /** Bytes from the beginning of the pack. */
+  /** Bytes from the beginning of the pack, to the chunk or its frame. */
   readonly offset: number
-  /** Bytes. */
+  /** Bytes of the chunk. */
   readonly length: number
+  /** Bytes of the frame as it is stored; 0 if there is none. */
+  readonly packed: number
+  /** Bytes of the frame's chunks together. */
+  readonly unpacked: number
+  /** Bytes of them that are before this one. */
+  readonly start: number
+}
+
+export interface ChunkRow extends ChunkPlace {
   /** ms since the epoch; see database.ts. */
   readonly touched: number
 }
@@ -40,7 +49,10 @@ export class IndexReader {
   /** @param database for nobody else: transactions of others would get into the snapshot's way */
   constructor(database: DatabaseSync) {
     this.database = database
-    this.chunkByDigest = database.prepare("SELECT pack, offset, length, touched FROM chunks WHERE digest = ?")
+    this.chunkByDigest = database.prepare(
+      "SELECT pack, offset, length, touched, ifnull(packed, 0), ifnull(unpacked, 0), ifnull(start, 0)" +
+        " FROM chunks WHERE digest = ?",
+    )
     // It takes half the time of an object, and most look-ups are this one.
     this.chunkByDigest.setReturnArrays(true)
     this.blobByDigest = database.prepare("SELECT size, chunks, touched FROM blobs WHERE digest = ?")
@@ -48,8 +60,18 @@ export class IndexReader {
   }
 
   chunk(digest: B3Digest): ChunkRow | undefined {
-    const row = this.look(this.chunkByDigest, digest) as [number, number, number, number] | undefined
-    return row && { pack: row[0], offset: row[1], length: row[2], touched: row[3] }
+    const row = this.look(this.chunkByDigest, digest) as number[] | undefined
+    if (row === undefined) return undefined
+    const [pack, offset, length, touched, packed, unpacked, start] = row as [
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+    ]
+    return { pack, offset, length, touched, packed, unpacked, start }
   }
 
   blob(digest: B3Digest): BlobRow | undefined {

@@ -9,6 +9,7 @@ import { CastoreError } from "../../problem.ts"
 import { CHUNK_MIN } from "../../chunker/gear.ts"
 import { BlobInProgress, LentBuffers } from "./blob-in-progress.ts"
 import { openDatabase } from "./database.ts"
+import { makeFrames, type Frame } from "./frames.ts"
 import { transaction } from "./sqlite.ts"
 import { storageError } from "./failure.ts"
 import { layoutOf, makeFolders, type Layout } from "./layout.ts"
@@ -37,8 +38,17 @@ const DRAFT_BYTES = 2 ** 23
 
 interface NewChunk {
   readonly digest: B3Digest
+  readonly bytes: Uint8Array
+}
+
+/** One that is in the pack; see database.ts. */
+interface PlacedChunk {
+  readonly digest: B3Digest
   readonly offset: number
   readonly length: number
+  readonly packed: number | null
+  readonly unpacked: number | null
+  readonly start: number | null
 }
 
 interface NewBlob {
@@ -77,11 +87,15 @@ export class Intake {
 
   private readonly batches = new Map<number, BatchState>()
   private readonly buffers = new LentBuffers()
-  private readonly chunks = new Map<string, NewChunk>()
+  /** Chunks that no commit has covered, by {@link keyOf}. */
+  private readonly met = new Set<string>()
+  /** Those of them that are not in the pack yet, and those that are. */
+  private fresh: NewChunk[] = []
+  private chunks: PlacedChunk[] = []
   private blobs: NewBlob[] = []
   private directories: EncodedDirectory[] = []
   /** Chunks that are stored already, but so long ago that a collection might take them. */
-  private stale: { readonly digest: B3Digest; readonly bytes: Uint8Array }[] = []
+  private stale: NewChunk[] = []
   private freshFrom = 0
   /** Bytes that there are, of packs that have lost some or all since they were written. Rarely is there one. */
   private readonly cut: ReadonlyMap<number, number>
@@ -105,13 +119,19 @@ export class Intake {
       )
     this.find = { chunks: find("chunks"), directories: find("directories") }
     this.touch = { chunks: touch("chunks"), blobs: touch("blobs"), directories: touch("directories") }
-    this.addChunk = add("chunks", "digest, pack, offset, length, touched", "?, ?, ?, ?, ?")
+    this.addChunk = add(
+      "chunks",
+      "digest, pack, offset, length, touched, packed, unpacked, start",
+      "?, ?, ?, ?, ?, ?, ?, ?",
+    )
     // What was lost is not in the way of what somebody brings.
     this.replaceChunk = database.prepare(
-      "INSERT INTO chunks (digest, pack, offset, length, touched) VALUES (?, ?, ?, ?, ?) ON CONFLICT (digest) DO UPDATE SET" +
-        " pack = excluded.pack, offset = excluded.offset, length = excluded.length, touched = max(touched, excluded.touched)",
+      "INSERT INTO chunks (digest, pack, offset, length, touched, packed, unpacked, start) VALUES (?, ?, ?, ?, ?, ?, ?, ?)" +
+        " ON CONFLICT (digest) DO UPDATE SET" +
+        " pack = excluded.pack, offset = excluded.offset, length = excluded.length, touched = max(touched, excluded.touched)," +
+        " packed = excluded.packed, unpacked = excluded.unpacked, start = excluded.start",
     )
-    this.place = database.prepare("SELECT pack, offset, length FROM chunks WHERE digest = ?")
+    this.place = database.prepare("SELECT pack, offset + ifnull(packed, length) AS end FROM chunks WHERE digest = ?")
     this.addBlob = add("blobs", "digest, size, chunks, touched", "?, ?, ?, ?")
     this.addDirectory = add("directories", "digest, data, touched", "?, ?, ?")
     this.setLength = database.prepare("UPDATE packs SET length = ? WHERE id = ?")
@@ -181,7 +201,7 @@ export class Intake {
         }
       }
       this.database.exec("COMMIT")
-      this.settle(message, reply.touched)
+      await this.settle(message, reply.touched)
       const full = (this.pack?.end ?? 0) >= this.options.packBytes
       if (answers > aborts.size || full || this.isLarge()) await this.commit(full)
       else if (aborts.size > 0 && this.batches.size === 0) this.forget()
@@ -236,22 +256,37 @@ export class Intake {
   /** Sees to it that a chunk will be stored. `bytes` may not change until {@link settle}. */
   private keep(digest: B3Digest, bytes: Uint8Array): void {
     const key = keyOf(digest)
-    if (this.chunks.has(key)) return
+    if (this.met.has(key)) return
     const row = this.find.chunks.get(digest) as unknown as [number] | undefined
-    if (row === undefined || this.isLost(digest)) this.append(key, digest, bytes)
-    else if (row[0] < this.freshFrom) this.stale.push({ digest, bytes })
+    if (row === undefined || this.isLost(digest)) {
+      this.met.add(key)
+      this.fresh.push({ digest, bytes })
+    } else if (row[0] < this.freshFrom) this.stale.push({ digest, bytes })
   }
 
   private isLost(digest: B3Digest): boolean {
     if (this.cut.size === 0) return false
-    const { pack, offset, length } = this.place.get(digest) as Record<"pack" | "offset" | "length", number>
+    const { pack, end } = this.place.get(digest) as Record<"pack" | "end", number>
     const size = this.cut.get(pack)
-    return size !== undefined && offset + length > size
+    return size !== undefined && end > size
   }
 
-  private append(key: string, digest: B3Digest, bytes: Uint8Array): void {
-    const offset = (this.pack ??= this.claimOutside()).append(bytes)
-    this.chunks.set(key, { digest, offset, length: bytes.length })
+  private appendFrame(frame: Frame<NewChunk>): void {
+    const { chunks, packed, unpacked } = frame
+    const pack = (this.pack ??= this.claim())
+    if (packed === undefined) {
+      for (const { digest, bytes } of chunks) {
+        const offset = pack.append(bytes)
+        this.chunks.push({ digest, offset, length: bytes.length, packed: null, unpacked: null, start: null })
+      }
+      return
+    }
+    const offset = pack.append(packed)
+    let start = 0
+    for (const { digest, bytes } of chunks) {
+      this.chunks.push({ digest, offset, length: bytes.length, packed: packed.length, unpacked, start })
+      start += bytes.length
+    }
   }
 
   private takeDirectory(batch: BatchState, directory: EncodedDirectory): void {
@@ -267,7 +302,7 @@ export class Intake {
   }
 
   /** Hands to the disk what the segment brought, and marks what it met again. */
-  private settle(message: SegmentMessage, touched: (boolean | Failure)[]): void {
+  private async settle(message: SegmentMessage, touched: (boolean | Failure)[]): Promise<void> {
     const { stale } = this
     this.stale = []
     if (stale.length > 0 || message.touches.length > 0) {
@@ -290,19 +325,18 @@ export class Intake {
       // A collection was faster.
       for (const { digest, bytes } of gone) {
         const key = keyOf(digest)
-        if (!this.chunks.has(key)) this.append(key, digest, bytes)
+        if (this.met.has(key)) continue
+        this.met.add(key)
+        this.fresh.push({ digest, bytes })
       }
+    }
+    const { fresh } = this
+    if (fresh.length > 0) {
+      this.fresh = []
+      for (const frame of await makeFrames(fresh)) this.appendFrame(frame)
     }
     this.pack?.flush()
     this.buffers.recycle()
-  }
-
-  private claimOutside(): PackAppender {
-    const reading = this.database.isTransaction
-    if (reading) this.database.exec("COMMIT")
-    const pack = this.claim()
-    if (reading) this.database.exec("BEGIN")
-    return pack
   }
 
   private claim(): PackAppender {
@@ -320,21 +354,21 @@ export class Intake {
 
   private isLarge(): boolean {
     return (
-      this.chunks.size >= ROWS_AT_MOST || (this.pack !== undefined && this.pack.end - this.indexed >= BYTES_AT_MOST)
+      this.chunks.length >= ROWS_AT_MOST || (this.pack !== undefined && this.pack.end - this.indexed >= BYTES_AT_MOST)
     )
   }
 
   /** Makes everything so far durable and visible. `finishPack`: and lets the next chunk begin a new pack. */
   private async commit(finishPack: boolean): Promise<void> {
     const { pack } = this
-    if (pack !== undefined && this.chunks.size > 0) await pack.sync()
-    if (this.chunks.size > 0 || this.blobs.length > 0 || this.directories.length > 0 || finishPack) {
+    if (pack !== undefined && this.chunks.length > 0) await pack.sync()
+    if (this.chunks.length > 0 || this.blobs.length > 0 || this.directories.length > 0 || finishPack) {
       transaction(this.database, () => {
         const now = this.now()
         if (pack !== undefined) {
           const addChunk = this.cut.size === 0 ? this.addChunk : this.replaceChunk
-          for (const { digest, offset, length } of this.chunks.values()) {
-            addChunk.run(digest, pack.id, offset, length, now)
+          for (const { digest, offset, length, packed, unpacked, start } of this.chunks) {
+            addChunk.run(digest, pack.id, offset, length, now, packed, unpacked, start)
           }
           this.setLength.run(pack.end, pack.id)
           if (finishPack) retirePack(this.database, pack.id)
@@ -343,7 +377,8 @@ export class Intake {
         for (const { digest, bytes } of this.directories) this.addDirectory.run(digest, bytes, now)
       })
     }
-    this.chunks.clear()
+    this.met.clear()
+    this.chunks = []
     this.blobs = []
     this.directories = []
     if (pack === undefined) return
@@ -356,7 +391,9 @@ export class Intake {
 
   /** Drops what no commit has covered, the bytes in the pack included. */
   private forget(): void {
-    this.chunks.clear()
+    this.met.clear()
+    this.fresh = []
+    this.chunks = []
     this.blobs = []
     this.directories = []
     this.stale = []

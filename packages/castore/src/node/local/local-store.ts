@@ -4,6 +4,7 @@ import { ChunkReader } from "./chunk-reader.ts"
 import { openDatabase } from "./database.ts"
 import { storageError } from "./failure.ts"
 import { Feed } from "./feed.ts"
+import { FrameCache } from "./frame-cache.ts"
 import { IndexReader } from "./index-reader.ts"
 import { layoutOf, type Layout } from "./layout.ts"
 import { PackReader } from "./pack-reader.ts"
@@ -15,18 +16,21 @@ export class LocalStore {
   readonly database: DatabaseSync
   readonly index: IndexReader
   readonly packs: PackReader
+  readonly frames: FrameCache
   readonly chunks: ChunkReader
   readonly feed: Feed
   readonly options: WriterOptions
   /** Since when this process writes, and counts on what it sees; `undefined` before it does. */
   private since: number | undefined
 
-  constructor(options: WriterOptions) {
+  /** @param cacheBytes for what was decompressed lately */
+  constructor(options: WriterOptions, cacheBytes: number) {
     this.layout = layoutOf(options.dir)
     this.database = openDatabase(this.layout)
     this.index = new IndexReader(this.database)
     this.packs = new PackReader(this.layout)
-    this.chunks = new ChunkReader(this.layout, this.index, this.packs)
+    this.frames = new FrameCache(cacheBytes)
+    this.chunks = new ChunkReader(this.layout, this.index, this.packs, this.frames)
     this.options = options
     this.feed = new Feed(options, (since) => (this.since = since))
   }
@@ -57,6 +61,7 @@ export class LocalStore {
     await this.feed.close()
     this.index.release()
     this.packs.close()
+    this.frames.clear()
     if (this.database.isOpen) this.database.close()
   }
 }

@@ -18,6 +18,8 @@ export interface LocalCastoreOptions {
    * refers to yet. See {@link LocalCastore.renew}.
    */
   readonly graceMs?: number
+  /** Bytes of what was decompressed lately that are kept in memory; 32 MiB without. Servers want more. */
+  readonly cacheBytes?: number
 }
 
 export interface LocalCastore {
@@ -61,6 +63,7 @@ export interface LocalCastore {
 
 const PACK_BYTES = 2 ** 29
 const GRACE_MS = 3_600_000
+const CACHE_BYTES = 2 ** 25
 
 /**
  * A castore in a folder of this machine, which is made if it is not there. Any number of processes may have it open.
@@ -68,8 +71,8 @@ const GRACE_MS = 3_600_000
  * @throws {CastoreError} if there is something else, or it is damaged
  */
 export function openLocalCastore(dir: string, options: LocalCastoreOptions = {}): LocalCastore {
-  const { packBytes = PACK_BYTES, graceMs = GRACE_MS } = options
-  const store = new LocalStore({ dir: resolve(dir), packBytes, graceMs })
+  const { packBytes = PACK_BYTES, graceMs = GRACE_MS, cacheBytes = CACHE_BYTES } = options
+  const store = new LocalStore({ dir: resolve(dir), packBytes, graceMs }, cacheBytes)
   return {
     blobs: new LocalBlobs(store),
     directories: new LocalDirectories(store),

@@ -15,10 +15,12 @@ const SQLITE_CANTOPEN = 14
 export interface DatabaseFormat {
   /** PRAGMA application_id: four letters, as a number. */
   readonly applicationId: number
-  /** PRAGMA user_version. Others are refused. */
+  /** PRAGMA user_version. Others are refused, unless they can be upgraded. */
   readonly version: number
   /** Statements that make it. */
   readonly schema: string
+  /** Statements that make the version after it of the version that they are listed under. */
+  readonly upgrades?: Readonly<Record<number, string>>
 }
 
 /**
@@ -78,20 +80,22 @@ function isRefusal(error: unknown): boolean {
 }
 
 function prepareSchema(database: DatabaseSync, path: string, format: DatabaseFormat): void {
-  if (isOf(format, database, path)) return
+  if (versionOf(format, database, path) === format.version) return
   transaction(database, () => {
     // Another process may have been faster.
-    if (isOf(format, database, path)) return
-    const { applicationId, version, schema } = format
-    database.exec(`${schema} PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${version}`)
+    let version = versionOf(format, database, path)
+    if (version === undefined) database.exec(`${format.schema} PRAGMA application_id = ${format.applicationId}`)
+    else for (; version < format.version; version++) database.exec(format.upgrades![version]!)
+    database.exec(`PRAGMA user_version = ${format.version}`)
   })
 }
 
-function isOf(format: DatabaseFormat, database: DatabaseSync, path: string): boolean {
+/** `undefined` if it is empty. */
+function versionOf(format: DatabaseFormat, database: DatabaseSync, path: string): number | undefined {
   const application = pragma(database, "application_id")
   const version = pragma(database, "user_version")
   if (application === format.applicationId) {
-    if (version === format.version) return true
+    if (version === format.version || format.upgrades?.[version] !== undefined) return version
     const reason = `its format has version ${version}, this program knows version ${format.version} only`
     throw new CastoreError({ code: "invalid", field: path, reason })
   }
@@ -99,7 +103,7 @@ function isOf(format: DatabaseFormat, database: DatabaseSync, path: string): boo
   if (application !== 0 || version !== 0 || tables !== 0) {
     throw new CastoreError({ code: "invalid", field: path, reason: "it is a database of something else" })
   }
-  return false
+  return undefined
 }
 
 function pragma(database: DatabaseSync, name: string): number {

@@ -6,7 +6,8 @@ import { packOfName, type Layout } from "./layout.ts"
 
 /** What there is, and how much of it. All sizes in bytes. */
 export interface LocalUsage {
-  readonly chunks: { readonly count: number; readonly bytes: number }
+  /** `storedBytes` is what they take in packs, where some are compressed. */
+  readonly chunks: { readonly count: number; readonly bytes: number; readonly storedBytes: number }
   /** Blobs of more than one chunk; `references` are the places of chunks in them. */
   readonly largeBlobs: { readonly count: number; readonly bytes: number; readonly references: number }
   readonly directories: { readonly count: number; readonly bytes: number }
@@ -21,11 +22,17 @@ export interface LocalStats extends LocalUsage {
   readonly chunkSizes: readonly number[]
 }
 
+/** Bytes that a chunk takes in its pack: of a frame, its part. Whoever adds them up gets whole frames, within a byte or two. */
+export const STORED = "CASE WHEN packed IS NULL THEN length ELSE CAST(packed AS REAL) * length / unpacked END"
+
 export function usageOf(database: DatabaseSync, layout: Layout): LocalUsage {
   const one = (sql: string): Record<string, number> => {
     return { ...database.prepare(sql).get() } as Record<string, number>
   }
-  const chunks = one("SELECT count(*) AS count, coalesce(sum(length), 0) AS bytes FROM chunks")
+  const chunks = one(
+    "SELECT count(*) AS count, coalesce(sum(length), 0) AS bytes," +
+      ` CAST(round(coalesce(sum(${STORED}), 0)) AS INTEGER) AS stored FROM chunks`,
+  )
   const blobs = one(
     "SELECT count(*) AS count, coalesce(sum(size), 0) AS bytes, coalesce(sum(length(chunks)), 0) AS list FROM blobs",
   )
@@ -40,7 +47,7 @@ export function usageOf(database: DatabaseSync, layout: Layout): LocalUsage {
     .map((suffix) => statSync(layout.database + suffix, { throwIfNoEntry: false })?.size ?? 0)
     .reduce((a, b) => a + b)
   return {
-    chunks: { count: chunks["count"]!, bytes: chunks["bytes"]! },
+    chunks: { count: chunks["count"]!, bytes: chunks["bytes"]!, storedBytes: chunks["stored"]! },
     largeBlobs: { count: blobs["count"]!, bytes: blobs["bytes"]!, references: blobs["list"]! / CHUNK_ENTRY },
     directories: { count: directories["count"]!, bytes: directories["bytes"]! },
     packs: { count: packCount, bytes: packBytes },

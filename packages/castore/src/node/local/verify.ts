@@ -11,7 +11,9 @@ import { directorySize } from "../../directory/check.ts"
 import type { Directory } from "../../directory/service.ts"
 import { CastoreError } from "../../problem.ts"
 import { readChunkList } from "./chunk-list.ts"
-import type { ChunkReader } from "./chunk-reader.ts"
+import { isFrame, type ChunkReader } from "./chunk-reader.ts"
+import { unpackSync } from "./frames.ts"
+import type { ChunkPlace } from "./index-reader.ts"
 import { transaction } from "./sqlite.ts"
 import { decodeStored } from "./directories.ts"
 import { packName, packPath, type Layout } from "./layout.ts"
@@ -46,13 +48,14 @@ export interface VerifyProgress {
 const ROWS_PER_STEP = 256
 const STEP_BYTES = 2 ** 23
 
-interface Row {
+interface Row extends ChunkPlace {
   readonly id: number
   readonly digest: B3Digest
-  readonly pack: number
-  readonly offset: number
-  readonly length: number
 }
+
+/** As {@link ChunkPlace} has it. */
+const PLACE =
+  "pack, offset, length, ifnull(packed, 0) AS packed, ifnull(unpacked, 0) AS unpacked, ifnull(start, 0) AS start"
 
 export class Verification {
   private readonly database: DatabaseSync
@@ -60,6 +63,8 @@ export class Verification {
   private readonly packs: PackReader
   private readonly reader: ChunkReader
   private readonly options: VerifyCastoreOptions
+  /** The frame that was decompressed last, or could not be. */
+  private frame: { readonly pack: number; readonly offset: number; readonly contents: Uint8Array | string } | undefined
 
   /** @param database a connection for this alone */
   constructor(
@@ -82,7 +87,10 @@ export class Verification {
       DROP TABLE IF EXISTS temp.rows;
       DROP TABLE IF EXISTS temp.bad_chunks;
       DROP TABLE IF EXISTS temp.sizes;
-      CREATE TABLE temp.rows (id INTEGER PRIMARY KEY, digest BLOB, pack INTEGER, offset INTEGER, length INTEGER);
+      CREATE TABLE temp.rows (
+        id INTEGER PRIMARY KEY, digest BLOB, pack INTEGER, offset INTEGER, length INTEGER,
+        packed INTEGER, unpacked INTEGER, start INTEGER
+      );
       CREATE TABLE temp.bad_chunks (digest BLOB PRIMARY KEY) WITHOUT ROWID;
       CREATE TABLE temp.sizes (digest BLOB PRIMARY KEY, size INTEGER NOT NULL) WITHOUT ROWID;
     `)
@@ -116,12 +124,12 @@ export class Verification {
     const { database } = this
     // A copy in the order of the disk. To read from the index itself would keep a snapshot for as long as this takes.
     database.exec(
-      "INSERT INTO temp.rows (digest, pack, offset, length)" +
-        " SELECT digest, pack, offset, length FROM chunks ORDER BY pack, offset",
+      "INSERT INTO temp.rows (digest, pack, offset, length, packed, unpacked, start)" +
+        ` SELECT digest, ${PLACE} FROM chunks ORDER BY chunks.pack, chunks.offset, chunks.start`,
     )
     const total = this.count("temp.rows")
     const next = database.prepare("SELECT * FROM temp.rows WHERE id > ? ORDER BY id LIMIT ?")
-    const current = database.prepare("SELECT pack, offset, length FROM chunks WHERE digest = ?")
+    const current = database.prepare(`SELECT ${PLACE} FROM chunks WHERE digest = ?`)
     const remember = database.prepare("INSERT OR IGNORE INTO temp.bad_chunks VALUES (?)")
     const forget = database.prepare("DELETE FROM chunks WHERE digest = ? AND pack = ? AND offset = ?")
     for (let last = 0; ;) {
@@ -135,10 +143,11 @@ export class Verification {
           bytes = 0
           await this.turn()
         }
-        if (this.chunkProblem(row) === undefined) continue
+        if (this.chunkProblem(row.digest, row) === undefined) continue
         // It may have been collected or moved since; then what holds is the row of now.
-        const now = current.get(row.digest) as unknown as Row | undefined
-        const reason = now === undefined ? undefined : this.chunkProblem({ ...now, digest: row.digest })
+        const now = current.get(row.digest) as unknown as ChunkPlace | undefined
+        this.frame = undefined
+        const reason = now === undefined ? undefined : this.chunkProblem(row.digest, now)
         if (now === undefined || reason === undefined) continue
         remember.run(row.digest)
         if (this.options.repair === true) {
@@ -151,10 +160,35 @@ export class Verification {
     }
   }
 
-  private chunkProblem({ digest, pack, offset, length }: Omit<Row, "id">): string | undefined {
+  private chunkProblem(digest: B3Digest, place: ChunkPlace): string | undefined {
+    const { pack, offset, length, packed, start } = place
+    const contents = packed === 0 ? this.stored(pack, offset, length) : this.unpacked(place)
+    if (typeof contents === "string") return contents
+    const actual = digestOf(packed === 0 ? contents : contents.subarray(start, start + length))
+    if (equal(actual, digest)) return undefined
+    return `its bytes, at ${offset} of ${packName(pack)}, are those of ${formatDigest(actual)}`
+  }
+
+  /** What a chunk's frame is made of, or what is wrong with it. */
+  private unpacked(place: ChunkPlace): Uint8Array | string {
+    const { pack, offset, packed, unpacked } = place
+    if (!isFrame(place)) return "the index says something impossible of the frame that it is part of"
+    if (this.frame?.pack === pack && this.frame.offset === offset) return this.frame.contents
+    let contents = this.stored(pack, offset, packed)
+    if (typeof contents !== "string") {
+      contents =
+        unpackSync(contents, unpacked) ??
+        `the frame that it is part of, at ${offset} of ${packName(pack)}, cannot be decompressed`
+    }
+    this.frame = { pack, offset, contents }
+    return contents
+  }
+
+  /** Bytes of a pack, or what is wrong with it. */
+  private stored(pack: number, offset: number, length: number): Uint8Array | string {
     const bytes = new Uint8Array(length)
     try {
-      if (!this.packs.readSync(pack, offset, bytes)) return `${packName(pack)} ends before it does`
+      return this.packs.readSync(pack, offset, bytes) ? bytes : `${packName(pack)} ends before it does`
     } catch (error) {
       // Not everything that fails says something about the disk.
       const code = error instanceof Error && "code" in error ? error.code : undefined
@@ -162,9 +196,6 @@ export class Verification {
       if (code === "EIO") return `${packName(pack)} cannot be read`
       throw error
     }
-    const actual = digestOf(bytes)
-    if (equal(actual, digest)) return undefined
-    return `its bytes, at ${offset} of ${packName(pack)}, are those of ${formatDigest(actual)}`
   }
 
   private async *checkBlobs(): AsyncGenerator<CastoreFinding, void, undefined> {

@@ -4,6 +4,7 @@ import { join } from "node:path"
 import type { TestContext } from "node:test"
 import type { BlobService } from "../../../blob/service.ts"
 import type { B3Digest } from "../../../digest.ts"
+import { noise } from "../../../testing/bytes.ts"
 import { openLocalCastore, type LocalCastore, type LocalCastoreOptions } from "../open.ts"
 import { describeCastoreFinding } from "../verify.ts"
 
@@ -35,4 +36,17 @@ export async function findings(castore: LocalCastore, repair = false): Promise<s
   const lines: string[] = []
   for await (const finding of castore.verify({ repair })) lines.push(describeCastoreFinding(finding))
   return lines
+}
+
+/** Bytes that can be compressed to about a third: words of a vocabulary that depends on the seed. */
+export function text(length: number, seed = 1): Uint8Array {
+  const letters = noise(4096, seed)
+  const choice = noise(Math.ceil(length / 2) + 1, seed + 7919)
+  const bytes = new Uint8Array(length)
+  for (let at = 0, word = 0; at < length; word++) {
+    const from = choice[word]! * 8
+    for (let i = 0; i < 4 + (choice[word]! % 5) && at < length; i++) bytes[at++] = 97 + (letters[from + i]! % 26)
+    if (at < length) bytes[at++] = 32
+  }
+  return bytes
 }
