@@ -1,12 +1,13 @@
 /** What `tvix build` does with its programs: derivations, what they build, and links to it. */
 import { byteStringOf, textOf } from "@tvix-ts/bytes"
 import { bwrapBuildService, TreeFolder } from "@tvix-ts/build/node"
-import { builtinBuildenv, realise, RealiseError, type Realised, type Wanted } from "@tvix-ts/glue/build"
-import { builtinFetchurl, folderLocks } from "@tvix-ts/glue/build/node"
-import { parseStorePath } from "@tvix-ts/nix-compat"
+import { builtinBuildenv, planRealise, realise, RealiseError, type Realised, type Wanted } from "@tvix-ts/glue/build"
+import { BuildLogs, builtinFetchurl, folderLocks } from "@tvix-ts/glue/build/node"
+import { formatStorePath, parseStorePath } from "@tvix-ts/nix-compat"
 import { closureOf, type Store } from "@tvix-ts/store"
 import { availableParallelism } from "node:os"
 import { join } from "node:path"
+import { formatBytes, formatCount } from "../amounts.ts"
 import { addLink } from "../gc-links.ts"
 import { instantiate, type Instantiated } from "../instantiate.ts"
 import { writeError, writeOut } from "../output.ts"
@@ -15,8 +16,8 @@ import { withEvaluation, type EvaluationRun, type RunOptions } from "../run-eval
 import { SYSTEM } from "../session.ts"
 import type { Settings } from "../settings.ts"
 import { isLocal } from "../store/local-store.ts"
-import { stateDirectory } from "../store/settings.ts"
 import { BuildDisplay } from "./display.ts"
+import { buildFolder, logFolder } from "./folders.ts"
 import { StoreRoot } from "./store-root.ts"
 
 export interface BuildSettings extends Settings {
@@ -28,6 +29,8 @@ export interface BuildSettings extends Settings {
   outLink: string | undefined
   printPaths: boolean
   logs: boolean
+  /** Says what would be done, and does not. */
+  dryRun: boolean
   /** Addresses of stores that may have what would be built. */
   readonly substituters: string[]
   buildTimeoutMs: number | undefined
@@ -43,7 +46,8 @@ export async function buildPrograms(settings: BuildSettings, options: RunOptions
     for (const program of options.programs) await instantiate(run, settings, program, (one) => void found.push(one))
     await run.session.store.flush()
     run.progress.clear()
-    failed = !(await buildAll(run, settings, found))
+    if (settings.dryRun) await printPlan(run, settings, found)
+    else failed = !(await buildAll(run, settings, found))
   })
   return failed ? 1 : code
 }
@@ -51,9 +55,10 @@ export async function buildPrograms(settings: BuildSettings, options: RunOptions
 /** Whether all of them were built. */
 async function buildAll(run: EvaluationRun, settings: BuildSettings, found: readonly Instantiated[]): Promise<boolean> {
   const store = await run.session.openStore()
-  const place = isLocal(store) ? store.dir : stateDirectory()
+  const place = buildFolder(store)
   const trees = await TreeFolder.open(join(place, "trees"), store)
   const display = new BuildDisplay({ quiet: settings.quiet, logs: settings.logs })
+  const logs = new BuildLogs(logFolder(store))
   const failures = new Set<unknown>()
   const substituters = await openAll(settings.substituters)
   const builder = await bwrapBuildService({ ...store, trees, dir: join(place, "builds") })
@@ -84,6 +89,7 @@ async function buildAll(run: EvaluationRun, settings: BuildSettings, found: read
       ...(run.signal !== undefined && { signal: run.signal }),
       onEvent(event) {
         if (event.kind === "build-failed") failures.add(event.error)
+        logs.event(event)
         display.event(event)
       },
     })
@@ -95,6 +101,37 @@ async function buildAll(run: EvaluationRun, settings: BuildSettings, found: read
   } finally {
     display.close()
     await builder.close()
+    for (const substituter of substituters) await substituter.close()
+  }
+}
+
+/** Prints what would be built and fetched. */
+async function printPlan(run: EvaluationRun, settings: BuildSettings, found: readonly Instantiated[]): Promise<void> {
+  const store = await run.session.openStore()
+  const substituters = await openAll(settings.substituters)
+  try {
+    const { builds, fetches } = await planRealise(wantedOf(found), {
+      store,
+      substituters,
+      readDerivation: async (path) => (await run.session.store.derivation(path))?.derivation,
+      ...(run.signal !== undefined && { signal: run.signal }),
+    })
+    if (settings.output === "json") {
+      const fetched = fetches.map(({ storePath, narSize }) => ({ path: textOf(formatStorePath(storePath)), narSize }))
+      writeOut(`${byteStringOf(JSON.stringify({ build: builds.map(textOf), fetch: fetched }))}\n`)
+      return
+    }
+    if (builds.length > 0) {
+      writeOut(
+        `${formatCount(builds.length, "derivation")} would be built:\n${builds.map((path) => `  ${path}\n`).join("")}`,
+      )
+    }
+    if (fetches.length > 0) {
+      const bytes = fetches.reduce((sum, { narSize }) => sum + narSize, 0)
+      const lines = fetches.map(({ storePath }) => `  ${formatStorePath(storePath)}\n`).join("")
+      writeOut(`${formatCount(fetches.length, "path")} would be fetched (${formatBytes(bytes)} unpacked):\n${lines}`)
+    }
+  } finally {
     for (const substituter of substituters) await substituter.close()
   }
 }

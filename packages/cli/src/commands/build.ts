@@ -42,6 +42,12 @@ const OPTIONS: readonly Option<CommandSettings>[] = [
     set: (to) => void (to.printPaths = true),
   },
   {
+    names: ["--dry-run"],
+    values: [],
+    summary: "only say what would be built, and what fetched from the substituters",
+    set: (to) => void (to.dryRun = true),
+  },
+  {
     names: ["--json"],
     values: [],
     summary: "print JSON: one list, with an object for each output",
@@ -108,6 +114,7 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
     outLink: "result",
     printPaths: false,
     logs: false,
+    dryRun: false,
     substituters: [],
     buildTimeoutMs: undefined,
     silenceMs: undefined,

@@ -17,6 +17,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "build the derivations that Nix programs evaluate to",
     load: async () => (await import("./build.ts")).command,
   },
+  log: {
+    summary: "print what the builder of a store path said",
+    load: async () => (await import("./log.ts")).command,
+  },
   "eval-jobs": {
     summary: "evaluate all derivations in a set, in several processes",
     load: async () => (await import("./eval-jobs.ts")).command,

@@ -15,6 +15,7 @@ import {
 import { copyPaths, type PathDescription, type PathInfo, type Store } from "@tvix-ts/store"
 import { buildInputs, exportedGraphs } from "./inputs.ts"
 import { LogTail } from "./log-tail.ts"
+import { outputPaths } from "./output-paths.ts"
 import { describeOutputs } from "./outputs.ts"
 import { RealiseError } from "./problem.ts"
 import { buildRequest } from "./request.ts"
@@ -331,25 +332,4 @@ class Realiser {
     await store.pathInfos.putMany(pathInfos, { signal })
     return pathInfos
   }
-}
-
-/** @throws {RealiseError} for an output that there is not, or whose path depends on what is built */
-function outputPaths(
-  path: string,
-  { outputs }: Derivation,
-  names: ReadonlySet<string> | "all",
-): ReadonlyMap<string, string> {
-  const paths = new Map<string, string>()
-  for (const name of names === "all" ? outputs.keys() : names) {
-    const output = outputs.get(name)
-    if (output === undefined) {
-      throw new RealiseError({ code: "output-unknown", derivation: path, output: name, known: [...outputs.keys()] })
-    }
-    if (!("path" in output)) {
-      const reason = `the path of output '${name}' is known only when it is built, which is not supported`
-      throw new RealiseError({ code: "unsupported", derivation: path, reason })
-    }
-    paths.set(name, output.path)
-  }
-  return paths
 }

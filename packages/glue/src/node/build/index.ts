@@ -1,2 +1,3 @@
 export { builtinFetchurl } from "./fetchurl.ts"
+export { BuildLogs } from "./logs.ts"
 export { folderLocks } from "./locks.ts"
