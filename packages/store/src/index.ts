@@ -1,4 +1,4 @@
-export { closureOf, type ClosureOptions } from "./copy/closure.ts"
+export { closureOf, describeClosure, type ClosureOptions } from "./copy/closure.ts"
 export { checkArchive, copyPaths, type CopyOptions, type CopyProgress } from "./copy/copy.ts"
 export { copyTree, type CopyTreeOptions } from "./copy/tree.ts"
 export { storeTree, type StoreTreeOptions } from "./import.ts"

@@ -1,5 +1,6 @@
-/** What files in binary caches, and archives, are compressed with. Each is one that {@link CompressionError} may speak of. */
-export type Compression = "none" | "xz" | "zstd" | "bzip2" | "br" | "gzip"
+/** What files in binary caches, and archives, are compressed with; the names are those of narinfos. */
+export const COMPRESSIONS = ["none", "xz", "zstd", "bzip2", "br", "gzip"] as const
+export type Compression = (typeof COMPRESSIONS)[number]
 
 /** What can be wrong with compressed data. */
 export type CompressionProblem =

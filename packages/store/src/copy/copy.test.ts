@@ -119,7 +119,7 @@ describe("copyPaths", () => {
     assert.equal(current, undefined)
     const { narSize } = pathInfo
     const bytes = { bytesCopied: 3, bytesThere: 1 }
-    assert.deepEqual(last, { pathsTotal: 1, paths: 1, narBytesTotal: narSize, narBytes: narSize, ...bytes })
+    assert.deepEqual(last, { found: 1, pathsTotal: 1, paths: 1, narBytesTotal: narSize, narBytes: narSize, ...bytes })
   })
 
   test("of a large file only the chunks that are not there are read", async () => {
@@ -167,7 +167,7 @@ describe("copyPaths", () => {
       ...to,
       pathInfos: instead(to.pathInfos, {
         // There when it is looked up first, and gone afterwards.
-        async get(digest) {
+        async describe(digest) {
           if (digest !== b.storePath.digest || collected) return to.pathInfos.get(digest)
           collected = true
           return b

@@ -2,6 +2,8 @@ export { CompressionError, type Compression, type CompressionProblem } from "../
 export { decompress, isCompression, type DecompressOptions } from "./decompress.ts"
 export { collectGarbage, type CollectGarbageOptions, type GarbageReport } from "./gc.ts"
 export type { ServeStoreOptions } from "./grpc/server.ts"
+export { CACHE_OPTIONS } from "./http/address.ts"
+export { netrcLogin } from "./http/netrc.ts"
 export { importPath, type ImportOptions } from "./import-path.ts"
 export type { LocalPathInfoService, StoredPathInfo } from "./local/path-infos.ts"
 export { linkRoot, type Root, type Roots } from "./local/roots.ts"

@@ -46,6 +46,9 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
       return openGrpcStore(`unix:${decodePath(url.pathname, address)}`)
     },
   },
+  "nix+https": { form: "nix+https://HOST[/PATH][?OPTIONS]", open: openCache },
+  "nix+http": { form: "nix+http://HOST[/PATH][?OPTIONS]", open: openCache },
+  "nix+file": { form: "nix+file:///DIR[?OPTIONS]", open: openCache },
   s3: {
     form: "s3://BUCKET[/PREFIX][?OPTIONS]",
     open(address) {
@@ -64,6 +67,12 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
   },
 }
 
+/** Loaded when there is one: it brings HTTP and TLS. */
+async function openCache(address: string, near: Store | undefined): Promise<Store> {
+  const { openBinaryCache } = await import("./http/open.ts")
+  return openBinaryCache(address, near)
+}
+
 /**
  * Opens the store at an address:
  *
@@ -71,6 +80,7 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
  *     local:///DIR, or a path  in a folder
  *     grpc+http://HOST:PORT    of a server
  *     grpc+unix:///SOCKET      of a server on this machine
+ *     nix+https://HOST/PATH    of a binary cache, with the options of `CACHE_OPTIONS`; nix+http://, nix+file:///DIR
  *     s3://BUCKET/PREFIX       in a bucket: s3/address.ts
  *     postgres://HOST/DATABASE directories and path infos, for `parts`: postgres/address.ts
  *     cache(NEAR,FAR)          two addresses: what is read from the second is kept in the first

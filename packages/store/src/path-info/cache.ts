@@ -2,12 +2,17 @@ import { closeAll } from "../close-all.ts"
 import type { PathInfoService } from "./service.ts"
 
 /**
- * Looks into `near` first, and keeps there what is found in `far`. What is put goes to `far`, and then to `near` as well; what
- * is listed is what `far` has. That something is absent is never remembered.
+ * Looks into `near` first, and keeps there what is found in `far`. What is put goes to `far`, and then to `near` as well, to
+ * `near` alone if `far` is read-only; what is listed is what `far` has, or then `near`. That something is absent is never
+ * remembered.
  *
  * Whatever keeps `near` from being filled is no failure of reading. Closing closes both.
  */
-export function cachePathInfoService(near: PathInfoService, far: PathInfoService): PathInfoService {
+export function cachePathInfoService(
+  near: PathInfoService,
+  far: PathInfoService,
+  { readOnly = false }: { readonly readOnly?: boolean } = {},
+): PathInfoService {
   return {
     async get(digest, options) {
       const cached = await near.get(digest, options)
@@ -25,15 +30,14 @@ export function cachePathInfoService(near: PathInfoService, far: PathInfoService
       return (await near.describe(digest, options)) ?? far.describe(digest, options)
     },
     async put(pathInfo, options) {
-      const stored = await far.put(pathInfo, options)
-      await near.put(stored, options)
-      return stored
+      const stored = readOnly ? pathInfo : await far.put(pathInfo, options)
+      return near.put(stored, options)
     },
     async putMany(pathInfos, options) {
-      await far.putMany(pathInfos, options)
+      if (!readOnly) await far.putMany(pathInfos, options)
       await near.putMany(pathInfos, options)
     },
-    list: (options) => far.list(options),
+    list: (options) => (readOnly ? near : far).list(options),
     close: () => closeAll(near, far),
   }
 }

@@ -9,7 +9,7 @@ import {
   type ContentAddress,
   type StorePath,
 } from "@tvix-ts/nix-compat"
-import type { PathInfo } from "./path-info.ts"
+import type { PathDescription, PathInfo } from "./path-info.ts"
 
 /** Bytes of a SHA-256. */
 export const NAR_HASH_LENGTH = 32
@@ -25,8 +25,17 @@ const DIGITS = /^[0-9a-df-np-sv-z]{32}$/
  * @throws {CastoreError} `invalid`
  */
 export function checkPathInfo(pathInfo: PathInfo): void {
-  checkStorePath(pathInfo.storePath, "storePath")
   checkNode(pathInfo.node, "node")
+  checkDescription(pathInfo)
+}
+
+/**
+ * The same of what is known without the tree.
+ *
+ * @throws {CastoreError} `invalid`
+ */
+export function checkDescription(pathInfo: PathDescription): void {
+  checkStorePath(pathInfo.storePath, "storePath")
   let last = ""
   for (const [i, reference] of pathInfo.references.entries()) {
     const field = `references[${i}]`

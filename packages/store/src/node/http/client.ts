@@ -1,0 +1,340 @@
+import { readFileSync } from "node:fs"
+import * as http from "node:http"
+import * as https from "node:https"
+import { concat, textOf } from "@tvix-ts/bytes"
+import { CastoreError, type CallOptions, type Contents } from "@tvix-ts/castore"
+import { CompressionError, type Compression } from "../../compression/problem.ts"
+import type { CacheFiles } from "../../http/cache-files.ts"
+import { decompress } from "../decompress.ts"
+import { bodyOf, withTimeout } from "./body.ts"
+import type { Credentials } from "./credentials.ts"
+import { Attempts, retryAfterMs, Transient } from "./retry.ts"
+import type { HttpSettings } from "./settings.ts"
+import { send, type Outgoing } from "./upload.ts"
+
+const REDIRECTS_MAX = 10
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
+/** Not there; or nothing that we may know of, as some say of what is not there. */
+const ABSENT: ReadonlySet<number> = new Set([403, 404, 410])
+const TRANSIENT: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 527])
+/** Bytes of a download after which a connection that breaks is one that got on. */
+const PROGRESS = 65_536
+/** Of an answer that nobody wants: less than what a new connection costs. */
+const DRAINED_MAX = 65_536
+const ENCODINGS_MAX = 2
+const ENCODINGS: Readonly<Record<string, Compression>> = Object.assign(Object.create(null), {
+  gzip: "gzip",
+  "x-gzip": "gzip",
+  br: "br",
+  zstd: "zstd",
+  xz: "xz",
+})
+
+type Method = "GET" | "HEAD" | "PUT"
+interface Asked {
+  readonly method: Method
+  readonly url: URL
+  readonly headers: http.OutgoingHttpHeaders
+  readonly body?: Outgoing
+}
+interface Answer {
+  readonly status: number
+  readonly response: http.IncomingMessage
+}
+
+/** The files below a web address. */
+export class HttpFiles implements CacheFiles {
+  readonly #base: URL
+  readonly #settings: HttpSettings
+  readonly #credentials: Credentials
+  readonly #agents: { readonly http: http.Agent; readonly https: https.Agent }
+
+  /** @param base a folder: its path ends in a slash */
+  constructor(base: URL, settings: HttpSettings, credentials: Credentials) {
+    this.#base = base
+    this.#settings = settings
+    this.#credentials = credentials
+    const { connectionsMax, caFile } = settings
+    // http_proxy and its like, in Nodes that know it (24.5).
+    const options = { keepAlive: true, maxSockets: connectionsMax, proxyEnv: process.env }
+    this.#agents = {
+      http: new http.Agent(options),
+      https: new https.Agent({ ...options, ...(caFile !== undefined && { ca: readFileSync(caFile, "utf8") }) }),
+    }
+  }
+
+  shown(path: string): string {
+    return shownUrl(URL.parse(textOf(path), this.#base) ?? this.#base)
+  }
+
+  async read(path: string, sizeMax: number, { signal }: CallOptions = {}): Promise<Uint8Array | undefined> {
+    const url = this.#urlOf(path)
+    return this.#attempts("GET", url, signal).run(async () => {
+      const answer = await this.#ask({ method: "GET", url, headers: {} }, signal)
+      if (isAbsent(answer)) return undefined
+      if (answer.status !== 200) throw unexpected(answer, "GET", url)
+      const { response } = answer
+      const { stalledTimeoutMs } = this.#settings
+      const pieces: Uint8Array[] = []
+      let size = 0
+      try {
+        for await (const piece of decoded(bodyOf(response, stalledTimeoutMs), response, shownUrl(url))) {
+          size += piece.length
+          if (size > sizeMax) throw corrupt(url, `it has more than ${sizeMax} bytes`)
+          pieces.push(piece.slice())
+        }
+      } catch (error) {
+        signal?.throwIfAborted()
+        throw error instanceof CompressionError ? corrupt(url, error.message) : error
+      }
+      return concat(pieces)
+    })
+  }
+
+  async stream(path: string, { signal }: CallOptions = {}): Promise<AsyncIterable<Uint8Array> | undefined> {
+    const url = this.#urlOf(path)
+    const first = await this.#attempts("GET", url, signal).run(async () => {
+      const answer = await this.#ask({ method: "GET", url, headers: {} }, signal)
+      if (isAbsent(answer)) return undefined
+      if (answer.status !== 200) throw unexpected(answer, "GET", url)
+      return answer.response
+    })
+    return first && decoded(this.#resumed(url, first, signal), first, shownUrl(url))
+  }
+
+  async has(path: string, { signal }: CallOptions = {}): Promise<boolean> {
+    const url = this.#urlOf(path)
+    return this.#attempts("HEAD", url, signal).run(async () => {
+      const answer = await this.#ask({ method: "HEAD", url, headers: {} }, signal)
+      if (isAbsent(answer)) return false
+      if (answer.status !== 200 && answer.status !== 204) throw unexpected(answer, "HEAD", url)
+      drain(answer.response)
+      return true
+    })
+  }
+
+  async write(path: string, contents: () => Contents, type: string, { signal }: CallOptions = {}): Promise<void> {
+    const url = this.#urlOf(path)
+    await this.#attempts("PUT", url, signal).run(async () => {
+      const answer = await this.#ask({ method: "PUT", url, headers: { "content-type": type }, body: contents }, signal)
+      if (answer.status < 200 || answer.status > 299) throw unexpected(answer, "PUT", url)
+      drain(answer.response)
+    })
+  }
+
+  async close(): Promise<void> {
+    this.#agents.http.destroy()
+    this.#agents.https.destroy()
+  }
+
+  /** The bytes of a file, over as many connections as it takes. */
+  async *#resumed(
+    url: URL,
+    first: http.IncomingMessage,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    const attempts = this.#attempts("GET", url, signal)
+    const { etag } = first.headers
+    const total = lengthOf(first)
+    let at = 0
+    let begun = 0
+    let response: http.IncomingMessage | undefined = first
+    for (;;) {
+      try {
+        // Bytes that are sent once more, by servers that know no ranges. If the file is another by now, its hash tells.
+        let repeated = 0
+        if (response === undefined) {
+          const answer = await this.#ask({ method: "GET", url, headers: rangeFrom(at, etag) }, signal)
+          if (answer.status === 206) checkRange(answer.response, at, total, url)
+          else if (answer.status === 200) repeated = at
+          else throw unexpected(answer, "GET", url)
+          response = answer.response
+        }
+        for await (const piece of bodyOf(response, this.#settings.stalledTimeoutMs)) {
+          const skipped = Math.min(repeated, piece.length)
+          repeated -= skipped
+          if (skipped === piece.length) continue
+          at += piece.length - skipped
+          if (total !== undefined && at > total) throw corrupt(url, `it has more than ${total} bytes`)
+          yield piece.subarray(skipped)
+        }
+        if (total !== undefined && at < total) throw new Transient("the connection broke")
+        return
+      } catch (error) {
+        response = undefined
+        if (at - begun >= PROGRESS) attempts.renew()
+        begun = at
+        await attempts.failed(error)
+      }
+    }
+  }
+
+  /** Asks, and follows where the server points to. */
+  async #ask(asked: Asked, signal: AbortSignal | undefined): Promise<Answer> {
+    let { url, method } = asked
+    for (let redirects = 0; ; redirects++) {
+      const answer = await this.#request({ ...asked, method, url }, signal)
+      const { location } = answer.response.headers
+      if (!REDIRECTS.has(answer.status) || location === undefined) return checked(answer, method, url)
+      drain(answer.response)
+      if (redirects === REDIRECTS_MAX) throw corrupt(asked.url, `more than ${REDIRECTS_MAX} redirects lead on from it`)
+      const target = URL.parse(location, url)
+      const isWeb = target?.protocol === "https:" || (target?.protocol === "http:" && url.protocol === "http:")
+      if (target === null || !isWeb) throw corrupt(asked.url, "it is redirected to what is no address for it")
+      if (answer.status === 303 && method === "PUT") method = "GET"
+      url = target
+    }
+  }
+
+  async #request({ method, url, headers, body }: Asked, signal: AbortSignal | undefined): Promise<Answer> {
+    signal?.throwIfAborted()
+    const { connectTimeoutMs, stalledTimeoutMs } = this.#settings
+    // Nobody else is told who we are.
+    const authorization = url.origin === this.#base.origin ? await this.#credentials.header(method) : undefined
+    const secure = url.protocol === "https:"
+    const outgoing = method === "PUT" ? body : undefined
+    const request = (secure ? https : http).request(url, {
+      method,
+      agent: secure ? this.#agents.https : this.#agents.http,
+      headers: {
+        accept: "*/*",
+        "user-agent": "tvix",
+        ...headers,
+        ...(authorization !== undefined && { authorization }),
+      },
+      ...(signal !== undefined && { signal }),
+    })
+    const answered = Promise.withResolvers<Answer>()
+    answered.promise.catch(() => {})
+    request.on("response", (response) => answered.resolve({ status: response.statusCode ?? 0, response }))
+    request.on("error", (error: NodeJS.ErrnoException) => {
+      if (signal?.aborted === true) return answered.reject(signal.reason)
+      answered.reject(networkProblem(error, request.reusedSocket, url))
+    })
+    let timer: NodeJS.Timeout | undefined
+    request.on("socket", (socket) => {
+      if (!socket.connecting) return
+      timer = setTimeout(() => request.destroy(new Transient("no connection could be made in time")), connectTimeoutMs)
+      socket.once(secure ? "secureConnect" : "connect", () => clearTimeout(timer))
+    })
+    try {
+      if (outgoing !== undefined) return await send(request, outgoing, answered.promise, this.#settings)
+      request.end()
+      // While it waits for a connection to be free, the server is not to blame.
+      await Promise.race([new Promise<void>((resolve) => request.once("socket", () => resolve())), answered.promise])
+      return await withTimeout(
+        answered.promise,
+        stalledTimeoutMs + (timer === undefined ? 0 : connectTimeoutMs),
+        () => {
+          return new Transient(`the server does not answer for ${stalledTimeoutMs / 1000} seconds`)
+        },
+      )
+    } catch (error) {
+      request.destroy()
+      throw error
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  #attempts(method: Method, url: URL, signal: AbortSignal | undefined): Attempts {
+    return new Attempts(`${method} ${shownUrl(url)}`, this.#settings, signal)
+  }
+
+  /** @throws {CastoreError} `corrupt` for what is no address of a file on the web */
+  #urlOf(path: string): URL {
+    const url = URL.parse(textOf(path), this.#base)
+    const isWeb = url?.protocol === "https:" || (url?.protocol === "http:" && this.#base.protocol === "http:")
+    if (url !== null && isWeb && url.username === "" && url.password === "") return url
+    throw corrupt(this.#base, "it has a narinfo that leads to what is no address for an archive")
+  }
+}
+
+/** Without what may be secret: names, passwords, and signatures of addresses. */
+function shownUrl({ origin, pathname }: URL): string {
+  return `${origin}${pathname}`
+}
+
+function isAbsent({ status, response }: Answer): boolean {
+  if (!ABSENT.has(status)) return false
+  drain(response)
+  return true
+}
+
+/** @throws {Transient} */
+function checked(answer: Answer, method: Method, url: URL): Answer {
+  if (TRANSIENT.has(answer.status)) throw unexpected(answer, method, url)
+  return answer
+}
+
+function unexpected({ status, response }: Answer, method: Method, url: URL): Error {
+  const reason = `the server answers ${status} ${http.STATUS_CODES[status] ?? ""}`.trimEnd()
+  drain(response)
+  if (TRANSIENT.has(status)) {
+    return new Transient(reason, { afterMs: retryAfterMs(response.headers["retry-after"], Date.now()) })
+  }
+  const hint = status === 401 || status === 403 ? ": it wants another token, or name and password" : ""
+  return new CastoreError({ code: "invalid", field: `${method} ${shownUrl(url)}`, reason: reason + hint })
+}
+
+function networkProblem(error: NodeJS.ErrnoException, reused: boolean, url: URL): Error {
+  if (error instanceof Transient) return error
+  const { code = "", message } = error
+  // Such as a certificate that is not believed: tomorrow perhaps, not in a second.
+  if (/CERT|TLS|SSL|ALTNAME|SIGNED/.test(code)) {
+    return new CastoreError({ code: "unavailable", reason: `${shownUrl(url)}: ${message}` }, { cause: error })
+  }
+  // It was closed just when we wanted to use it again: no reason to wait.
+  const afterMs = reused && code === "ECONNRESET" ? 0 : undefined
+  return new Transient(message || code, { cause: error, afterMs })
+}
+
+/** Reads what nobody wants, so that the connection can be used again. */
+function drain(response: http.IncomingMessage): void {
+  const length = lengthOf(response)
+  response.on("error", () => {})
+  if (length !== undefined && length <= DRAINED_MAX) response.resume()
+  else response.destroy()
+}
+
+function lengthOf({ headers }: http.IncomingMessage): number | undefined {
+  const length = Number(headers["content-length"] ?? Number.NaN)
+  return Number.isSafeInteger(length) && length >= 0 ? length : undefined
+}
+
+function rangeFrom(at: number, etag: string | undefined): http.OutgoingHttpHeaders {
+  const range = at === 0 ? {} : { range: `bytes=${at}-` }
+  // A weak one says nothing of bytes.
+  return etag === undefined || etag.startsWith("W/") ? range : { ...range, "if-range": etag }
+}
+
+/** @throws {CastoreError} `corrupt` if the server sends another part than was asked for */
+function checkRange(response: http.IncomingMessage, at: number, total: number | undefined, url: URL): void {
+  const [, from, size] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.headers["content-range"] ?? "") ?? []
+  if (Number(from) === at && (total === undefined || size === "*" || Number(size) === total)) return
+  response.destroy()
+  throw corrupt(url, "the server sends another part of it than it was asked for")
+}
+
+/** @throws {CastoreError} `corrupt` */
+function decoded(
+  body: AsyncIterable<Uint8Array>,
+  { headers }: http.IncomingMessage,
+  what: string,
+): AsyncIterable<Uint8Array> {
+  const encodings = (headers["content-encoding"] ?? "").split(",").map((word) => word.trim().toLowerCase())
+  let contents = body
+  for (const encoding of encodings.filter((word) => word !== "" && word !== "identity").reverse()) {
+    const compression = ENCODINGS[encoding]
+    if (compression === undefined || encodings.length > ENCODINGS_MAX) {
+      const reason = `it is encoded as '${encodings.join(", ")}', which is not supported`
+      throw new CastoreError({ code: "corrupt", what, reason })
+    }
+    contents = decompress(contents, compression)
+  }
+  return contents
+}
+
+function corrupt(url: URL, reason: string): CastoreError {
+  return new CastoreError({ code: "corrupt", what: shownUrl(url), reason })
+}
