@@ -17,7 +17,7 @@ import {
 import type { PathInfo, Store } from "@tvix-ts/store"
 import { wordBytes, wordPath } from "../command-line.ts"
 import { UsageError } from "../options.ts"
-import { findPathInfo, parsePathWord } from "../store/lookup.ts"
+import { describePath, parsePathWord } from "../store/lookup.ts"
 
 /** What commands take: for their help. */
 export const DERIVATION_HELP =
@@ -76,7 +76,7 @@ export class Derivations {
     const given = parseWord(word)
     let path = wordBytes(word)
     if (!path.endsWith(DERIVATION_SUFFIX)) {
-      const { deriver, storePath } = await findPathInfo(given, await this.#open(), { signal: this.#signal })
+      const { deriver, storePath } = await describePath(given, await this.#open(), { signal: this.#signal })
       const built = storePath.name.endsWith(DERIVATION_SUFFIX) ? storePath : deriver
       if (built === undefined) throw new UsageError(`nobody knows what derivation '${word}' was built from`)
       path = `${built.digest}-${built.name}`

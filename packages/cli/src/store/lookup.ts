@@ -11,7 +11,7 @@ import {
   type Node,
 } from "@tvix-ts/castore"
 import { parseStorePathBase, STORE_DIR, StorePathError, storePathBase, type StorePath } from "@tvix-ts/nix-compat"
-import type { PathInfo, Store } from "@tvix-ts/store"
+import type { PathDescription, PathInfo, Store } from "@tvix-ts/store"
 import { wordBytes } from "../command-line.ts"
 import { UsageError } from "../options.ts"
 
@@ -62,20 +62,38 @@ function namesOf(path: string): string[] {
 }
 
 /** A store path that must be one: what can be a root, or copied. */
-export function parsePathWord(word: string): StoreWord & { readonly object: { readonly kind: "path" | "digest" } } {
+export function parsePathWord(word: string): PathWord {
   const parsed = parseStoreWord(word)
   const { object, below } = parsed
   if (object.kind === "castore" || below.length > 0) throw new UsageError(`'${word}' is not a store path itself`)
   return { ...parsed, object }
 }
 
+export type PathWord = StoreWord & { readonly object: { readonly kind: "path" | "digest" } }
+
 /** @throws {CastoreError} `missing` if there is no such store path */
-export async function findPathInfo(
-  { word, object }: StoreWord & { readonly object: { readonly kind: "path" | "digest" } },
-  store: Pick<Store, "pathInfos">,
+export function findPathInfo(
+  word: PathWord,
+  { pathInfos }: Pick<Store, "pathInfos">,
   options: CallOptions,
 ): Promise<PathInfo> {
-  const found = await store.pathInfos.get(object.kind === "path" ? object.path.digest : object.digest, options)
+  return lookUp(word, (digest) => pathInfos.get(digest, options))
+}
+
+/** All but the tree, which of binary caches would have to be downloaded. @throws {CastoreError} `missing` */
+export function describePath(
+  word: PathWord,
+  { pathInfos }: Pick<Store, "pathInfos">,
+  options: CallOptions,
+): Promise<PathDescription> {
+  return lookUp(word, (digest) => pathInfos.describe(digest, options))
+}
+
+async function lookUp<T extends PathDescription>(
+  { word, object }: PathWord,
+  get: (digest: string) => Promise<T | undefined>,
+): Promise<T> {
+  const found = await get(object.kind === "path" ? object.path.digest : object.digest)
   if (found === undefined) throw new CastoreError({ code: "missing", what: `'${word}'` })
   // A digest is of the name, too, so this is a mistake in typing or no digest of a path at all.
   if (object.kind === "path" && object.path.name !== found.storePath.name) {

@@ -3,11 +3,14 @@ import { textOf } from "@tvix-ts/bytes"
 import { formatDigest, type Node } from "@tvix-ts/castore"
 import { formatHash } from "@tvix-ts/hash"
 import { formatContentAddress, formatSignature, formatStorePath, pathInfoJson } from "@tvix-ts/nix-compat"
-import type { PathInfo } from "@tvix-ts/store"
+import type { PathDescription } from "@tvix-ts/store"
 import { formatBytes, formatCount, formatNumber } from "../amounts.ts"
 
-/** As `nix path-info --json` gives it, and `node`: what the path is in the castore. */
-export function pathInfoRecord(pathInfo: PathInfo): object {
+/** Of which a path info says, and a description does not, what the path is in the castore. */
+type Known = PathDescription & { readonly node?: Node }
+
+/** As `nix path-info --json` gives it, and `node`: what the path is in the castore, if that is known. */
+export function pathInfoRecord(pathInfo: Known): object {
   const { narSize, narHash, references, signatures, deriver, contentAddress, node } = pathInfo
   const impure = {
     ultimate: false,
@@ -15,7 +18,7 @@ export function pathInfoRecord(pathInfo: PathInfo): object {
     ...(deriver !== undefined && { deriver }),
   }
   const described = { narHash, narSize, references, impure, ...(contentAddress !== undefined && { contentAddress }) }
-  return { ...pathInfoJson(described), node: nodeRecord(node) }
+  return { ...pathInfoJson(described), ...(node !== undefined && { node: nodeRecord(node) }) }
 }
 
 function nodeRecord(node: Node): object {
@@ -30,17 +33,16 @@ function nodeRecord(node: Node): object {
 }
 
 /** Subresource-integrity notation, as Nix has it. */
-function narHashText({ narHash }: PathInfo): string {
+function narHashText({ narHash }: PathDescription): string {
   return formatHash({ algorithm: "sha256", digest: narHash }, "sri")
 }
 
 /** A paragraph that begins with the store path. */
-export function pathInfoText(pathInfo: PathInfo): string {
+export function pathInfoText(pathInfo: Known): string {
   const { storePath, node, narSize, references, signatures, deriver, contentAddress } = pathInfo
-  const lines: (readonly [label: string, text: string])[] = [
-    ["tree", nodeText(node)],
-    ["archive", `${narSizeText(narSize)}, ${narHashText(pathInfo)}`],
-  ]
+  const lines: (readonly [label: string, text: string])[] = []
+  if (node !== undefined) lines.push(["tree", nodeText(node)])
+  lines.push(["archive", `${narSizeText(narSize)}, ${narHashText(pathInfo)}`])
   if (contentAddress !== undefined) lines.push(["content", formatContentAddress(contentAddress)])
   if (deriver !== undefined) lines.push(["built by", formatStorePath(deriver)])
   for (const [i, path] of references.entries()) lines.push([i === 0 ? "refers to" : "", formatStorePath(path)])

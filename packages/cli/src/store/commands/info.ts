@@ -1,12 +1,12 @@
 /** `tvix-store info` */
 import { byteStringOf } from "@tvix-ts/bytes"
 import { formatStorePath } from "@tvix-ts/nix-compat"
-import type { PathInfo, Store } from "@tvix-ts/store"
+import type { PathDescription, Store } from "@tvix-ts/store"
 import type { Command, Tool } from "../../commands/command.ts"
 import { readOptions } from "../../commands/usage.ts"
 import { UsageError, type Option } from "../../options.ts"
 import { Lines, writeOut } from "../../output.ts"
-import { findPathInfo, parsePathWord, STORE_PATH_HELP } from "../lookup.ts"
+import { describePath, parsePathWord, STORE_PATH_HELP } from "../lookup.ts"
 import { pathInfoRecord, pathInfoText } from "../path-info-record.ts"
 import { withStore, type Session } from "../session.ts"
 import { JSON_OPTION, SHARED_OPTIONS, storeSettings, type StoreSettings } from "../settings.ts"
@@ -33,12 +33,12 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
 }
 
 /** A path that is not there does not keep the others from being shown. */
-async function* named(words: readonly string[], store: Store, session: Session): AsyncGenerator<PathInfo> {
+async function* named(words: readonly string[], store: Store, session: Session): AsyncGenerator<PathDescription> {
   const parsed = words.map(parsePathWord)
   let missing: unknown
   for (const word of parsed) {
     try {
-      yield await findPathInfo(word, store, { signal: session.signal })
+      yield await describePath(word, store, { signal: session.signal })
     } catch (error) {
       session.signal.throwIfAborted()
       if (missing !== undefined) session.complain(missing)
@@ -48,7 +48,7 @@ async function* named(words: readonly string[], store: Store, session: Session):
   if (missing !== undefined) throw missing
 }
 
-async function printText(found: AsyncIterable<PathInfo>): Promise<number> {
+async function printText(found: AsyncIterable<PathDescription>): Promise<number> {
   const lines = new Lines()
   try {
     for await (const pathInfo of found) lines.add(byteStringOf(pathInfoText(pathInfo)))
@@ -59,7 +59,7 @@ async function printText(found: AsyncIterable<PathInfo>): Promise<number> {
 }
 
 /** An object with a member for each path. It is printed only if all are there. */
-async function printJson(found: AsyncIterable<PathInfo>): Promise<number> {
+async function printJson(found: AsyncIterable<PathDescription>): Promise<number> {
   const records: Record<string, object> = {}
   for await (const pathInfo of found) records[formatStorePath(pathInfo.storePath)] = pathInfoRecord(pathInfo)
   writeOut(`${byteStringOf(JSON.stringify(records))}\n`)
@@ -69,7 +69,7 @@ async function printJson(found: AsyncIterable<PathInfo>): Promise<number> {
 export const command: Command = {
   usage: "tvix-store info [OPTION...] STOREPATH... | --all",
   details: `${STORE_PATH_HELP} The JSON is that of nix path-info --json, with
-the castore's node as well.
+the castore's node as well, if it is known: of paths in a binary cache it is not.
 
 Examples:
   tvix-store info s66mzxpvicwk07gjbjfw9izjfa797vsw-hello
