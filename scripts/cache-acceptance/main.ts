@@ -14,6 +14,7 @@ import { parseArgs } from "node:util"
 import { Random } from "../random.ts"
 import { attacks } from "./attacks.ts"
 import { refusedReads, refusedWrites, roundTrips, startCache } from "./clients.ts"
+import { guide } from "./guide.ts"
 import { killedWhileUploading } from "./kills.ts"
 import { underLoad } from "./load.ts"
 import { findNixes } from "./nix.ts"
@@ -41,6 +42,7 @@ const dir = mkdtempSync(join(options.dir, "cache-acceptance-"))
 const tally = new Tally()
 
 const PARTS: Readonly<Record<string, () => Promise<void>>> = {
+  guide: () => guide(tally, join(dir, "guide")),
   clients: withClients,
   attacks: () =>
     attacks(
