@@ -20,8 +20,8 @@ import {
   type StringContext,
   type Value,
 } from "./value.ts"
-import { Code } from "./vm/code.ts"
-import { apply1, asFailure, vm, type Task } from "./vm/machine.ts"
+import { Code, type Result } from "./vm/code.ts"
+import { apply1, asFailure, force, pause, runTask, vm, type Continuation, type Task } from "./vm/machine.ts"
 
 export interface Coercion {
   /** What C++ Nix says it is doing. */
@@ -61,6 +61,56 @@ export class ContextBuilder {
     this.#own = undefined
     return makeString(bytes, this.#context)
   }
+}
+
+/** As {@link coerceToString}, but a function of the machine, which has a task only for what is rare. */
+export function coerceForced(value: Forced, coercion: Coercion, into: ContextBuilder, at: Position = 0): Result {
+  const text = coerceAtOnce(value, coercion, into)
+  if (text === undefined) return pause(COERCE, value, coercion, into, at)
+  return text === null ? runTask(coerceToString(value, coercion, into, at)) : text
+}
+/** a: value, b: coercion, c: context, d: position */
+const COERCE: Continuation = {
+  name: "coerce",
+  resume: ({ a: value, b: coercion, c: into, d: at }) => runTask(coerceToString(value, coercion, into, at)),
+  // The task meets the same failure again, and knows what there is to say of it.
+  recover: ({ a: value, b: coercion, c: into, d: at }, failure) =>
+    failure.transient ? failure : runTask(coerceToString(value, coercion, into, at)),
+}
+
+/** Undefined if the machine unwinds; null for what a task has to do. Either way, that may begin all over again. */
+function coerceAtOnce(value: Forced, coercion: Coercion, into: ContextBuilder): string | null | undefined {
+  if (value instanceof AttrSet) {
+    const outPath = value.has("__toString") ? undefined : value.get("outPath")
+    if (outPath === undefined) return null
+    const path = force(outPath, 0)
+    return path === undefined ? undefined : addString(path, into)
+  }
+  if (value instanceof NixPath) {
+    const copied = coercion.copyToStore ? vm.evaluation.copied(value.path) : undefined
+    return copied === undefined ? null : addString(copied, into)
+  }
+  if (!coercion.more) return addString(value, into)
+  if (value === true) return "1"
+  if (value === false || value === null) return ""
+  if (typeof value === "number") return String(value)
+  if (!isList(value)) return addString(value, into)
+  const pieces: string[] = []
+  for (let i = 0; i < value.length; i++) {
+    const item = force(value[i]!, 0)
+    if (item === undefined) return undefined
+    // Lists in lists are not joined as all else is.
+    const piece = isList(item) ? null : coerceAtOnce(item, coercion, into)
+    if (typeof piece !== "string") return piece
+    pieces.push(piece)
+  }
+  return pieces.join(" ")
+}
+function addString(value: Forced, into: ContextBuilder): string | null {
+  if (typeof value === "string") return value
+  if (!(value instanceof NixString)) return null
+  into.add(value)
+  return value.bytes
 }
 
 /**

@@ -86,6 +86,8 @@ export class Evaluation {
   /** Values of imported files, by resolved path. */
   readonly #files = new Map<string, Thunk>()
   readonly #units: UnitReader | undefined
+  /** Store paths of copies, by path. */
+  readonly #copies = new Map<string, NixString>()
   /** The end of the last run: an evaluator's thunks must not be forced from two sides at once. */
   #last: Promise<unknown> = Promise.resolve()
   /** Runs that were begun and are not over. */
@@ -145,6 +147,7 @@ export class Evaluation {
   /** Imports from now on read files anew. */
   forgetFiles(): void {
     this.#files.clear()
+    this.#copies.clear()
     this.io.forget?.()
   }
 
@@ -268,7 +271,13 @@ export class Evaluation {
     const { io } = this
     if (io.copyToStore === undefined) fail({ code: "needs-store", what: `copying the path '${path}'` })
     const copied = yield* this.ask(() => io.copyToStore!(path))
-    return new NixString(copied, new Set([copied]))
+    const string = new NixString(copied, new Set([copied]))
+    this.#copies.set(path, string)
+    return string
+  }
+  /** What {@link copyToStore} has come to, if it was asked before. */
+  copied(path: string): NixString | undefined {
+    return this.#copies.get(path)
   }
 
   say(kind: MessageKind, message: string): void {

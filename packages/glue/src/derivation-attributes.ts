@@ -1,14 +1,15 @@
 /** The attributes of a derivation, read in the order of their names (libexpr/primops.cc, derivationStrictInternal). */
-import { NixString, Thunk, type AttrSet, type Evaluation, type Forced, type Value } from "@tvix-ts/eval"
+import type { AttrSet, Evaluation, Forced, Value } from "@tvix-ts/eval"
 import {
   asFailure,
   bytesOfString,
-  coerceToString,
+  coerceForced,
   ContextBuilder,
+  force,
   JsonError,
   printJson,
   quoteJson,
-  type Coercion,
+  UNWINDING,
   type Task,
 } from "@tvix-ts/eval/builtins"
 import { isHashAlgorithm, type HashAlgorithm } from "@tvix-ts/hash"
@@ -49,21 +50,30 @@ export function* readAttributes(evaluation: Evaluation, name: string, given: Att
   const ignoreNulls = yield* flag(given, "__ignoreNulls")
   const reader = new Reader(evaluation, name)
   const { shape, values } = given.flat()
-  for (const i of shape.order()) {
+  const order = shape.order()
+  for (let next = 0; next < order.length; next++) {
+    const i = order[next]!
     const key = shape.names[i]!
     const value = values[i]!
-    const at = shape.position(i)
     if (key === "__ignoreNulls") continue
     try {
-      if (ignoreNulls && ((value instanceof Thunk ? yield value : value) as Forced) === null) continue
+      let forced: Forced | undefined = null
+      if (ignoreNulls || !structured) {
+        forced = force(value, 0)
+        if (forced === undefined) forced = (yield UNWINDING) as Forced
+        if (ignoreNulls && forced === null) continue
+      }
       if (key === "__contentAddressed" || key === "__impure") {
         const feature = key === "__impure" ? "impure-derivations" : "ca-derivations"
         if (yield* forceAs(value, BOOLEAN)) refuseExperimental(feature)
       } else if (key === "args") yield* reader.readArguments(value)
-      else if (!structured) yield* reader.readVariable(key, value)
-      else if (key !== "__structuredAttrs") yield* reader.readStructured(key, value)
+      else if (!structured) {
+        let text = coerceForced(forced, AS_VARIABLE, reader.context)
+        if (text === undefined) text = (yield UNWINDING) as Forced
+        reader.setVariable(key, text as string)
+      } else if (key !== "__structuredAttrs") yield* reader.readStructured(key, value)
     } catch (problem) {
-      throw asFailure(problem).traced(at, `while evaluating attribute '${key}' of derivation '${name}'`)
+      throw asFailure(problem).traced(shape.position(i), `while evaluating attribute '${key}' of derivation '${name}'`)
     }
   }
   return reader.result(structured)
@@ -80,7 +90,7 @@ function* flag(given: AttrSet, name: string): Task<boolean> {
 class Reader {
   readonly #evaluation: Evaluation
   readonly #name: string
-  readonly #context = new ContextBuilder()
+  readonly context = new ContextBuilder()
   readonly #env = new Map<string, string>()
   readonly #args: string[] = []
   /** Members of a JSON object. */
@@ -110,50 +120,44 @@ class Reader {
       outputHash: this.#outputHash,
       outputHashAlgorithm: this.#outputHashAlgorithm,
       outputHashMethod: this.#outputHashMethod,
-      context: this.#context,
+      context: this.context,
     }
   }
 
   *readArguments(value: Value): Task<null> {
     for (const item of yield* forceAs(value, LIST)) {
-      this.#args.push(yield* this.#coerce(item, AS_ARGUMENT))
+      let forced = force(item, 0)
+      if (forced === undefined) forced = (yield UNWINDING) as Forced
+      let text = coerceForced(forced, AS_ARGUMENT, this.context)
+      if (text === undefined) text = (yield UNWINDING) as Forced
+      this.#args.push(text as string)
     }
     return null
   }
 
-  *#coerce(value: Value, coercion: Coercion): Task<string> {
-    const forced = (value instanceof Thunk ? yield value : value) as Forced
-    if (typeof forced === "string") return forced
-    if (!(forced instanceof NixString)) return (yield coerceToString(forced, coercion, this.#context)) as string
-    this.#context.add(forced)
-    return forced.bytes
-  }
-
   /** An attribute that becomes an environment variable. */
-  *readVariable(key: string, value: Value): Task<null> {
-    const text = yield* this.#coerce(value, AS_VARIABLE)
+  setVariable(key: string, text: string): void {
     if (key === "__json") {
       const advice = `setting structured attributes via '__json' is deprecated, and may be disallowed in future versions of Nix. Set '__structuredAttrs = true' instead.`
       this.#evaluation.say("notice", `In derivation '${this.#name}': ${advice}`)
       this.#json = normalJsonObject(text)
-      return null
+      return
     }
     this.#env.set(key, text)
     if (key === "builder") this.#builder = text
     else if (key === "system") this.#system = text
     else if (key === "outputs") this.#setOutputs(text.split(/[ \t\n\r]+/).filter((output) => output !== ""))
     else this.#readHashAttribute(key, text)
-    return null
   }
 
   /** An attribute that becomes a member of a JSON object. Those with a meaning have to be of the right type, too. */
   *readStructured(key: string, value: Value): Task<null> {
-    const json = (yield printJson(value, { strict: true, copyToStore: true }, this.#context)) as string
+    const json = (yield printJson(value, { strict: true, copyToStore: true }, this.context)) as string
     this.#members.push(`${quotedName(key)}:${json}`)
     if (key === "builder") {
       const builder = yield* forceAs(value, STRING)
       this.#builder = bytesOfString(builder)
-      if (typeof builder !== "string") this.#context.add(builder)
+      if (typeof builder !== "string") this.context.add(builder)
     } else if (key === "system") this.#system = yield* forceAs(value, PLAIN_STRING)
     else if (key === "outputs") {
       const outputs: string[] = []

@@ -1,8 +1,8 @@
 /** What native builtins do with arguments: each function here goes on by itself after a pause. */
-import { coerceToString, type Coercion, type ContextBuilder } from "../coerce.ts"
-import { isInt, isString, NixString, type Forced, type Value } from "../value.ts"
+import { coerceForced, type Coercion, type ContextBuilder } from "../coerce.ts"
+import { isInt, isString, type NixString, type Forced, type Value } from "../value.ts"
 import type { Result } from "../vm/code.ts"
-import { force, pause, runTask, type Continuation } from "../vm/machine.ts"
+import { force, pause, type Continuation } from "../vm/machine.ts"
 import { wrongType } from "./loop.ts"
 
 /** `then` of `result`, as soon as there is one. */
@@ -15,14 +15,6 @@ const THEN: Continuation = { name: "then", resume: ({ a: then }, value) => then(
 export function coerce(value: Value, coercion: Coercion, into: ContextBuilder): Result {
   const forced = force(value, 0)
   return forced === undefined ? pause(COERCE, coercion, into) : coerceForced(forced, coercion, into)
-}
-function coerceForced(value: Forced, coercion: Coercion, into: ContextBuilder): Result {
-  if (typeof value === "string") return value
-  if (value instanceof NixString) {
-    into.add(value)
-    return value.bytes
-  }
-  return runTask(coerceToString(value, coercion, into))
 }
 const COERCE: Continuation = {
   name: "coerce",

@@ -353,16 +353,30 @@ export const applyOther: {
  * have it forced (a {@link CallThunk} to have a function called), another task to have it run, a function of the machine
  * that may pause, or a promise to wait for, and is resumed with the result. Generators keep such recursion off the
  * JavaScript stack; for the same reason, yield a task rather than `yield*` it where the nesting depends on the program.
+ *
+ * Where it counts, a task calls functions of the machine itself, and yields only if they unwind:
+ *
+ *     let value = force(item, 0)
+ *     if (value === undefined) value = (yield UNWINDING) as Forced
  */
-export type Task<T = Value> = Generator<Value | Task<unknown> | PromiseLike<unknown> | (() => Result), T, unknown>
+export type Task<T = Value> = Generator<
+  Value | Task<unknown> | PromiseLike<unknown> | (() => Result) | typeof UNWINDING,
+  T,
+  unknown
+>
+/** What a task yields when a function of the machine that it has called returned undefined. It is resumed with the result. */
+export const UNWINDING = undefined
 
 function isTask(request: unknown): request is Task {
   return typeof request === "object" && request !== null && typeof (request as Task).next === "function"
 }
 
+/** Native frames of a task, its generator's and what that calls of the machine among them. */
+const TASK_HEIGHT = 6
+
 /** Runs `task` until it is done. Its result may be any JavaScript value; a thunk is forced. */
 export function runTask(task: Task<unknown>): Result {
-  if ((vm.depth += 4) > NATIVE_FRAMES) return pause(START, task)
+  if ((vm.depth += TASK_HEIGHT) > NATIVE_FRAMES) return pause(START, task)
   return stepTask(task, undefined)
 }
 const START: Continuation = { name: "start", resume: ({ a: task }) => runTask(task) }
@@ -376,7 +390,7 @@ function stepTask(task: Task<unknown>, input: unknown): Result {
       return raise(problem)
     }
     if (step.done) {
-      vm.depth -= 4
+      vm.depth -= TASK_HEIGHT
       return resultOfTask(step.value)
     }
     const result = answer(step.value)
@@ -387,7 +401,7 @@ function stepTask(task: Task<unknown>, input: unknown): Result {
 const TASK: Continuation = {
   name: "task",
   resume: ({ a: task }, value) => {
-    vm.depth += 4
+    vm.depth += TASK_HEIGHT
     return stepTask(task, value)
   },
   recover: ({ a: task }, failure) => {
@@ -400,7 +414,7 @@ const TASK: Continuation = {
     if (step.done) return resultOfTask(step.value)
     const result = answer(step.value)
     if (result === undefined) return pause(TASK, task)
-    vm.depth += 4
+    vm.depth += TASK_HEIGHT
     return stepTask(task, result)
   },
 }
@@ -413,6 +427,7 @@ function resultOfTask(value: unknown): Result {
 }
 
 function answer(request: unknown): Result {
+  if (request === UNWINDING) return undefined
   if (request instanceof Thunk) return forceThunk(request, 0)
   if (typeof request === "function") return (request as () => Result)()
   if (isTask(request)) return runTask(request)

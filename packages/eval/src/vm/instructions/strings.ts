@@ -1,6 +1,6 @@
 /** `+` and interpolation, which C++ Nix has as one operation. */
 import type { Position } from "../../attrs.ts"
-import { coerceToString, ContextBuilder, type Coercion } from "../../coerce.ts"
+import { coerceForced, ContextBuilder, type Coercion } from "../../coerce.ts"
 import { add } from "../../numbers.ts"
 import { Failure } from "../../problem.ts"
 import { canonPath } from "../../text/canon-path.ts"
@@ -8,7 +8,7 @@ import { isInt, NixFloat, NixPath, NixString, type Forced } from "../../value.ts
 import type { Binder } from "../binder.ts"
 import type { Exec, Result } from "../code.ts"
 import type { Frame } from "../frame.ts"
-import { asFailure, failAs, failWith, pause, runTask, type Continuation } from "../machine.ts"
+import { asFailure, failAs, failWith, pause, type Continuation } from "../machine.ts"
 
 const SEGMENT = "while evaluating a path segment"
 /** Paths inside a string are copied to the store; what is appended to a path is not. */
@@ -94,7 +94,7 @@ function append(site: Site, buffer: Buffer, i: number, value: Forced): undefined
     buffer.context.add(value)
   } else if (i === 0 && value instanceof NixPath && site.result === "path") buffer.text += value.path
   else {
-    const text = runTask(coerceToString(value, site.coercion, buffer.context, site.parts[i]!.at))
+    const text = coerceForced(value, site.coercion, buffer.context, site.parts[i]!.at)
     if (text === undefined) return undefined
     buffer.text += text as string
   }
