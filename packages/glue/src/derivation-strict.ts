@@ -1,5 +1,5 @@
 /** `derivationStrict`, what `derivation` is made of: attributes in, the paths of a derivation and its outputs out. */
-import type { Evaluation, Value } from "@tvix-ts/eval"
+import { isPromise, type Evaluation, type Value } from "@tvix-ts/eval"
 import {
   asFailure,
   attrs,
@@ -172,7 +172,8 @@ function* inputHashes(
 ): Task<Map<string, DerivationHashes>> {
   const found = new Map<string, DerivationHashes>()
   for (const path of [...inputDerivations.keys()].sort()) {
-    const record = yield* evaluation.ask(() => store.derivation(path))
+    const answer = store.derivation(path)
+    const record = isPromise(answer) ? yield* evaluation.ask(() => answer) : answer
     if (record === undefined) return refuse(`derivation '${path}' is not valid`)
     found.set(path, record.hashes)
   }

@@ -24,69 +24,71 @@ export const JSON_VARIABLE = "__json"
 export const DYNAMIC_VERSION = "xp-dyn-drv"
 
 /** @throws {DerivationError} if the environment has a variable `__json` */
-export function writeAterm(derivation: Derivation, options?: AtermOptions): string {
-  return new AtermText(derivation).write(options)
+export function writeAterm(derivation: Derivation, { maskOutputs = false, inputs }: AtermOptions = {}): string {
+  const text = new AtermText(derivation)
+  return text.write(maskOutputs ? undefined : derivation, text.inputs(inputs))
 }
 
-/** The text of a derivation in several versions: what they have in common is written once. */
+/** What of the text of a derivation is the same whatever the paths of its outputs are, and whatever stands for its inputs. */
 export class AtermText {
-  #derivation: Derivation
+  readonly #derivation: Derivation
   /** From the sources to the arguments. */
   readonly #middle: string
-  /** Of the environment, in order. */
-  readonly #variables: string[]
-  /** Where among them those of the outputs are. */
-  readonly #outputVariables = new Map<string, number>()
-  /** From the sources to the end, outputs not masked. */
-  #end: string | undefined
+  /** Names of outputs in order. */
+  readonly #outputs: readonly string[]
+  /** The other variables of the environment: those before the first output's, between it and the next, … after the last. */
+  readonly #between: string[] = []
 
   /** @throws {DerivationError} if the environment has a variable `__json` */
   constructor(derivation: Derivation) {
-    const { inputSources, system, builder, args } = derivation
     this.#derivation = derivation
+    const { inputSources, system, builder, args, env, outputs, structuredAttrs } = derivation
     // Nor does C++ Nix escape the system.
     this.#middle = `${listOf(sorted(inputSources).map(plain))},${plain(system)},${quote(builder)},${listOf(args.map(quote))}`
-    this.#variables = this.#writeEnvironment()
-  }
-
-  #writeEnvironment(): string[] {
-    const { env, outputs, structuredAttrs } = this.#derivation
+    this.#outputs = sorted(outputs.keys())
     if (env.has(JSON_VARIABLE)) throw new DerivationError({ code: "json-variable" })
-    const names = [...env.keys()]
+    const names: string[] = []
+    for (const name of env.keys()) if (!outputs.has(name)) names.push(name)
     if (structuredAttrs !== undefined) names.push(JSON_VARIABLE)
-    return sortedInPlace(names).map((name, place) => {
-      if (outputs.has(name)) this.#outputVariables.set(name, place)
-      return writeVariable(name, env.get(name) ?? structuredAttrs!)
-    })
-  }
-
-  /** From now on the outputs, and the variables called like them, are those of `derivation`, which is otherwise the same. */
-  setOutputs(derivation: Derivation): void {
-    this.#derivation = derivation
-    this.#end = undefined
-    for (const [name, place] of this.#outputVariables) {
-      this.#variables[place] = writeVariable(name, derivation.env.get(name)!)
+    let variables: string[] = []
+    const endBetween = (): void => {
+      this.#between.push(variables.join(","))
+      variables = []
     }
+    for (const name of sortedInPlace(names)) {
+      while (this.#between.length < this.#outputs.length && this.#outputs[this.#between.length]! < name) endBetween()
+      variables.push(writeVariable(name, env.get(name) ?? structuredAttrs!))
+    }
+    while (this.#between.length <= this.#outputs.length) endBetween()
   }
 
-  write({ maskOutputs = false, inputs = this.#derivation.inputDerivations }: AtermOptions = {}): string {
-    const { outputs, dynamicInputs } = this.#derivation
-    const outputList = sorted(outputs.keys()).map((name) => writeOutput(name, outputs.get(name)!, maskOutputs))
-    const inputList = sorted(inputs.keys()).map(
-      (input) => `("${input}",${writeInput(inputs.get(input)!, dynamicInputs?.get(input))})`,
+  /** What stands for the inputs, as a list. */
+  inputs(inputs: AtermOptions["inputs"] = this.#derivation.inputDerivations): string {
+    const { dynamicInputs } = this.#derivation
+    return listOf(
+      sorted(inputs.keys()).map((input) => `("${input}",${writeInput(inputs.get(input)!, dynamicInputs?.get(input))})`),
     )
-    const end = maskOutputs ? this.#maskedEnd() : (this.#end ??= this.#endWith(this.#variables))
-    const body = `${listOf(outputList)},${listOf(inputList)},${end}`
-    return dynamicInputs === undefined ? `Derive(${body})` : `DrvWithVersion(${plain(DYNAMIC_VERSION)},${body})`
   }
 
-  #maskedEnd(): string {
-    const masked = [...this.#variables]
-    for (const [name, place] of this.#outputVariables) masked[place] = writeVariable(name, "")
-    return this.#endWith(masked)
-  }
-  #endWith(variables: readonly string[]): string {
-    return `${this.#middle},${listOf(variables)}`
+  /**
+   * @param found the derivation whose outputs, and variables called like them, are to be written; without it, paths of
+   *   outputs are left out
+   * @param inputs what {@link inputs} made
+   */
+  write(found: Pick<Derivation, "outputs" | "env"> | undefined, inputs: string): string {
+    const { outputs, env, dynamicInputs } = this.#derivation
+    const outputList = this.#outputs.map((name) =>
+      writeOutput(name, (found?.outputs ?? outputs).get(name)!, found === undefined),
+    )
+    const variables = [this.#between[0]!]
+    for (const [i, name] of this.#outputs.entries()) {
+      const path = (found?.env ?? env).get(name)
+      if (path !== undefined) variables.push(writeVariable(name, found === undefined ? "" : path))
+      variables.push(this.#between[i + 1]!)
+    }
+    const environment = listOf(variables.filter((some) => some !== ""))
+    const body = `${listOf(outputList)},${inputs},${this.#middle},${environment}`
+    return dynamicInputs === undefined ? `Derive(${body})` : `DrvWithVersion(${plain(DYNAMIC_VERSION)},${body})`
   }
 }
 
@@ -125,9 +127,14 @@ function writeOutput(name: string, output: DerivationOutput, maskOutputs: boolea
 const listOf = (items: readonly string[]): string => `[${items.join(",")}]`
 const plain = (text: string): string => `"${text}"`
 const SPECIAL = /["\\\n\r\t]/
+/** What JSON escapes, too, though ATerms do not. What both escape, they escape alike. */
+const OTHER_CONTROL = /[\0-\x08\v\f\x0e-\x1f]/
 const ESCAPES: Readonly<Record<string, string>> = { '"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t" }
 function quote(text: string): string {
-  return SPECIAL.test(text) ? `"${text.replace(/["\\\n\r\t]/g, (special) => ESCAPES[special]!)}"` : `"${text}"`
+  if (!SPECIAL.test(text)) return `"${text}"`
+  // Several times faster than a function for each line end of a script.
+  if (!OTHER_CONTROL.test(text)) return JSON.stringify(text)
+  return `"${text.replace(/["\\\n\r\t]/g, (special) => ESCAPES[special]!)}"`
 }
 
 // Byte strings compare as their bytes do.

@@ -7,7 +7,7 @@
  */
 import { encodeHex } from "@tvix-ts/bytes"
 import { hexDigest } from "@tvix-ts/hash"
-import { AtermText } from "./aterm.ts"
+import { AtermText, writeAterm } from "./aterm.ts"
 import { outputKind, type Derivation, type DerivationOutput } from "./derivation.ts"
 import { DerivationError } from "./problem.ts"
 import { DERIVATION_SUFFIX, methodPrefix, outputPath, STORE_DIR, textPath } from "./store-path.ts"
@@ -35,7 +35,7 @@ export interface Instantiated {
 
 /** The path of the derivation itself. @throws {StorePathError} if its name is not valid */
 export function derivationPath(derivation: Derivation, storeDir: string = STORE_DIR): string {
-  return pathOfText(derivation, new AtermText(derivation).write(), storeDir)
+  return pathOfText(derivation, writeAterm(derivation), storeDir)
 }
 function pathOfText(derivation: Derivation, text: string, storeDir: string): string {
   const references = new Set(derivation.inputSources)
@@ -56,7 +56,8 @@ export function derivationHashes(
 ): DerivationHashes {
   const kind = outputKind(derivation)
   if (kind === "fixed") return promiseHashes(derivation)
-  return hashesOf(derivation, new AtermText(derivation), inputHashes(derivation, kind, hashesOfInput), maskOutputs)
+  const { inputs, deferred } = inputHashes(derivation, kind, hashesOfInput)
+  return hashesOf(derivation, writeAterm(derivation, { maskOutputs, inputs }), deferred)
 }
 
 /** What stands for the inputs, and the outputs that are needed of each. */
@@ -87,13 +88,8 @@ function inputHashes(
   return { inputs, deferred }
 }
 
-function hashesOf(
-  { outputs }: Derivation,
-  text: AtermText,
-  { inputs, deferred }: InputHashes,
-  maskOutputs: boolean,
-): DerivationHashes {
-  const hash = hexDigest("sha256", text.write({ maskOutputs, inputs }))
+function hashesOf({ outputs }: Derivation, text: string, deferred: boolean): DerivationHashes {
+  const hash = hexDigest("sha256", text)
   const hashes = new Map<string, string>()
   for (const name of outputs.keys()) hashes.set(name, hash)
   return { outputs: hashes, deferred }
@@ -125,25 +121,27 @@ export function instantiate(
   const env = new Map(draft.env)
   // There already when the hash is taken, though empty.
   for (const name of draft.outputs.keys()) if (!env.has(name)) env.set(name, "")
-  const masked: Derivation = { ...draft, env }
-  const text = new AtermText(masked)
-  const inputs = kind === "fixed" ? undefined : inputHashes(draft, kind, hashesOfInput)
+  const text = new AtermText({ ...draft, env })
+  const known = kind === "fixed" ? undefined : inputHashes(draft, kind, hashesOfInput)
+  const inputs = known && text.inputs(known.inputs)
   const outputs = new Map(draft.outputs)
-  if (kind === "deferred" && inputs?.deferred === false) {
-    const hashes = hashesOf(masked, text, inputs, true)
+  if (kind === "deferred" && known?.deferred === false) {
+    const hash = hexDigest("sha256", text.write(undefined, inputs!))
     for (const name of outputs.keys()) {
-      const path = outputPath(draft.name, name, hashes.outputs.get(name)!, storeDir)
+      const path = outputPath(draft.name, name, hash, storeDir)
       outputs.set(name, { kind: "input-addressed", path })
     }
   }
   for (const [name, output] of outputs) if ("path" in output && env.get(name) === "") env.set(name, output.path)
-  const derivation: Derivation = { ...masked, outputs }
-  text.setOutputs(derivation)
-  const written = text.write()
+  const derivation: Derivation = { ...draft, env, outputs }
+  const written = text.write(derivation, text.inputs())
   return {
     derivation,
     path: pathOfText(derivation, written, storeDir),
     text: written,
-    hashes: inputs === undefined ? promiseHashes(derivation) : hashesOf(derivation, text, inputs, false),
+    hashes:
+      known === undefined
+        ? promiseHashes(derivation)
+        : hashesOf(derivation, text.write(derivation, inputs!), known.deferred),
   }
 }

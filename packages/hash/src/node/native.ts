@@ -29,8 +29,6 @@ function loadBlake(): Blake3 {
   return blake
 }
 
-const NOT_ASCII = /[^\0-\x7f]/
-
 /** Bytes. Below this a call into the addon costs more than it saves. */
 const ADDON_FROM = 2048
 
@@ -42,7 +40,7 @@ export const engine: HashEngine = {
   },
   hexDigest(algorithm, byteString) {
     // As text, Node would hash its UTF-8: the bytes themselves only below 128.
-    if (algorithm === "blake3" || NOT_ASCII.test(byteString)) return undefined
+    if (algorithm === "blake3" || Buffer.byteLength(byteString) !== byteString.length) return undefined
     return loadCrypto().hash(algorithm, byteString, "hex")
   },
   startHash(algorithm) {
