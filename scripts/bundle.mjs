@@ -32,7 +32,11 @@ const WRITER = join(ROOT, "packages", "castore", "src", "node", "local", "writer
 /** The programs of each command, and the threads that they start. Programs are begun by scripts/bundle-loader.cjs. */
 const COMMANDS = {
   tvix: {
-    programs: { main: join(CLI, "tvix.ts"), "jobs-worker": join(CLI, "jobs", "jobs-worker.ts") },
+    programs: {
+      main: join(CLI, "tvix.ts"),
+      "jobs-worker": join(CLI, "jobs", "jobs-worker.ts"),
+      "nix-build": join(CLI, "nix-build.ts"),
+    },
     threads: { "writer-thread": WRITER },
   },
   "nix-instantiate": {

@@ -9,11 +9,15 @@ import { splitNixPath, type Settings } from "./settings.ts"
 type Setting =
   | { readonly kind: "flag"; readonly set: (to: Settings, value: boolean) => void }
   | { readonly kind: "number"; readonly set: (to: Settings, value: number) => void }
+  /** A number, or `auto`, which is undefined. */
+  | { readonly kind: "count"; readonly set: (to: Settings, value: number | undefined) => void }
   /** `add`: the `extra-` form, which adds to what was there. */
   | { readonly kind: "list"; readonly set: (to: Settings, value: readonly string[], add: boolean) => void }
   | { readonly kind: "text"; readonly set: (to: Settings, value: string) => void }
 
 const nothing = (): void => {}
+/** Milliseconds; for ever if it is 0. */
+const seconds = (value: number): number | undefined => (value === 0 ? undefined : value * 1000)
 
 const SETTINGS: Readonly<Record<string, Setting>> = {
   "show-trace": { kind: "flag", set: (to, value) => void (to.showTrace = value) },
@@ -38,6 +42,29 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
   "user-agent-suffix": { kind: "text", set: (to, value) => void (to.fetch.userAgentSuffix = value) },
   "allow-dirty": { kind: "flag", set: (to, value) => void (to.fetch.allowDirty = value) },
   "warn-dirty": { kind: "flag", set: (to, value) => void (to.fetch.warnDirty = value) },
+  "max-jobs": { kind: "count", set: (to, value) => void (to.build.jobs = value) },
+  cores: { kind: "number", set: (to, value) => void (to.build.cores = value === 0 ? undefined : value) },
+  "keep-going": { kind: "flag", set: (to, value) => void (to.build.keepGoing = value) },
+  timeout: { kind: "number", set: (to, value) => void (to.build.timeoutMs = seconds(value)) },
+  "max-silent-time": { kind: "number", set: (to, value) => void (to.build.silenceMs = seconds(value)) },
+  "max-build-log-size": {
+    kind: "number",
+    set: (to, value) => void (to.build.logBytesMax = value === 0 ? undefined : value),
+  },
+  substituters: {
+    kind: "list",
+    set: (to, value, add) => void (to.build.substituters = add ? [...to.build.substituters, ...value] : [...value]),
+  },
+  "trusted-public-keys": {
+    kind: "list",
+    set: (to, value, add) => void (to.build.trustedKeys = add ? [...to.build.trustedKeys, ...value] : [...value]),
+  },
+  "system-features": {
+    kind: "list",
+    set: (to, value, add) => void (to.build.features = add ? [...to.build.features, ...value] : [...value]),
+  },
+  "extra-platforms": { kind: "list", set: (to, value) => void (to.build.platforms = [...value]) },
+  "hashed-mirrors": { kind: "list", set: (to, value) => void (to.build.hashedMirrors = [...value]) },
   "allowed-uris": {
     kind: "list",
     set: (to, value, add) => void (to.allowedUris = add ? [...to.allowedUris, ...value] : [...value]),
@@ -50,28 +77,27 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
     },
   },
 }
-const IGNORED: Readonly<Record<Setting["kind"], readonly string[]>> = {
+const IGNORED: Readonly<Record<Exclude<Setting["kind"], "count">, readonly string[]>> = {
   flag: [
     "accept-flake-config", "allow-import-from-derivation", "allow-new-privileges", "always-allow-substitutes",
     "auto-allocate-uids", "auto-optimise-store", "builders-use-substitutes", "compress-build-log", "debugger-on-trace",
     "eval-cache", "eval-profiler", "fallback", "fsync-metadata", "http2", "ignore-try", "impersonate-linux-26", "keep-build-log",
-    "keep-derivations", "keep-env-derivations", "keep-failed", "keep-going", "keep-outputs", "preallocate-contents",
+    "keep-derivations", "keep-env-derivations", "keep-failed", "keep-outputs", "preallocate-contents",
     "print-missing", "require-drop-supplementary-groups", "require-sigs", "run-diff-hook", "sandbox-fallback",
     "substitute", "sync-before-registering", "trace-function-calls", "trace-import-from-derivation", "trust-tarballs-from-git-forges",
     "use-case-hack", "use-cgroups", "use-registries", "use-sqlite-wal", "use-xdg-base-directories",
     "lint-absolute-path-literals", "lint-short-path-literals", "lint-url-literals",
   ],
   number: [
-    "build-poll-interval", "cores", "download-buffer-size", "download-speed",
-    "filter-syscalls", "gc-reserved-space", "log-lines", "max-build-log-size", "max-free",
-    "max-jobs", "max-silent-time", "max-substitution-jobs", "min-free", "min-free-check-interval", "nar-buffer-size",
-    "narinfo-cache-negative-ttl", "narinfo-cache-positive-ttl", "timeout",
+    "build-poll-interval", "download-buffer-size", "download-speed",
+    "filter-syscalls", "gc-reserved-space", "log-lines", "max-free",
+    "max-substitution-jobs", "min-free", "min-free-check-interval", "nar-buffer-size",
+    "narinfo-cache-negative-ttl", "narinfo-cache-positive-ttl",
     "warn-large-path-threshold",
   ],
   list: [
     "access-tokens", "allowed-impure-host-deps", "allowed-users", "commit-lockfile-summary",
-    "extra-platforms", "hashed-mirrors", "impure-env", "plugin-files", "sandbox-paths", "secret-key-files", "substituters",
-    "system-features", "trusted-public-keys", "trusted-substituters", "trusted-users",
+    "impure-env", "plugin-files", "sandbox-paths", "secret-key-files", "trusted-substituters", "trusted-users",
   ],
   text: [
     "bash-prompt", "bash-prompt-prefix", "bash-prompt-suffix", "build-dir", "build-hook", "build-users-group", "builders",
@@ -89,7 +115,7 @@ function find(name: string): { readonly setting: Setting; readonly add: boolean 
     return add && setting.kind !== "list" ? undefined : { setting, add }
   }
   for (const [kind, names] of Object.entries(IGNORED)) {
-    if (names.includes(plain)) return { setting: { kind: kind as Setting["kind"], set: nothing }, add }
+    if (names.includes(plain)) return { setting: { kind: kind as keyof typeof IGNORED, set: nothing }, add }
   }
   return undefined
 }
@@ -118,6 +144,9 @@ export function applySetting(to: Settings, name: string, value: string): boolean
       )
       return true
     }
+    case "count":
+      setting.set(to, value === "auto" ? undefined : /^[0-9]{1,9}$/.test(value) ? Number(value) : invalid())
+      return true
     case "list":
       setting.set(
         to,

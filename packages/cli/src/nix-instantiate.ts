@@ -4,8 +4,9 @@ import { byteStringOf } from "@tvix-ts/bytes"
 import { evaluatePrograms } from "./evaluate.ts"
 import type { InstantiateSettings } from "./instantiate.ts"
 import { runMain } from "./main.ts"
-import { applyConfiguration, applySetting, settingOptions } from "./nix-config.ts"
-import { parseOptions, UsageError, type Option, type OptionSyntax } from "./options.ts"
+import { applyConfiguration, settingOptions } from "./nix-config.ts"
+import { NIX_SYNTAX, optionOption } from "./nix-options.ts"
+import { parseOptions, UsageError, type Option } from "./options.ts"
 import { writeError, writeOut } from "./output.ts"
 import type { Program } from "./session.ts"
 import { defaultSettings, EVALUATION_OPTIONS } from "./settings.ts"
@@ -50,12 +51,7 @@ const OPTIONS: readonly Option<CommandSettings>[] = [
     set: (to) => void (to.expression = true),
   },
   ...EVALUATION_OPTIONS,
-  {
-    names: ["--option"],
-    values: ["NAME", "VALUE"],
-    summary: "set NAME of Nix's configuration",
-    set: setLeniently,
-  },
+  optionOption,
   { names: ["--help"], values: [], summary: "print this", set: (to) => void (to.doing = "help") },
   { names: ["--version"], values: [], summary: "print the version", set: (to) => void (to.doing = "version") },
   {
@@ -98,28 +94,6 @@ const OPTIONS: readonly Option<CommandSettings>[] = [
   ...settingOptions<CommandSettings>().filter(({ names }) => !names.includes("--store")),
 ]
 
-/** As C++ Nix takes `--option`; `--NAME VALUE` has to be right. */
-function setLeniently(to: CommandSettings, name: string, value: string): void {
-  const warn = (what: string): void => writeError(`warning: ${byteStringOf(what)}\n`)
-  try {
-    if (!applySetting(to, name, value)) warn(`unknown setting '${name}'`)
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    warn(error.message)
-  }
-}
-
-/** Options that C++ Nix reads in another place, and whose lack of a value it therefore words otherwise. */
-const LEGACY_VALUES: ReadonlySet<string> = new Set(["-A", "--attr", "--add-root"])
-const SYNTAX: OptionSyntax = {
-  clusters: true,
-  unknown: (name) => `unrecognised flag '${name}'`,
-  missing: ({ values }, name, given) =>
-    LEGACY_VALUES.has(name)
-      ? `'${name}' requires an argument`
-      : `flag '${name}' requires ${values.length} argument(s), but only ${given} were given`,
-}
-
 async function main(words: readonly string[]): Promise<number> {
   const settings: CommandSettings = {
     ...defaultSettings(),
@@ -134,7 +108,7 @@ async function main(words: readonly string[]): Promise<number> {
   let operands: string[]
   try {
     applyConfiguration(settings)
-    operands = parseOptions(words, OPTIONS, settings, SYNTAX)
+    operands = parseOptions(words, OPTIONS, settings, NIX_SYNTAX)
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
     writeError(`error: ${byteStringOf(error.message)}\nTry 'nix-instantiate --help' for more information.\n`)

@@ -32,6 +32,8 @@ export interface Settings {
   fetch: { -readonly [Name in FetchSetting]?: NodeFetcherOptions[Name] }
   /** What they may ask for where that is restricted. */
   allowedUris: string[]
+  /** How to build what programs describe. */
+  readonly build: BuildSettings
   errorFormat: "text" | "json"
   timeoutMs: number | undefined
   stepsMax: number | undefined
@@ -49,6 +51,27 @@ export interface Settings {
   write: boolean
   /** Whether to show no progress. */
   quiet: boolean
+}
+
+export interface BuildSettings {
+  /** Builds at once, and processors for each; as many as there are without. */
+  jobs: number | undefined
+  cores: number | undefined
+  /** Whether to go on with what does not need what failed. */
+  keepGoing: boolean
+  /** How long a build may take, and say nothing; how many bytes it may say. */
+  timeoutMs: number | undefined
+  silenceMs: number | undefined
+  logBytesMax: number | undefined
+  /** What this machine has, and what kinds of it there are besides its own. */
+  features: string[]
+  platforms: string[]
+  /** Addresses of stores, or of binary caches as C++ Nix has them, that may have what would be built. */
+  substituters: string[]
+  /** Public keys whose signatures count, for binary caches. */
+  trustedKeys: string[]
+  /** Addresses below which downloads are by their hash. */
+  hashedMirrors: string[]
 }
 
 export function defaultSettings(): Settings {
@@ -71,6 +94,19 @@ export function defaultSettings(): Settings {
     system: undefined,
     fetch: {},
     allowedUris: [],
+    build: {
+      jobs: undefined,
+      cores: undefined,
+      keepGoing: false,
+      timeoutMs: undefined,
+      silenceMs: undefined,
+      logBytesMax: undefined,
+      features: ["benchmark", "big-parallel", "nixos-test"],
+      platforms: [],
+      substituters: [],
+      trustedKeys: [],
+      hashedMirrors: [],
+    },
     errorFormat: "text",
     timeoutMs: undefined,
     stepsMax: undefined,

@@ -1,138 +1,86 @@
-/** What `tvix build` does with its programs: derivations, what they build, and links to it. */
+/** What `tvix build` and `nix-build` do with their programs: derivations, what they build, and links to it. */
 import { byteStringOf, textOf } from "@tvix-ts/bytes"
-import { bwrapBuildService, TreeFolder } from "@tvix-ts/build/node"
-import { builtinBuildenv, planRealise, realise, RealiseError, type Realised, type Wanted } from "@tvix-ts/glue/build"
-import { BuildLogs, builtinFetchurl, folderLocks } from "@tvix-ts/glue/build/node"
+import type { Realised, RealisePlan, Wanted } from "@tvix-ts/glue/build"
 import { formatStorePath, parseStorePath } from "@tvix-ts/nix-compat"
 import { closureOf, type Store } from "@tvix-ts/store"
-import { availableParallelism } from "node:os"
-import { join } from "node:path"
 import { formatBytes, formatCount } from "../amounts.ts"
 import { addLink } from "../gc-links.ts"
 import { instantiate, type Instantiated } from "../instantiate.ts"
 import { writeError, writeOut } from "../output.ts"
-import { failureText } from "../failure.ts"
 import { withEvaluation, type EvaluationRun, type RunOptions } from "../run-evaluation.ts"
-import { SYSTEM } from "../session.ts"
 import type { Settings } from "../settings.ts"
 import { isLocal } from "../store/local-store.ts"
+import { withBuilder, type Builder } from "./builder.ts"
 import { BuildDisplay } from "./display.ts"
-import { buildFolder, logFolder } from "./folders.ts"
-import { StoreRoot } from "./store-root.ts"
+import { failuresOf } from "./failures.ts"
 
-export interface BuildSettings extends Settings {
-  /** Builds at once, and processors for each; as many as there are without. */
-  jobs: number | undefined
-  cores: number | undefined
-  keepGoing: boolean
+export interface BuildCommandSettings extends Settings {
   /** Where to link what is built from. */
   outLink: string | undefined
   printPaths: boolean
+  /** Whether what builders say is shown as it comes. */
   logs: boolean
   /** Says what would be done, and does not. */
   dryRun: boolean
-  /** Addresses of stores that may have what would be built. */
-  readonly substituters: string[]
-  buildTimeoutMs: number | undefined
-  silenceMs: number | undefined
-  logBytesMax: number | undefined
 }
 
 /** Builds the derivations of the programs; the result is the exit code. */
-export async function buildPrograms(settings: BuildSettings, options: RunOptions): Promise<number> {
-  let failed = false
+export async function buildPrograms(settings: BuildCommandSettings, options: RunOptions): Promise<number> {
+  let status = 0
   const code = await withEvaluation(settings, options, async (run) => {
     const found: Instantiated[] = []
     for (const program of options.programs) await instantiate(run, settings, program, (one) => void found.push(one))
     await run.session.store.flush()
     run.progress.clear()
-    if (settings.dryRun) await printPlan(run, settings, found)
-    else failed = !(await buildAll(run, settings, found))
+    status = await buildFound(run, settings, found, options)
   })
-  return failed ? 1 : code
+  return code === 0 ? status : code
 }
 
-/** Whether all of them were built. */
-async function buildAll(run: EvaluationRun, settings: BuildSettings, found: readonly Instantiated[]): Promise<boolean> {
-  const store = await run.session.openStore()
-  const place = buildFolder(store)
-  const trees = await TreeFolder.open(join(place, "trees"), store)
+async function buildFound(
+  { session, signal }: EvaluationRun,
+  settings: BuildCommandSettings,
+  found: readonly Instantiated[],
+  { voice }: RunOptions,
+): Promise<number> {
+  const store = await session.openStore()
   const display = new BuildDisplay({ quiet: settings.quiet, logs: settings.logs })
-  const logs = new BuildLogs(logFolder(store))
-  const failures = new Set<unknown>()
-  const substituters = await openAll(settings.substituters)
-  const builder = await bwrapBuildService({ ...store, trees, dir: join(place, "builds") })
+  const { download } = session
+  const readDerivation = async (path: string) => (await session.store.derivation(path))?.derivation
   try {
-    const { timeoutMs, silenceMs, logBytesMax } = limitsOf(settings)
-    const realised = await realise(wantedOf(found), {
-      store,
-      readDerivation: async (path) => (await run.session.store.derivation(path))?.derivation,
-      builder,
-      builtins: new Map([
-        ["builtin:buildenv", builtinBuildenv],
-        ["builtin:fetchurl", builtinFetchurl(run.session.download)],
-      ]),
-      substituters,
-      locks: folderLocks(join(place, "locks")),
-      jobs: settings.jobs ?? availableParallelism(),
-      cores: settings.cores ?? availableParallelism(),
-      keepGoing: settings.keepGoing,
-      systems: [settings.system ?? SYSTEM],
-      features: ["benchmark", "big-parallel", "nixos-test"],
-      impure: (name) => {
-        const value = process.env[textOf(name)]
-        return value === undefined ? undefined : byteStringOf(value)
-      },
-      ...(timeoutMs !== undefined && { timeoutMs }),
-      ...(silenceMs !== undefined && { silenceMs }),
-      ...(logBytesMax !== undefined && { logBytesMax }),
-      ...(run.signal !== undefined && { signal: run.signal }),
-      onEvent(event) {
-        if (event.kind === "build-failed") failures.add(event.error)
-        logs.event(event)
-        display.event(event)
-      },
+    const context = { settings, store, signal, download, readDerivation, onEvent: display.event }
+    return await withBuilder(context, async (builder) => {
+      const wanted = wantedOf(found)
+      if (settings.dryRun) {
+        printPlan(await builder.plan(wanted), settings)
+        return 0
+      }
+      const realised = await builder.realise(wanted)
+      display.close()
+      await deliver(settings, found, realised, store, builder)
+      const { messages, status } = failuresOf(realised, voice)
+      for (const message of messages) writeError(`error: ${message}\n`)
+      return status
     })
-    display.close()
-    await deliver(settings, found, realised, store, new StoreRoot(join(place, "root"), trees))
-    for (const error of realised.failures.values()) if (isCause(error)) failures.add(error)
-    for (const error of failures) writeError(`error: ${failureText(error)}\n`)
-    return realised.failures.size === 0
   } finally {
     display.close()
-    await builder.close()
-    for (const substituter of substituters) await substituter.close()
   }
 }
 
-/** Prints what would be built and fetched. */
-async function printPlan(run: EvaluationRun, settings: BuildSettings, found: readonly Instantiated[]): Promise<void> {
-  const store = await run.session.openStore()
-  const substituters = await openAll(settings.substituters)
-  try {
-    const { builds, fetches } = await planRealise(wantedOf(found), {
-      store,
-      substituters,
-      readDerivation: async (path) => (await run.session.store.derivation(path))?.derivation,
-      ...(run.signal !== undefined && { signal: run.signal }),
-    })
-    if (settings.output === "json") {
-      const fetched = fetches.map(({ storePath, narSize }) => ({ path: textOf(formatStorePath(storePath)), narSize }))
-      writeOut(`${byteStringOf(JSON.stringify({ build: builds.map(textOf), fetch: fetched }))}\n`)
-      return
-    }
-    if (builds.length > 0) {
-      writeOut(
-        `${formatCount(builds.length, "derivation")} would be built:\n${builds.map((path) => `  ${path}\n`).join("")}`,
-      )
-    }
-    if (fetches.length > 0) {
-      const bytes = fetches.reduce((sum, { narSize }) => sum + narSize, 0)
-      const lines = fetches.map(({ storePath }) => `  ${formatStorePath(storePath)}\n`).join("")
-      writeOut(`${formatCount(fetches.length, "path")} would be fetched (${formatBytes(bytes)} unpacked):\n${lines}`)
-    }
-  } finally {
-    for (const substituter of substituters) await substituter.close()
+function printPlan({ builds, fetches }: RealisePlan, { output: format }: BuildCommandSettings): void {
+  const paths = fetches.map(({ storePath }) => formatStorePath(storePath))
+  if (format === "json") {
+    const fetch = fetches.map(({ narSize }, i) => ({ path: textOf(paths[i]!), narSize }))
+    writeOut(`${byteStringOf(JSON.stringify({ build: builds.map(textOf), fetch }))}\n`)
+    return
+  }
+  const lines = (some: readonly string[]): string => some.map((path) => `  ${path}\n`).join("")
+  if (builds.length > 0) {
+    writeOut(`${formatCount(builds.length, "derivation")} would be built:\n${lines(builds)}`)
+  }
+  if (fetches.length > 0) {
+    const bytes = formatBytes(fetches.reduce((sum, { narSize }) => sum + narSize, 0))
+    writeOut(`${formatCount(fetches.length, "path")} would be fetched (${bytes} unpacked):\n${lines(paths)}`)
   }
 }
 
@@ -147,24 +95,13 @@ function wantedOf(found: readonly Instantiated[]): Wanted[] {
   return [...wanted].map(([derivation, outputs]) => ({ derivation, outputs }))
 }
 
-function limitsOf({ buildTimeoutMs, silenceMs, logBytesMax }: BuildSettings) {
-  return { timeoutMs: buildTimeoutMs, silenceMs, logBytesMax }
-}
-
-async function openAll(addresses: readonly string[]): Promise<Store[]> {
-  const { openStore } = await import("@tvix-ts/store/node")
-  const stores: Store[] = []
-  for (const address of addresses) stores.push(await openStore(address))
-  return stores
-}
-
 /** Puts what was built where it can be used, links to it, and prints where it is. */
 async function deliver(
-  { outLink, printPaths, output: format }: BuildSettings,
+  { outLink, printPaths, output: format }: BuildCommandSettings,
   found: readonly Instantiated[],
   { outputs }: Realised,
   store: Store,
-  root: StoreRoot,
+  { root }: Builder,
 ): Promise<void> {
   const roots = isLocal(store) ? store.roots : undefined
   const records: object[] = []
@@ -172,11 +109,10 @@ async function deliver(
   for (const { attrPath, name, drvPath, output } of found) {
     const storePath = outputs.get(drvPath)?.get(output)
     if (storePath === undefined) continue
-    const closure = await closureOf([parseStorePath(storePath)], store.pathInfos)
     let target = ""
     // What was asked for comes last.
-    for (const { storePath } of closure) {
-      const pathInfo = await store.pathInfos.get(storePath.digest)
+    for (const { storePath: path } of await closureOf([parseStorePath(storePath)], store.pathInfos)) {
+      const pathInfo = await store.pathInfos.get(path.digest)
       if (pathInfo !== undefined) target = await root.place(pathInfo)
     }
     const suffix = (count++ === 0 ? "" : `-${count}`) + (output === "out" ? "" : `-${textOf(output)}`)
@@ -194,9 +130,4 @@ async function deliver(
     } else if (printPaths) writeOut(`${storePath}\n`)
   }
   if (format === "json") writeOut(`${byteStringOf(JSON.stringify(records))}\n`)
-}
-
-/** Whether it is a problem of its own, and not that of something else that was built. */
-function isCause(error: unknown): boolean {
-  return !(error instanceof RealiseError && error.problem.code === "dependencies-failed")
 }

@@ -1,5 +1,5 @@
 /** `tvix build` */
-import type { BuildSettings } from "../build/build.ts"
+import type { BuildCommandSettings } from "../build/build.ts"
 import { applyConfiguration } from "../nix-config.ts"
 import type { Option } from "../options.ts"
 import type { Program } from "../session.ts"
@@ -9,7 +9,7 @@ import type { Command, Tool } from "./command.ts"
 import { RUN_OPTIONS } from "./run-options.ts"
 import { readOptions } from "./usage.ts"
 
-interface CommandSettings extends BuildSettings {
+interface CommandSettings extends BuildCommandSettings {
   /** Expressions, in order. */
   readonly expressions: string[]
 }
@@ -63,43 +63,43 @@ const OPTIONS: readonly Option<CommandSettings>[] = [
     names: ["-j", "--max-jobs"],
     values: ["N"],
     summary: "build so many at once; by default as many as there are processors",
-    set: (to, text) => void (to.jobs = wholeNumber("--max-jobs", text, 1)),
+    set: (to, text) => void (to.build.jobs = wholeNumber("--max-jobs", text, 1)),
   },
   {
     names: ["--cores"],
     values: ["N"],
     summary: "let each build use so many processors; by default all",
-    set: (to, text) => void (to.cores = wholeNumber("--cores", text, 1)),
+    set: (to, text) => void (to.build.cores = wholeNumber("--cores", text, 1)),
   },
   {
     names: ["-k", "--keep-going"],
     values: [],
     summary: "if a build fails, go on with those that do not need it",
-    set: (to) => void (to.keepGoing = true),
+    set: (to) => void (to.build.keepGoing = true),
   },
   {
     names: ["--substituter"],
     values: ["URL"],
     summary: "take what this store has rather than build it; may be given several times",
-    set: (to, url) => void to.substituters.push(url),
+    set: (to, url) => void to.build.substituters.push(url),
   },
   {
     names: ["--build-timeout"],
     values: ["TIME"],
     summary: "give a build up after so long: 90, 10m, 2h",
-    set: (to, text) => void (to.buildTimeoutMs = parseDuration("--build-timeout", text)),
+    set: (to, text) => void (to.build.timeoutMs = parseDuration("--build-timeout", text)),
   },
   {
     names: ["--max-silent-time"],
     values: ["TIME"],
     summary: "give a build up if it says nothing for so long",
-    set: (to, text) => void (to.silenceMs = parseDuration("--max-silent-time", text)),
+    set: (to, text) => void (to.build.silenceMs = parseDuration("--max-silent-time", text)),
   },
   {
     names: ["--max-log-size"],
     values: ["BYTES"],
     summary: "give a build up if it says more than that",
-    set: (to, text) => void (to.logBytesMax = wholeNumber("--max-log-size", text, 1)),
+    set: (to, text) => void (to.build.logBytesMax = wholeNumber("--max-log-size", text, 1)),
   },
   ...RUN_OPTIONS,
 ]
@@ -108,17 +108,10 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
   const settings: CommandSettings = {
     ...defaultSettings(),
     write: true,
-    jobs: undefined,
-    cores: undefined,
-    keepGoing: false,
     outLink: "result",
     printPaths: false,
     logs: false,
     dryRun: false,
-    substituters: [],
-    buildTimeoutMs: undefined,
-    silenceMs: undefined,
-    logBytesMax: undefined,
     expressions: [],
   }
   applyConfiguration(settings)

@@ -35,9 +35,12 @@ export type RealiseProblem =
 export class RealiseError extends Error {
   override readonly name = "RealiseError"
   readonly problem: RealiseProblem
-  constructor(problem: RealiseProblem, options?: ErrorOptions) {
+  /** Of `dependencies-failed`: what became of these. */
+  readonly causes: readonly unknown[]
+  constructor(problem: RealiseProblem, options?: ErrorOptions & { readonly causes?: readonly unknown[] }) {
     super(textOf(describe(problem)), options)
     this.problem = problem
+    this.causes = options?.causes ?? []
   }
 }
 

@@ -217,7 +217,7 @@ class Realiser {
     this.#options.signal?.throwIfAborted()
     throw new RealiseError(
       { code: "dependencies-failed", derivation: path, count: failed.length },
-      { cause: failed[0]!.reason },
+      { causes: failed.map(({ reason }) => reason as unknown) },
     )
   }
 

@@ -1,0 +1,111 @@
+/** What a command that builds needs, put together from its settings, and taken apart in the end. */
+import { byteStringOf, textOf } from "@tvix-ts/bytes"
+import { bwrapBuildService, TreeFolder } from "@tvix-ts/build/node"
+import {
+  builtinBuildenv,
+  planRealise,
+  realise,
+  type Realised,
+  type RealiseOptions,
+  type RealisePlan,
+  type Wanted,
+} from "@tvix-ts/glue/build"
+import { BuildLogs, builtinFetchurl, folderLocks } from "@tvix-ts/glue/build/node"
+import type { Download } from "@tvix-ts/glue/node"
+import type { Store } from "@tvix-ts/store"
+import { openStore } from "@tvix-ts/store/node"
+import { availableParallelism } from "node:os"
+import { join } from "node:path"
+import { SYSTEM } from "../session.ts"
+import type { Settings } from "../settings.ts"
+import { buildFolder, logFolder } from "./folders.ts"
+import { StoreRoot } from "./store-root.ts"
+
+export interface BuilderContext {
+  readonly settings: Settings
+  readonly store: Store
+  readonly readDerivation: RealiseOptions["readDerivation"]
+  readonly download: Download
+  readonly onEvent: NonNullable<RealiseOptions["onEvent"]>
+  readonly signal: AbortSignal | undefined
+}
+
+export interface Builder {
+  /** Where what was built can be used. */
+  readonly root: StoreRoot
+  realise(wanted: readonly Wanted[]): Promise<Realised>
+  plan(wanted: readonly Wanted[]): Promise<RealisePlan>
+}
+
+/** Runs `work` with a builder, which is gone afterwards. */
+export async function withBuilder<T>(context: BuilderContext, work: (builder: Builder) => Promise<T>): Promise<T> {
+  const { settings, store, download, readDerivation, signal } = context
+  const { jobs, cores, keepGoing, features, platforms, hashedMirrors, ...limits } = settings.build
+  const folder = buildFolder(store)
+  const closing: { close(): Promise<void> }[] = []
+  const closed = <C extends { close(): Promise<void> }>(one: C): C => {
+    closing.push(one)
+    return one
+  }
+  try {
+    const trees = closed(await TreeFolder.open(join(folder, "trees"), store))
+    const substituters: Store[] = []
+    for (const address of substituterAddresses(settings)) substituters.push(closed(await openStore(address)))
+    const base = { store, readDerivation, substituters, ...(signal !== undefined && { signal }) }
+    const logs = new BuildLogs(logFolder(store))
+    return await work({
+      root: new StoreRoot(join(folder, "root"), trees),
+      plan: (wanted) => planRealise(wanted, base),
+      async realise(wanted) {
+        const builder = closed(await bwrapBuildService({ ...store, trees, dir: join(folder, "builds") }))
+        return realise(wanted, {
+          ...base,
+          ...defined(limits),
+          builder,
+          builtins: new Map([
+            ["builtin:buildenv", builtinBuildenv],
+            ["builtin:fetchurl", builtinFetchurl(download, hashedMirrors)],
+          ]),
+          locks: folderLocks(join(folder, "locks")),
+          jobs: jobs ?? availableParallelism(),
+          cores: cores ?? availableParallelism(),
+          keepGoing,
+          systems: [settings.system ?? SYSTEM, ...platforms],
+          features,
+          impure: (name) => {
+            const value = process.env[textOf(name)]
+            return value === undefined ? undefined : byteStringOf(value)
+          },
+          onEvent(event) {
+            logs.event(event)
+            context.onEvent(event)
+          },
+        })
+      },
+    })
+  } finally {
+    for (const one of closing.reverse()) await one.close()
+  }
+}
+
+/** Those limits that there are. */
+function defined(limits: Pick<Settings["build"], "timeoutMs" | "silenceMs" | "logBytesMax">) {
+  const { timeoutMs, silenceMs, logBytesMax } = limits
+  return {
+    ...(timeoutMs !== undefined && { timeoutMs }),
+    ...(silenceMs !== undefined && { silenceMs }),
+    ...(logBytesMax !== undefined && { logBytesMax }),
+  }
+}
+
+/** C++ Nix writes `https://cache.example.org`, and the keys elsewhere. */
+function substituterAddresses({ build: { substituters, trustedKeys } }: Settings): string[] {
+  return substituters.map((address) => {
+    if (!/^https?:\/\//.test(address)) return address
+    const url = new URL(`nix+${address}`)
+    if (!url.searchParams.has("trusted-public-keys") && trustedKeys.length > 0) {
+      url.searchParams.set("trusted-public-keys", trustedKeys.join(" "))
+    }
+    return url.href
+  })
+}

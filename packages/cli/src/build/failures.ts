@@ -1,0 +1,42 @@
+/** What is said of builds that failed, and what the command ends with. */
+import { BuildError } from "@tvix-ts/build"
+import { RealiseError, type Realised } from "@tvix-ts/glue/build"
+import { failureText } from "../failure.ts"
+import type { Voice } from "../run-evaluation.ts"
+
+/** C++ Nix's exit codes, of which the bits say what happened; `nix-build` has them. */
+const FAILED = 100
+const TIMED_OUT = 1
+const HASH_MISMATCH = 2
+
+export interface Failures {
+  /** Each problem once, byte strings. */
+  readonly messages: readonly string[]
+  /** An exit code; 0 if nothing failed. */
+  readonly status: number
+}
+
+export function failuresOf({ failures }: Realised, voice: Voice): Failures {
+  const causes = new Set<unknown>()
+  for (const failure of failures.values()) addCauses(failure, causes)
+  if (causes.size === 0) return { messages: [], status: 0 }
+  let bits = 0
+  for (const cause of causes) bits |= bitsOf(cause)
+  return { messages: [...causes].map(failureText), status: voice === "nix" ? FAILED | bits : 1 }
+}
+
+/** What failed for want of others is told by these. */
+function addCauses(error: unknown, causes: Set<unknown>): void {
+  const isConsequence = error instanceof RealiseError && error.problem.code === "dependencies-failed"
+  if (isConsequence) for (const cause of error.causes) addCauses(cause, causes)
+  else causes.add(error)
+}
+
+function bitsOf(error: unknown): number {
+  if (!(error instanceof RealiseError)) return 0
+  if (error.problem.code === "hash-mismatch") return HASH_MISMATCH
+  const { cause } = error
+  const isTimeout =
+    cause instanceof BuildError && (cause.problem.code === "timeout" || cause.problem.code === "silence")
+  return isTimeout ? TIMED_OUT : 0
+}
