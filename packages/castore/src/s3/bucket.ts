@@ -94,7 +94,7 @@ export class S3Bucket {
           this.#known = true
           return answer
         }
-        const refusal = refusalOf(answer.status, answer.body)
+        const refusal = await this.#refusal(request, answer)
         if (answer.status === 404 && refusal.code === "NoSuchKey") return undefined
         if (answer.status === 404 && refusal.code === "") {
           await this.#look(request.signal)
@@ -121,6 +121,17 @@ export class S3Bucket {
     } catch (error) {
       throw error instanceof S3Refused ? error.error : error
     }
+  }
+
+  /** Why something was refused, for which HEAD has no room in its answer: then it is asked for as if to be read. */
+  async #refusal(request: S3Request, answer: S3Answer): Promise<S3Refusal> {
+    if (request.method === "HEAD" && answer.status !== 404 && !isPassing(refusalOf(answer.status, answer.body))) {
+      const told = await this.#attempt({ ...request, method: "GET", headers: { Range: "bytes=0-0" } })
+      // What can be read now was refused in passing.
+      if (!("lost" in told))
+        return told.status < 300 ? { ...NOT_NOW, status: answer.status } : refusalOf(told.status, told.body)
+    }
+    return refusalOf(answer.status, answer.body)
   }
 
   /** An answer to HEAD does not say whether it is the object that is not there, or the bucket. */
@@ -162,7 +173,8 @@ export class S3Bucket {
         // Elsewhere the signature would not hold.
         redirect: "manual",
       })
-      const body = await bodyOf(response, request.bytesMax ?? XML_BYTES_MAX)
+      // A refusal may well be longer than what was asked for.
+      const body = await bodyOf(response, (response.ok ? request.bytesMax : undefined) ?? XML_BYTES_MAX)
       if (body === undefined) {
         const what = `object '${request.key}' in ${this.where}`
         throw new CastoreError({ code: "corrupt", what, reason: `it has more than ${request.bytesMax} bytes` })
@@ -229,6 +241,8 @@ export class S3Bucket {
     })
   }
 }
+
+const NOT_NOW = { code: "ServiceUnavailable", message: "" }
 
 /** Of no bytes. */
 const EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"

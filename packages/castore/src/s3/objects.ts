@@ -82,8 +82,9 @@ export class S3Objects {
           signal,
         )
     }
+    const conditional = this.#conditions
     try {
-      await put(this.#conditions ? conditions : {})
+      await put(conditional ? conditions : {})
       return true
     } catch (error) {
       if (!(error instanceof S3Refused)) throw error
@@ -91,7 +92,7 @@ export class S3Objects {
       // One that is being changed by somebody else at this moment is refused by 409; one that is gone, by 404.
       if (status === 412 || code === "ConditionalRequestConflict") return false
       if (code === "NoSuchKey" && replaces !== undefined) return false
-      if ((status !== 501 && code !== "NotImplemented") || !this.#conditions) throw error.error
+      if ((status !== 501 && code !== "NotImplemented") || !conditional) throw error.error
       this.#conditions = false
       try {
         await put({})
