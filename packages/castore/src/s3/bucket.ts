@@ -95,8 +95,8 @@ export class S3Bucket {
           return answer
         }
         const refusal = await this.#refusal(request, answer)
-        if (answer.status === 404 && refusal.code === "NoSuchKey") return undefined
-        if (answer.status === 404 && refusal.code === "") {
+        if (refusal.status === 404 && refusal.code === "NoSuchKey") return undefined
+        if (refusal.status === 404 && refusal.code === "") {
           await this.#look(request.signal)
           return undefined
         }
