@@ -43,7 +43,7 @@ export class BuildDisplay {
         this.#say(`building '${textOf(event.derivation)}'`)
         break
       case "build-log":
-        if (this.#options.logs) this.#log(event.derivation, event.bytes)
+        if (this.#options.logs && !this.#options.quiet) this.#log(event.derivation, event.bytes)
         break
       case "build-done":
         this.#built++

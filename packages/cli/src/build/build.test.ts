@@ -1,0 +1,244 @@
+/** `tvix build`, `tvix log` and `nix-build` as programs: what they build, print, link and leave behind. */
+import assert from "node:assert/strict"
+import { spawn, spawnSync } from "node:child_process"
+import { existsSync, lstatSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { after, before, describe, test } from "node:test"
+import { fileURLToPath } from "node:url"
+import { createHash } from "node:crypto"
+
+const PROGRAMS = `
+let
+  sh = name: script: more: derivation ({
+    inherit name;
+    system = "x86_64-linux";
+    builder = "/bin/sh";
+    args = [ "-c" script ];
+  } // more);
+in rec {
+  a = sh "a" "echo data > $out" { };
+  b = sh "b" "echo building b; read x < \${a}; /bin/busybox mkdir $out 2>/dev/null; echo $x \${a} > $out" { };
+  two = sh "two" "echo $dev > $out; echo dev > $dev" { outputs = [ "out" "dev" ]; };
+  fails = sh "fails" "echo one; echo two >&2; exit 3" { };
+  needs = sh "needs" "echo \${fails} > $out" { };
+  nothing = sh "nothing" "true" { };
+  killed = sh "killed" "kill -9 $$" { };
+  loops = sh "loops" "while true; do :; done" { };
+  wrong = sh "wrong" "echo other > $out" {
+    outputHash = builtins.hashString "sha256" "said";
+    outputHashAlgo = "sha256";
+  };
+  file = import <nix/fetchurl.nix> { url = "file://\${toString ./seed}"; sha256 = builtins.hashFile "sha256" ./seed; name = "seed"; };
+  sparc = sh "sparc" "true" { system = "sparc-solaris"; };
+}`
+
+let folder = ""
+before(() => {
+  folder = mkdtempSync(join(tmpdir(), "build-"))
+  writeFileSync(join(folder, "default.nix"), PROGRAMS)
+  writeFileSync(join(folder, "seed"), "carrots\n")
+})
+after(() => rmSync(folder, { recursive: true, force: true }))
+
+type Command = "tvix" | "nix-build" | "tvix-store"
+const launcher = (command: Command): string => fileURLToPath(new URL(`../../../../bin/${command}`, import.meta.url))
+const environment = (store: string): NodeJS.ProcessEnv => ({
+  PATH: process.env["PATH"],
+  HOME: join(folder, "home"),
+  NIX_CONF_DIR: "/nowhere",
+  NIX_PATH: "",
+  TVIX_STORE: store,
+})
+
+interface Ran {
+  readonly status: number | null
+  readonly out: string
+  readonly error: string
+}
+/** @param words the first is the command, or one of `tvix` */
+function run(words: string, store: string): Ran {
+  const all = words.split(" ")
+  const [command, args] = (
+    all[0] === "nix-build" || all[0] === "tvix-store" ? [all[0], all.slice(1)] : ["tvix", all]
+  ) as [Command, string[]]
+  const options = { cwd: folder, env: environment(store), encoding: "latin1", timeout: 60_000 } as const
+  const { status, stdout, stderr } = spawnSync(launcher(command), args, options)
+  return { status, out: stdout, error: stderr }
+}
+let stores = 0
+const newStore = (): string => join(folder, `store-${stores++}`)
+const DRV = "'/nix/store/[0-9a-z]{32}-NAME\\.drv'"
+const matching = (text: string): RegExp =>
+  new RegExp(`^${text.replaceAll(/DRV\((\w+)\)/g, (_, name: string) => DRV.replace("NAME", name))}$`)
+
+const onPath = (program: string): boolean =>
+  (process.env["PATH"] ?? "").split(":").some((dir) => existsSync(join(dir, program)))
+const isReady = process.platform === "linux" && process.arch === "x64" && onPath("bwrap") && onPath("busybox")
+if (process.env["CI"] !== undefined) assert.ok(isReady, "bubblewrap and busybox-static have to be installed")
+
+describe("building", { skip: isReady ? false : "needs Linux, bubblewrap and busybox-static" }, () => {
+  test("what is needed comes first, is built once, and is linked", () => {
+    const store = newStore()
+    const first = run("build -A b", store)
+    assert.match(first.error, matching("building DRV(a)\nbuilding DRV(b)\n"))
+    assert.deepEqual([first.status, first.out], [0, ""])
+    const link = join(folder, "result")
+    const target = readlinkSync(link)
+    assert.ok(target.startsWith(`${store}/root/nix/store/`), target)
+    assert.match(readFileSync(link, "latin1"), /^data \/nix\/store\/[0-9a-z]{32}-a\n$/)
+    assert.deepEqual(run("build -A b", store), { status: 0, out: "", error: "" }, "it is there already")
+    assert.equal(run("log ./result", store).out, "building b\n")
+    rmSync(link)
+  })
+
+  test("a link keeps what was built, and all it refers to", () => {
+    const store = newStore()
+    assert.equal(run("build -A b -o kept", store).status, 0)
+    const path = readlinkSync(join(folder, "kept")).slice(`${store}/root`.length)
+    assert.equal(run("tvix-store gc --grace 0 --all", store).status, 0)
+    assert.equal(run(`tvix-store info ${path}`, store).status, 0)
+    rmSync(join(folder, "kept"))
+    assert.equal(run("tvix-store gc --grace 0 --all", store).status, 0)
+    assert.equal(run(`tvix-store info ${path}`, store).status, 1)
+  })
+
+  test("nix-build prints paths, and numbers its links", () => {
+    const ran = run("nix-build -A a -A two.dev -A two -o r -j2 -Q", newStore())
+    assert.match(ran.out, /^\/nix\/store\/.*-a\n\/nix\/store\/.*-two-dev\n\/nix\/store\/.*-two\n$/)
+    assert.equal(ran.status, 0)
+    for (const name of ["r", "r-2-dev", "r-3"]) {
+      assert.ok(lstatSync(join(folder, name)).isSymbolicLink(), name)
+      rmSync(join(folder, name))
+    }
+  })
+
+  test("--json says where things are", () => {
+    const store = newStore()
+    const [record] = JSON.parse(run("build -A two.dev --no-link --json", store).out) as Record<string, unknown>[]
+    assert.deepEqual([record!["name"], record!["output"], record!["attrPath"]], ["two", "dev", ["two", "dev"]])
+    assert.equal(readFileSync(String(record!["files"]), "latin1"), "dev\n")
+    assert.equal(record!["files"], `${store}/root${String(record!["path"])}`)
+  })
+
+  test("--dry-run says what would be built, and what another store has", () => {
+    const near = newStore()
+    const far = newStore()
+    const planned = run("build -A b --dry-run", near)
+    assert.match(planned.out, /^2 derivations would be built:\n {2}.*-a\.drv\n {2}.*-b\.drv\n$/)
+    assert.equal(planned.error, "")
+    assert.equal(run("build -A a --no-link", far).status, 0)
+    const plan = JSON.parse(run(`build -A b --dry-run --json --substituter ${far}`, near).out) as {
+      build: string[]
+      fetch: { path: string; narSize: number }[]
+    }
+    assert.deepEqual([plan.build.length, plan.fetch.length, plan.fetch[0]!.narSize], [1, 1, 120])
+    const built = run(`build -A b --no-link --substituter ${far}`, near)
+    assert.match(built.error, /^fetching '\/nix\/store\/.*-a' \(120 B\)\nbuilding .*-b\.drv'\n$/)
+  })
+
+  test("downloads are checked against what was promised", () => {
+    const store = newStore()
+    const { out } = run("build -A file --no-link --print-out-paths", store)
+    assert.equal(run(`tvix-store cat ${out.trim()}`, store).out, "carrots\n")
+  })
+
+  const FAILURES: readonly (readonly [words: string, status: number, error: string])[] = [
+    [
+      "build -A needs --no-link",
+      1,
+      "building DRV(fails)\nerror: build of DRV(fails) failed: builder failed with exit code 3\nlast 2 log lines:\n> one\n> two\n",
+    ],
+    [
+      "build -A nothing --no-link -q",
+      1,
+      "error: build of DRV(nothing) failed: builder failed to produce output path '/nix/store/.*-nothing'\n",
+    ],
+    ["build -A killed --no-link -q", 1, "error: build of DRV(killed) failed: builder failed due to signal SIGKILL\n"],
+    [
+      "build -A loops --no-link -q --build-timeout 1",
+      1,
+      "error: build of DRV(loops) failed: timed out after 1 seconds\n",
+    ],
+    [
+      "nix-build -A loops --no-out-link --quiet --timeout 1",
+      101,
+      "error: build of DRV(loops) failed: timed out after 1 seconds\n",
+    ],
+    [
+      "nix-build -A wrong --no-out-link --quiet",
+      102,
+      `error: hash mismatch in fixed-output derivation DRV(wrong):\n {2}specified: sha256-.*=\n {5}got: {4}sha256-${createHash("sha256").update("other\n").digest("base64").replaceAll("+", "\\+")}\n`,
+    ],
+    [
+      "nix-build -A fails --no-out-link --quiet",
+      100,
+      "error: build of DRV(fails) failed: builder failed with exit code 3\n[^]*",
+    ],
+    [
+      "build -A sparc --no-link",
+      1,
+      "error: a 'sparc-solaris' is required to build DRV(sparc), but this is a 'x86_64-linux' with features .*\n",
+    ],
+    [
+      "build -A absent --no-link",
+      1,
+      "error\\[selection-missing\\]: attribute 'absent' in selection path 'absent' not found\n",
+    ],
+  ]
+  for (const [words, status, error] of FAILURES) {
+    test(`fails: ${words}`, () => {
+      const ran = run(words, newStore())
+      assert.match(ran.error, matching(error))
+      assert.deepEqual([ran.status, ran.out], [status, ""])
+    })
+  }
+
+  test("--keep-going builds what can be built, and tells of the rest", () => {
+    const store = newStore()
+    const ran = run("build -A needs -A nothing -A b --keep-going --no-link --print-out-paths -q -j 1", store)
+    assert.match(ran.out, /^\/nix\/store\/.*-b\n$/)
+    assert.equal(ran.error.match(/^error: build of/gm)?.length, 2)
+    assert.equal(ran.status, 1)
+  })
+
+  test("Ctrl-C ends builds, leaves nothing behind, and what was done is kept", async () => {
+    const store = newStore()
+    const child = spawn(launcher("tvix"), ["build", "-A", "a", "-A", "loops", "--no-link", "-j", "1"], {
+      cwd: folder,
+      env: environment(store),
+    })
+    let error = ""
+    child.stderr.on("data", (bytes: Buffer) => {
+      error += bytes.toString()
+      if (error.includes("-loops.drv")) child.kill("SIGINT")
+    })
+    const status = await new Promise((resolve) => child.on("exit", resolve))
+    assert.equal(status, 130)
+    assert.match(error, matching("building DRV(a)\nbuilding DRV(loops)\n"))
+    assert.match(run("build -A a --dry-run", store).out, /^$/)
+    assert.match(run("tvix-store verify", store).error, /^$|ok|no problem/i)
+  })
+
+  test("two at once build a thing once", async () => {
+    const store = newStore()
+    const slow = `derivation { name = "slow"; system = "x86_64-linux"; builder = "/bin/sh"; args = [ "-c" "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo done > $out" ]; }`
+    const outputs = await Promise.all(
+      [0, 1].map(async () => {
+        const child = spawn(launcher("tvix"), ["build", "--no-link", "-E", slow], {
+          cwd: folder,
+          env: environment(store),
+        })
+        let error = ""
+        child.stderr.on("data", (bytes: Buffer) => (error += bytes.toString()))
+        const status = await new Promise((resolve) => child.on("exit", resolve))
+        return { status, error }
+      }),
+    )
+    assert.deepEqual(
+      outputs.map(({ status }) => status),
+      [0, 0],
+    )
+    assert.equal(outputs.filter(({ error }) => error.includes("building")).length, 1)
+  })
+})
