@@ -41,13 +41,15 @@ declare function clearTimeout(handle: unknown): void
 interface Response {
   readonly ok: boolean
   readonly status: number
-  readonly headers: { get(name: string): string | null }
+  readonly headers: { get(name: string): string | null; has(name: string): boolean }
   readonly body: {
     getReader(): {
       read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array<ArrayBuffer> }>
       cancel(reason?: unknown): Promise<void>
     }
   } | null
+  text(): Promise<string>
+  arrayBuffer(): Promise<ArrayBuffer>
 }
 declare const Response: {
   new (
@@ -70,8 +72,8 @@ interface ReadableStreamController {
 declare class ReadableStream<R = unknown> {
   constructor(source: {
     start(controller: ReadableStreamController): void
-    pull(): void
-    cancel(reason: unknown): void
+    pull?(): void
+    cancel?(reason: unknown): void
   })
   /** Node alone has it. */
   static from<R>(source: AsyncIterable<R>): ReadableStream<R>

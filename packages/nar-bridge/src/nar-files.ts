@@ -7,6 +7,7 @@ import type { CacheRequest } from "./http/exchange.ts"
 import { matches, rangeHolds, rangeOf, type ByteRange } from "./http/range.ts"
 import { parseOwnNarName, parseUploadName, type Compression } from "./nar-name.ts"
 import { refuse } from "./problem.ts"
+import { isStored } from "./stored-node.ts"
 import type { Uploads } from "./uploads.ts"
 
 /** Makes something smaller while it is sent. */
@@ -76,12 +77,14 @@ export class NarFiles {
     }
     if (isHead) return { status: 200, headers, body: { length: narSize, write: async () => {} } }
     const node = await found.node({ signal })
+    // Once it has begun, an end that comes too early is all that can be said.
+    if (!(await isStored(node, this.#store, { signal }))) refuse({ code: "not-found", what: `nar/${name}` })
     const write: StreamedBody["write"] = (output, aborted) => writeNar(node, this.#store, output, { signal: aborted })
     return { status: 200, headers, body: { length: narSize, write } }
   }
 
   async #find(name: string, options: CallOptions): Promise<Found | undefined> {
-    const { pathInfos, directories, blobs } = this.#store
+    const { pathInfos } = this.#store
     const own = parseOwnNarName(name)
     if (own !== undefined) {
       const { digest, narHash, compression } = own
@@ -101,9 +104,8 @@ export class NarFiles {
     const upload = compression === undefined ? undefined : await this.#uploads.get(name)
     if (compression === undefined || upload === undefined) return undefined
     const { node, narHash, narSize } = upload
-    // It may have been collected since. Who has a directory has what is below it.
-    if (node.type === "directory" && (await directories.get(node.digest, options)) === undefined) return undefined
-    if (node.type === "file" && (await blobs.stat(node.digest, options)) === undefined) return undefined
+    // It may have been collected since.
+    if (!(await isStored(node, this.#store, options))) return undefined
     return { node: async () => node, narHash, narSize, compression }
   }
 

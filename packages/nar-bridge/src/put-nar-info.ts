@@ -17,6 +17,7 @@ import { signedBy } from "./nar-infos.ts"
 import { parseOwnNarName, type Compression } from "./nar-name.ts"
 import { CacheError, refuse } from "./problem.ts"
 import type { Decompress } from "./put-nar.ts"
+import { isStored } from "./stored-node.ts"
 import type { Uploads } from "./uploads.ts"
 
 export interface PutNarInfoOptions {
@@ -150,22 +151,10 @@ async function nodeOf(
   if (!equal(narHash, upload.narHash)) differs("NarHash", "another")
   if (fileSize !== undefined && fileSize !== upload.fileSize) differs("FileSize", String(upload.fileSize))
   if (fileHash !== undefined && !equal(fileHash, upload.fileHash)) differs("FileHash", "another")
-  if (!(await isThere(upload.node, store, options))) {
+  if (!(await isStored(upload.node, store, options))) {
     refuse({ code: "conflict", reason: `${url} was uploaded too long ago: send it again, then the narinfo` })
   }
   return upload.node
-}
-
-/** It was all there when it was uploaded, and whoever has a directory has what is below it. */
-async function isThere(node: Node, { directories, blobs }: Store, options: CallOptions): Promise<boolean> {
-  switch (node.type) {
-    case "directory":
-      return (await directories.get(node.digest, options)) !== undefined
-    case "file":
-      return (await blobs.stat(node.digest, options)) !== undefined
-    case "symlink":
-      return true
-  }
 }
 
 /** @throws {CacheError} `conflict` */

@@ -17,9 +17,10 @@ export interface Answer {
   readonly body?: string | Uint8Array | StreamedBody
 }
 
-/** An answer of a line of text. */
+/** An answer of a line of text, whatever is in it of what the client said. */
 export function textAnswer(status: number, text: string, headers: Readonly<Record<string, string>> = {}): Answer {
-  return { status, headers: { "Content-Type": "text/plain; charset=utf-8", ...headers }, body: `${text}\n` }
+  const line = text.replaceAll(/[\x00-\x1f\x7f]/g, "?")
+  return { status, headers: { "Content-Type": "text/plain; charset=utf-8", ...headers }, body: `${line}\n` }
 }
 
 /** As web standards have it. @param withBody not of the answer to HEAD */

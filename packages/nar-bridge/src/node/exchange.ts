@@ -124,9 +124,11 @@ export class Exchange implements NonNullable<HostBindings["host"]> {
       if (withBody) void this.#send(streamed, event)
       else outgoing.end()
     }
-    outgoing.once("close", () => {
+    const closed = (): void => {
       this.#options.observer.answered(event, this.#bytesIn, this.#bytesOut, outgoing.writableFinished)
-    })
+    }
+    if (outgoing.closed) closed()
+    else outgoing.once("close", closed)
     if (unread) this.#lingerFor()
     return SENT
   }
