@@ -1,4 +1,5 @@
 /** What somebody who means harm sends: each gets its status, costs bounded memory, and keeps nobody else waiting. */
+import { execFileSync } from "node:child_process"
 import { createHash } from "node:crypto"
 import { existsSync, mkdirSync, readdirSync } from "node:fs"
 import { join } from "node:path"
@@ -6,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { encodeNix32 } from "@tvix-ts/hash"
 import { parseStorePath } from "@tvix-ts/nix-compat"
 import type { Random } from "../random.ts"
-import { makeBombs } from "./bombs.ts"
+import { makeBombs, xzOfLargeDictionary, zstdOfWideWindow } from "./bombs.ts"
 import { OpenSocket, raw } from "./raw.ts"
 import { CacheServer, damageIn, tvixStore } from "./server.ts"
 import type { Tally } from "./tally.ts"
@@ -14,6 +15,7 @@ import { newToken } from "./tokens.ts"
 import {
   ask,
   narInfoText,
+  narOfFile,
   parcelOf,
   randomParcel,
   send,
@@ -312,22 +314,19 @@ async function bombs(
     // Lost is a connection that is closed while a body is still coming.
     tally.check(`${what} are refused`, got === 413 || got === 400 || got === 0, `${got} after ${ms.toFixed(0)} ms`)
   }
-  const fits = narOfZeros(NAR_MAX / 2)
-  const parcel = parcelOf(parseStorePath(`/nix/store/${"z".repeat(32)}-zeros`), fits)
-  tally.equal("an archive that is not too large is taken", await send(server.url, parcel, token), 201)
-}
-
-function narOfZeros(size: number): Buffer {
-  const text = (word: string): Buffer => {
-    const bytes = Buffer.alloc(8 + Math.ceil(word.length / 8) * 8)
-    bytes.writeBigUInt64LE(BigInt(word.length))
-    bytes.write(word, 8)
-    return bytes
+  // Little comes of these; but who believes them keeps gigabytes ready.
+  const small = narOfFile(Buffer.from("small\n"))
+  for (const [what, suffix, body] of [
+    ["zstd that wants a window of 2 GiB", ".zst", zstdOfWideWindow(small)],
+    ["xz that wants a dictionary of 4 GiB", ".xz", xzOfLargeDictionary(execFileSync("xz", ["-c"], { input: small }))],
+  ] as const) {
+    const hash = encodeNix32(createHash("sha256").update(body).digest())
+    // oxlint-disable-next-line no-await-in-loop
+    const got = await status(`${server.url}/nar/${hash}.nar${suffix}`, { method: "PUT", token, body })
+    tally.check(`${what} is taken or refused`, got === 201 || got === 400 || got === 413, String(got))
   }
-  const length = Buffer.alloc(8)
-  length.writeBigUInt64LE(BigInt(size))
-  const words = ["nix-archive-1", "(", "type", "regular", "contents"].map(text)
-  return Buffer.concat([...words, length, Buffer.alloc(size), text(")")])
+  const parcel = parcelOf(parseStorePath(`/nix/store/${"z".repeat(32)}-zeros`), narOfFile(Buffer.alloc(NAR_MAX / 2)))
+  tally.equal("an archive that is not too large is taken", await send(server.url, parcel, token), 201)
 }
 
 async function huge({ tally, server, write: token, known }: Target): Promise<void> {
@@ -344,7 +343,7 @@ async function huge({ tally, server, write: token, known }: Target): Promise<voi
     tally.check(`${what} is refused`, wanted.includes(got) || got === 0, String(got))
   }
   await refused("a narinfo of 65 MiB", known.infoUrl, { method: "PUT", token, body: big }, 413)
-  await refused("a NAR larger than allowed", nar, { method: "PUT", token, body: narOfZeros(NAR_MAX + MiB) }, 413)
+  await refused("a NAR larger than allowed", nar, { method: "PUT", token, body: narOfFile(big) }, 413)
   await refused("a NAR larger than allowed, of nothing", nar, { method: "PUT", token, body: big }, 413, 400)
   const promise = `PUT ${nar} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nContent-Length: ${2 ** 50}\r\n\r\n`
   tally.equal("a NAR of 2^50 bytes is refused before it comes", (await raw(server.port, promise)).status, 413)

@@ -1,13 +1,12 @@
-/** Few bytes that become many: archives of a file of zeros, as each kind of compression has them. */
+/** Few bytes that become many: archives of zeros, as each kind of compression has them. */
 import { spawn } from "node:child_process"
 import { createHash } from "node:crypto"
 import { createWriteStream } from "node:fs"
 import { Readable } from "node:stream"
 import { pipeline } from "node:stream/promises"
-import { constants, createBrotliCompress, createGzip, createZstdCompress } from "node:zlib"
+import { constants, crc32, createBrotliCompress, createGzip, createZstdCompress } from "node:zlib"
 import { encodeNix32 } from "@tvix-ts/hash"
 import { readFile } from "node:fs/promises"
-import { narOfFile } from "./uploads.ts"
 
 export interface Bomb {
   readonly kind: string
@@ -18,25 +17,59 @@ export interface Bomb {
 
 const MiB = 2 ** 20
 
-/** The archive of a file of `size` zeros, which is all there, so that nothing but its size is wrong with it. */
+/** Of each file: small enough for every limit to files, so that only all of them together are too much. */
+const FILE_BYTES = 16 * MiB
+
+/** The archive of a folder of zeros, which is all there: nothing but its size is wrong with it. */
 function archive(size: number): Readable {
-  const small = narOfFile(Buffer.alloc(8))
-  // The length of the contents is 8 bytes, before them.
-  const head = Buffer.from(small.subarray(0, small.indexOf("contents") + 8))
-  const length = Buffer.alloc(8)
-  length.writeBigUInt64LE(BigInt(size))
-  const tail = small.subarray(head.length + 16)
   return Readable.from(
     (function* () {
-      yield Buffer.concat([head, length])
       const zeros = Buffer.alloc(MiB)
-      for (let left = size; left > 0; left -= MiB) yield zeros
-      yield tail
+      yield Buffer.concat(["nix-archive-1", "(", "type", "directory"].map(word))
+      for (let at = 0; at < size; at += FILE_BYTES) {
+        const name = String(at).padStart(16, "0")
+        yield Buffer.concat(["entry", "(", "name", name, "node", "(", "type", "regular", "contents"].map(word))
+        yield lengthOf(FILE_BYTES)
+        for (let left = FILE_BYTES; left > 0; left -= MiB) yield zeros
+        yield Buffer.concat([")", ")"].map(word))
+      }
+      yield word(")")
     })(),
   )
 }
 
-/** @param size of the file, a multiple of a MiB */
+/** As archives have it: length, bytes, zeros to a multiple of 8. */
+function word(text: string): Buffer {
+  return Buffer.concat([lengthOf(text.length), Buffer.from(text, "latin1"), Buffer.alloc((8 - (text.length % 8)) % 8)])
+}
+
+function lengthOf(size: number): Buffer {
+  const bytes = Buffer.alloc(8)
+  bytes.writeBigUInt64LE(BigInt(size))
+  return bytes
+}
+
+/** An archive as a frame of zstd that says that it needs 2 GiB of what came before (RFC 8878, section 3.1.1.1.2). */
+export function zstdOfWideWindow(nar: Buffer): Buffer {
+  const header = Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, (31 - 10) << 3, 0, 0, 0])
+  // One raw block, the last.
+  header.writeUIntLE((nar.length << 3) | 1, 6, 3)
+  return Buffer.concat([header, nar])
+}
+
+/** `xz`, made to say that it needs 4 GiB of what came before (the .xz format, sections 3.1 and 5.3.1). */
+export function xzOfLargeDictionary(xz: Buffer): Buffer {
+  const changed = Buffer.from(xz)
+  const header = 12
+  const size = (changed[header]! + 1) * 4
+  const filter = changed.indexOf(Buffer.from([0x21, 1]), header)
+  if (filter < 0 || filter > header + size - 7) throw new Error("this xz has no block of one LZMA2 filter")
+  changed[filter + 2] = 40
+  changed.writeUInt32LE(crc32(changed.subarray(header, header + size - 4)), header + size - 4)
+  return changed
+}
+
+/** @param size of what they become, a multiple of 16 MiB */
 export async function makeBombs(dir: string, size: number): Promise<Bomb[]> {
   const bombs: Bomb[] = []
   const add = async (kind: string, suffix: string, compress: (file: string) => Promise<unknown>): Promise<void> => {

@@ -88,7 +88,7 @@ export async function roundTrips(
   const ours = await ask(`${url}/${digestOf(world.leaf)}.ls`)
   const theirs = sorted(JSON.parse(listing.out || "null"))
   tally.equal(`${label}: the listing is C++ Nix's`, sorted(JSON.parse(byteStringFrom(ours.body)).root), theirs)
-  for (const kind of ["bzip2", "br", "gzip", "none"]) {
+  for (const kind of ["xz", "zstd", "bzip2", "br", "gzip", "none"]) {
     // oxlint-disable-next-line no-await-in-loop -- each has a name
     const fresh = await startCache(world, `kind-${nix.version}-${kind}`)
     const sender = newClient(world, nix, { root: maker.root, netrc: netrcOf(fresh.server.url, fresh.write) })

@@ -24,7 +24,7 @@ import { proxies } from "./proxying.ts"
 import { has } from "./server.ts"
 import { Tally } from "./tally.ts"
 import { successiveVersions } from "./versions.ts"
-import { makeWorld } from "./world.ts"
+import { COMPACT, makeWorld } from "./world.ts"
 
 const MiB = 2 ** 20
 
@@ -73,7 +73,7 @@ async function attempt(name: string, part: () => Promise<void>): Promise<void> {
 async function withClients(): Promise<void> {
   const nixes = await findNixes()
   tally.check("there are two C++ Nixes", nixes.length === 2, nixes.map(({ version }) => version).join(", "))
-  const shape = quick ? { paths: 50, bytes: 24 * MiB } : { paths: 60, bytes: 430 * MiB }
+  const shape = quick ? COMPACT : { paths: 60, bytes: 430 * MiB }
   const world = await makeWorld(join(dir, "world"), nixes, shape)
   const { closure } = world
   tally.figure(
@@ -85,7 +85,7 @@ async function withClients(): Promise<void> {
     // oxlint-disable-next-line no-await-in-loop -- each has the machine for itself
     const cache = await startCache(world, `cache-${nix.version}`)
     // oxlint-disable-next-line no-await-in-loop
-    await roundTrips(tally, world, nix, i === 0 ? "xz" : "zstd", cache)
+    await roundTrips(tally, world, nix, i === 0 ? "zstd" : "none", cache)
     // oxlint-disable-next-line no-await-in-loop
     await refusedReads(tally, world, nix, cache)
     // oxlint-disable-next-line no-await-in-loop
@@ -97,7 +97,7 @@ async function withClients(): Promise<void> {
   }
   await attempt("our client", () => readsFromStatic(tally, world, "xz"))
   await attempt("our client", () => readsFromStatic(tally, world, "zstd"))
-  await attempt("versions", () => successiveVersions(tally, world, quick ? 2 : 5, quick ? 10 * MiB : 100 * MiB))
+  await attempt("versions", () => successiveVersions(tally, world, quick ? 2 : 5, (quick ? 6 : 100) * MiB))
 }
 
 try {

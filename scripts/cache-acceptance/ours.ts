@@ -17,7 +17,9 @@ export function cacheAddress(url: string, ...keys: readonly string[]): string {
 
 export async function readsFromStatic(tally: Tally, world: World, compression: string): Promise<void> {
   tally.section(`our client reads a file:// cache of C++ Nix, with ${compression}`)
-  const { closure, maker, makerKey, strangerKey, leaf } = world
+  // xz takes its time.
+  const closure = compression === "xz" ? world.compact : world.closure
+  const { maker, makerKey, strangerKey, leaf } = world
   const folder = join(world.dir, `static-${compression}`)
   mkdirSync(folder, { recursive: true })
   await maker.output(

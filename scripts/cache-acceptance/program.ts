@@ -17,7 +17,7 @@ export interface ProgramOptions {
 }
 
 /** No program here takes longer, unless something is wrong. */
-const TIME_MAX_MS = 600_000
+const TIME_MAX_MS = 1_800_000
 
 /** Runs a program to its end. */
 export function run(words: readonly string[], { env = {}, cwd, input = "" }: ProgramOptions = {}): Promise<Outcome> {

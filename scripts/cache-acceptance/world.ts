@@ -16,11 +16,16 @@ export interface World {
   /** Nobody trusts it. */
   readonly strangerKey: CacheKey
   readonly closure: Closure
+  /** A smaller one; the same where that is small. */
+  readonly compact: Closure
   /** The smallest of its store paths that refer to nothing. */
   readonly leaf: string
   /** One that nobody signed, and that refers to nothing. */
   readonly unsigned: string
 }
+
+/** For what takes long. */
+export const COMPACT = { paths: 50, bytes: 24 * 2 ** 20 }
 
 export async function makeWorld(dir: string, nixes: readonly NixVersion[], shape: ClosureShape): Promise<World> {
   const maker = new NixClient(nixes[0]!, join(dir, "maker"))
@@ -28,7 +33,14 @@ export async function makeWorld(dir: string, nixes: readonly NixVersion[], shape
     ["maker-1", "cache-1", "stranger-1"].map((name) => makeKey(dir, name)),
   )
   const closure = await buildClosure(maker, join(dir, "expression"), shape)
-  await maker.output("nix", "store", "sign", "--key-file", makerKey!.secretFile, "--recursive", closure.top)
+  const compact =
+    shape.bytes <= COMPACT.bytes
+      ? closure
+      : await buildClosure(maker, join(dir, "compact"), { ...COMPACT, name: "compact" })
+  for (const { top } of new Set([closure, compact])) {
+    // oxlint-disable-next-line no-await-in-loop -- two
+    await maker.output("nix", "store", "sign", "--key-file", makerKey!.secretFile, "--recursive", top)
+  }
   const leaves: { readonly path: string; readonly size: number }[] = []
   for (const path of closure.paths) {
     // oxlint-disable-next-line no-await-in-loop -- sixty
@@ -47,6 +59,7 @@ export async function makeWorld(dir: string, nixes: readonly NixVersion[], shape
     cacheKey: cacheKey!,
     strangerKey: strangerKey!,
     closure,
+    compact,
     leaf,
     unsigned,
   }
