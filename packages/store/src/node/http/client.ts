@@ -212,23 +212,23 @@ export class HttpFiles implements CacheFiles {
       answered.reject(networkProblem(error, request.reusedSocket, url))
     })
     let timer: NodeJS.Timeout | undefined
+    const connected = Promise.withResolvers<void>()
     request.on("socket", (socket) => {
-      if (!socket.connecting) return
+      if (!socket.connecting) return connected.resolve()
       timer = setTimeout(() => request.destroy(new Transient("no connection could be made in time")), connectTimeoutMs)
-      socket.once(secure ? "secureConnect" : "connect", () => clearTimeout(timer))
+      socket.once(secure ? "secureConnect" : "connect", () => {
+        clearTimeout(timer)
+        connected.resolve()
+      })
     })
     try {
       if (outgoing !== undefined) return await send(request, outgoing, answered.promise, this.#settings)
       request.end()
       // While it waits for a connection to be free, the server is not to blame.
-      await Promise.race([new Promise<void>((resolve) => request.once("socket", () => resolve())), answered.promise])
-      return await withTimeout(
-        answered.promise,
-        stalledTimeoutMs + (timer === undefined ? 0 : connectTimeoutMs),
-        () => {
-          return new Transient(`the server does not answer for ${stalledTimeoutMs / 1000} seconds`)
-        },
-      )
+      await Promise.race([connected.promise, answered.promise])
+      return await withTimeout(answered.promise, stalledTimeoutMs, () => {
+        return new Transient(`the server does not answer for ${stalledTimeoutMs / 1000} seconds`)
+      })
     } catch (error) {
       request.destroy()
       throw error

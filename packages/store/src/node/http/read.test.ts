@@ -1,0 +1,624 @@
+/** Reading from binary caches that are as they should be, from others, and over connections that break. */
+import assert from "node:assert/strict"
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
+import type { ServerResponse } from "node:http"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { after, afterEach, beforeEach, describe, test } from "node:test"
+import { brotliCompressSync, gzipSync, zstdCompressSync } from "node:zlib"
+import { byteStringFrom, bytesOf, concat, utf8 } from "@tvix-ts/bytes"
+import { CastoreError } from "@tvix-ts/castore"
+import { fingerprint, formatNarInfo, formatPublicKey, SecretKey, type NarInfo } from "@tvix-ts/nix-compat"
+import { cacheStore, memoryStore, type Store } from "../../store.ts"
+import { exampleStorePath } from "../../testing/path-info-service.ts"
+import { directory, file, noise, symlink } from "../../testing/trees.ts"
+import { openBinaryCache, type BinaryCacheSettings } from "./open.ts"
+import { cacheServer, publish, serveFile, tagOf, type CacheServer, type Published } from "./testing/cache-server.ts"
+
+const key = await SecretKey.generate("test-1")
+const otherKey = await SecretKey.generate("other-1")
+const trusted = `trusted-public-keys=${formatPublicKey(key.publicKey)}`
+const tree = directory({
+  bin: directory({ run: file("#!/bin/sh\n", true) }),
+  big: file(noise(400_000)),
+  link: symlink("big"),
+})
+const emptyHome = mkdtempSync(join(tmpdir(), "tvix-http-"))
+after(() => rmSync(emptyHome, { recursive: true }))
+
+let server: CacheServer
+let waits: number[]
+const stores: Store[] = []
+beforeEach(async () => {
+  server = await cacheServer()
+  waits = []
+})
+afterEach(async () => {
+  for (const store of stores.splice(0)) await store.close()
+  await server.close()
+})
+
+function open(options = trusted, settings: BinaryCacheSettings = {}, near: Store | "none" = memoryStore()): Store {
+  const store = openBinaryCache(`${server.address}?${options}`, near === "none" ? undefined : near, {
+    env: { HOME: emptyHome },
+    wait: async (ms) => void waits.push(Math.round(ms)),
+    random: () => 1,
+    ...settings,
+  })
+  stores.push(store)
+  return store
+}
+
+function problem(code: string, message: RegExp = /./) {
+  return (error: unknown): true => {
+    assert.ok(error instanceof CastoreError, String(error))
+    assert.equal(error.problem.code, code, error.message)
+    assert.match(error.message, message)
+    return true
+  }
+}
+
+const asked = (path: string): number => server.asked.filter((line) => line.endsWith(` ${path}`)).length
+
+describe("describe", () => {
+  test("asks for the narinfo, once, and not for the archive", async () => {
+    const { pathInfo, infoPath } = await publish(server.files, tree, "x", { key })
+    const store = open()
+    const { node: _, ...description } = pathInfo
+    for (let i = 0; i < 3; i++) assert.deepEqual(await store.pathInfos.describe(pathInfo.storePath.digest), description)
+    assert.deepEqual(server.asked.toSorted(), [`GET ${infoPath}`, "GET /nix-cache-info"])
+  })
+
+  test("many at once are asked for once", async () => {
+    const { pathInfo, infoPath } = await publish(server.files, tree, "x", { key })
+    const store = open()
+    await Promise.all(Array.from({ length: 50 }, () => store.pathInfos.describe(pathInfo.storePath.digest)))
+    assert.equal(asked(infoPath), 1)
+  })
+
+  for (const status of [403, 404, 410]) {
+    test(`what is answered with ${status} is not there, for a while`, async () => {
+      let now = 0
+      const store = open(`${trusted}&negative-ttl=10`, { now: () => now })
+      const path = exampleStorePath("x")
+      const narinfo = `/${path.digest}.narinfo`
+      server.answers.set(narinfo, (_, response) => response.writeHead(status).end())
+      assert.equal(await store.pathInfos.describe(path.digest), undefined)
+      now = 9999
+      assert.equal(await store.pathInfos.get(path.digest), undefined)
+      assert.equal(asked(narinfo), 1)
+      now = 10_000
+      assert.equal(await store.pathInfos.describe(path.digest), undefined)
+      assert.equal(asked(narinfo), 2)
+    })
+  }
+
+  for (const [encoding, encode] of [
+    ["gzip", gzipSync],
+    ["br", brotliCompressSync],
+    ["zstd", zstdCompressSync],
+  ] as const) {
+    test(`narinfos encoded with ${encoding}`, async () => {
+      const { pathInfo, infoPath } = await publish(server.files, tree, "x", { key })
+      server.answers.set(infoPath, (_, response) => {
+        response.writeHead(200, { "content-encoding": encoding }).end(encode(server.files.get(infoPath)!))
+      })
+      assert.equal((await open().pathInfos.describe(pathInfo.storePath.digest))?.narSize, pathInfo.narSize)
+    })
+  }
+
+  /** What somebody may do to a narinfo who does not have the key. */
+  const ALTERED: readonly [name: string, change: (info: NarInfo) => NarInfo, reason?: RegExp][] = [
+    ["another name", (info) => ({ ...info, storePath: { ...info.storePath, name: "y" } })],
+    ["another path", (info) => ({ ...info, storePath: exampleStorePath("other") }), /it is of '/],
+    ["another hash", (info) => ({ ...info, narHash: info.narHash.with(0, info.narHash[0]! ^ 1) })],
+    ["another size", (info) => ({ ...info, narSize: info.narSize + 8 })],
+    ["a reference more", (info) => ({ ...info, references: [exampleStorePath("more")] })],
+    ["a reference less", (info) => ({ ...info, references: [] })],
+    ["no signature", (info) => ({ ...info, signatures: [] }), /signed by nobody, trusted are 'test-1'/],
+    [
+      "a damaged signature",
+      (info) => ({ ...info, signatures: [{ name: "test-1", bytes: info.signatures[0]!.bytes.with(5, 0) }] }),
+    ],
+    [
+      "the signature under another name",
+      (info) => ({ ...info, signatures: [{ ...info.signatures[0]!, name: "evil-1" }] }),
+      /signed by 'evil-1'/,
+    ],
+    [
+      "a content address that is not that of the path",
+      (info) => ({
+        ...info,
+        signatures: [],
+        contentAddress: { method: "nar", hash: { algorithm: "sha256", digest: new Uint8Array(32) } },
+      }),
+    ],
+  ]
+  for (const [name, change, reason = /no signature by a trusted key holds/] of ALTERED) {
+    test(`refuses a narinfo with ${name}`, async () => {
+      const references = name === "a reference less" ? [exampleStorePath("one")] : []
+      const { pathInfo } = await publish(server.files, tree, "x", { key, references, change })
+      const store = open()
+      await assert.rejects(store.pathInfos.describe(pathInfo.storePath.digest), problem("corrupt", reason))
+      await assert.rejects(store.pathInfos.get(pathInfo.storePath.digest), problem("corrupt", reason))
+      assert.equal(
+        server.asked.some((line) => line.includes("/nar/")),
+        false,
+      )
+    })
+  }
+
+  test("refuses what is signed with a key of the same name", async () => {
+    const impostor = await SecretKey.generate("test-1")
+    const { pathInfo } = await publish(server.files, tree, "x", { key: impostor })
+    await assert.rejects(open().pathInfos.describe(pathInfo.storePath.digest), problem("corrupt"))
+  })
+
+  const MALFORMED: readonly [name: string, text: (good: string) => string | Uint8Array][] = [
+    ["nothing", () => ""],
+    ["no lines", () => "hello"],
+    ["a web page", () => "<html>please log in</html>\n"],
+    ["a field twice", (good) => good.replace(/(NarSize: .*\n)/, "$1$1")],
+    ["no URL", (good) => good.replace(/URL: .*\n/, "")],
+    ["a size that is none", (good) => good.replace(/NarSize: .*/, "NarSize: -1")],
+    [
+      "a hash of another kind",
+      (good) => good.replace(/NarHash: sha256:.*/, "NarHash: md5:d41d8cd98f00b204e9800998ecf8427e"),
+    ],
+    ["too many bytes", (good) => good + `Comment: ${"x".repeat(2 ** 20)}\n`],
+    ["half of it", (good) => good.slice(0, good.length >> 1)],
+    ["a path elsewhere", (good) => good.replace("/nix/store", "/gnu/store")],
+  ]
+  for (const [name, text] of MALFORMED) {
+    test(`refuses a narinfo that is ${name}`, async () => {
+      const { pathInfo, infoPath } = await publish(server.files, tree, "x", { key })
+      const bytes = text(byteStringFrom(server.files.get(infoPath)!))
+      server.files.set(infoPath, typeof bytes === "string" ? bytesOf(bytes) : bytes)
+      await assert.rejects(
+        open().pathInfos.describe(pathInfo.storePath.digest),
+        problem("corrupt", /\.narinfo is damaged/),
+      )
+    })
+  }
+
+  test("a narinfo that unpacks to gigabytes is given up early", async () => {
+    const { pathInfo, infoPath } = await publish(server.files, tree, "x", { key })
+    const bomb = gzipSync(new Uint8Array(50_000_000))
+    server.answers.set(infoPath, (_, response) => response.writeHead(200, { "content-encoding": "gzip" }).end(bomb))
+    await assert.rejects(
+      open().pathInfos.describe(pathInfo.storePath.digest),
+      problem("corrupt", /more than 1048576 bytes/),
+    )
+  })
+
+  test("unsigned, but content-addressed", async () => {
+    const { pathInfo } = await publish(server.files, tree, "x", { contentAddressed: true })
+    assert.deepEqual(await open().pathInfos.get(pathInfo.storePath.digest), pathInfo)
+  })
+
+  test("unsigned, if that is wanted; nothing, if nothing was said", async () => {
+    const { pathInfo } = await publish(server.files, tree, "x")
+    assert.deepEqual(await open("require-signatures=false").pathInfos.get(pathInfo.storePath.digest), pathInfo)
+    await assert.rejects(open("").pathInfos.describe(pathInfo.storePath.digest), problem("invalid", /whose signatures/))
+  })
+
+  test("one of several keys is enough, and one of several signatures", async () => {
+    const { pathInfo } = await publish(server.files, tree, "x", {
+      key,
+      change: (info) => ({ ...info, signatures: [{ name: "a", bytes: new Uint8Array(64) }, ...info.signatures] }),
+    })
+    const keys = `trusted-public-keys=${formatPublicKey(otherKey.publicKey)}%20${formatPublicKey(key.publicKey)}`
+    assert.equal((await open(keys).pathInfos.describe(pathInfo.storePath.digest))?.signatures.length, 2)
+  })
+
+  test("what is no binary cache, or one of other paths", async () => {
+    server.files.clear()
+    const { digest } = exampleStorePath("x")
+    await assert.rejects(open().pathInfos.describe(digest), problem("invalid", /does not appear to be one/))
+    server.files.set("/nix-cache-info", utf8("StoreDir: /gnu/store\n"))
+    await assert.rejects(open().pathInfos.describe(digest), problem("corrupt", /'\/gnu\/store'/))
+  })
+
+  test("list is not possible", async () => {
+    await assert.rejects(Array.fromAsync(open().pathInfos.list()), problem("invalid", /does not say which it has/))
+  })
+})
+
+describe("get", () => {
+  const COMPRESS: Readonly<Record<string, (nar: Uint8Array) => Uint8Array>> = {
+    none: (nar) => nar,
+    zstd: zstdCompressSync,
+    br: brotliCompressSync,
+    gzip: gzipSync,
+  }
+  for (const [compression, compress] of Object.entries(COMPRESS)) {
+    test(`downloads, checks and takes apart what is compressed with ${compression}`, async () => {
+      const { pathInfo, narPath } = await publish(server.files, tree, "x", { key, compression, compress })
+      const store = open(trusted, {}, "none")
+      assert.deepEqual(await store.pathInfos.get(pathInfo.storePath.digest), pathInfo)
+      const { narSize, narHash } = await store.nar.calculate(pathInfo.node)
+      assert.deepEqual({ narSize, narHash }, { narSize: pathInfo.narSize, narHash: pathInfo.narHash })
+      await store.pathInfos.get(pathInfo.storePath.digest)
+      assert.equal(asked(narPath), 1)
+    })
+  }
+
+  test("without FileHash and FileSize, with a URL that has a query, on a path", async () => {
+    const { pathInfo, narPath, narInfo } = await publish(server.files, tree, "x", { key })
+    const { fileHash: _, fileSize: __, ...rest } = narInfo
+    server.files.set("/sub/nix-cache-info", server.files.get("/nix-cache-info")!)
+    const text = formatNarInfo({ ...rest, url: `${narInfo.url}?hash=1` })
+    server.files.set(`/sub/${pathInfo.storePath.digest}.narinfo`, bytesOf(text))
+    server.files.set(`/sub${narPath}?hash=1`, server.files.get(narPath)!)
+    const store = openBinaryCache(`${server.address}/sub?${trusted}`, undefined, { env: { HOME: emptyHome } })
+    stores.push(store)
+    assert.deepEqual(await store.pathInfos.get(pathInfo.storePath.digest), pathInfo)
+  })
+
+  type Damage = (published: Published) => void
+  const zeros = directory({ a: file(new Uint8Array(100_000)) })
+  const DAMAGED: readonly [name: string, damage: Damage, reason: RegExp, code?: string][] = [
+    ["other bytes", ({ narPath, nar }) => server.files.set(narPath, nar.with(5000, nar[5000]! ^ 1)), /another SHA-256/],
+    ["what is cut off", ({ narPath, nar }) => server.files.set(narPath, nar.slice(0, -100)), /bytes, not/],
+    ["what goes on", ({ narPath, nar }) => server.files.set(narPath, concat([nar, nar])), /more than/],
+    ["what is no archive", ({ narPath, nar }) => server.files.set(narPath, noise(nar.length)), /is damaged/],
+    ["what is not there", ({ narPath }) => server.files.delete(narPath), /is not in the store/, "missing"],
+  ]
+  for (const [name, damage, reason, code = "corrupt"] of DAMAGED) {
+    test(`refuses ${name}, and leaves nothing behind`, async () => {
+      const published = await publish(server.files, tree, "x", { key })
+      damage(published)
+      const near = memoryStore()
+      const store = open(trusted, {}, near)
+      await assert.rejects(store.pathInfos.get(published.pathInfo.storePath.digest), problem(code, reason))
+      const { node } = published.pathInfo
+      assert.ok(node.type === "directory")
+      assert.equal(await near.directories.get(node.digest), undefined)
+      // The next one is told of what is there by then.
+      server.files.set(published.narPath, published.nar)
+      assert.deepEqual(await store.pathInfos.get(published.pathInfo.storePath.digest), published.pathInfo)
+    })
+  }
+
+  const LIES: readonly [name: string, change: (info: NarInfo) => NarInfo, reason: RegExp][] = [
+    ["FileHash", (info) => ({ ...info, fileHash: new Uint8Array(32) }), /another SHA-256 than its narinfo/],
+    ["FileSize, too small", (info) => ({ ...info, fileSize: 100 }), /more than the 100 bytes/],
+    ["FileSize, too large", (info) => ({ ...info, fileSize: info.fileSize! + 1 }), /bytes, not/],
+    ["Compression", (info) => ({ ...info, compression: "zstd" }), /damaged zstd data/],
+    ["Compression nobody knows", (info) => ({ ...info, compression: "lzip" }), /'lzip', which is not supported/],
+    ["URL to elsewhere", (info) => ({ ...info, url: "ftp://example.org/x" }), /no address for an archive/],
+    ["URL with a password", (info) => ({ ...info, url: "http://me:secret@127.0.0.1/x" }), /no address for an archive/],
+  ]
+  for (const [name, change, reason] of LIES) {
+    test(`refuses what a narinfo says, unsigned as it is: ${name}`, async () => {
+      const { pathInfo } = await publish(server.files, tree, "x", { key, change })
+      await assert.rejects(open().pathInfos.get(pathInfo.storePath.digest), problem("corrupt", reason))
+    })
+  }
+
+  test("bombs go off in bounded room: no more than the archive's size comes out", async () => {
+    const bomb = zstdCompressSync(concat([new Uint8Array(8), new Uint8Array(200_000_000)]))
+    const { pathInfo, narPath } = await publish(server.files, zeros, "x", {
+      key,
+      compression: "zstd",
+      compress: () => bomb,
+    })
+    assert.equal(server.files.get(narPath), bomb)
+    await assert.rejects(open().pathInfos.get(pathInfo.storePath.digest), problem("corrupt"))
+  })
+
+  test("a path that is content-addressed, but is other contents", async () => {
+    const digest = new Uint8Array(32)
+    const { pathInfo } = await publish(server.files, file("x"), "x", {
+      key,
+      change: (info) => ({ ...info, contentAddress: { method: "flat", hash: { algorithm: "sha256", digest } } }),
+    })
+    await assert.rejects(open().pathInfos.get(pathInfo.storePath.digest), problem("corrupt", /content address says/))
+  })
+
+  test("many who want the same wait for one download; who has enough does not end it for the others", async () => {
+    const { pathInfo, narPath } = await publish(server.files, tree, "x", { key })
+    const gate = Promise.withResolvers<void>()
+    const arrived = Promise.withResolvers<void>()
+    server.answers.set(narPath, (request, response) => {
+      arrived.resolve()
+      void gate.promise.then(() => serveFile(server.files, request, response))
+    })
+    const store = open()
+    const stop = new AbortController()
+    const impatient = store.pathInfos.get(pathInfo.storePath.digest, { signal: stop.signal })
+    const others = Array.from({ length: 20 }, () => store.pathInfos.get(pathInfo.storePath.digest))
+    await arrived.promise
+    const enough = new Error("enough")
+    stop.abort(enough)
+    await assert.rejects(impatient, enough)
+    gate.resolve()
+    for (const one of await Promise.all(others)) assert.deepEqual(one, pathInfo)
+    assert.equal(asked(narPath), 1)
+  })
+
+  test("a download that nobody waits for any longer is ended", async () => {
+    const { pathInfo, narPath } = await publish(server.files, tree, "x", { key })
+    const ended = Promise.withResolvers<void>()
+    const arrived = Promise.withResolvers<void>()
+    server.answers.set(narPath, (request, response) => {
+      response.writeHead(200).write(server.files.get(narPath)!.subarray(0, 1000))
+      request.socket.on("close", () => ended.resolve())
+      arrived.resolve()
+    })
+    const stop = new AbortController()
+    const getting = open().pathInfos.get(pathInfo.storePath.digest, { signal: stop.signal })
+    await arrived.promise
+    stop.abort(new Error("enough"))
+    await assert.rejects(getting, /enough/)
+    await ended.promise
+  })
+
+  test("the temporary folder is gone with the store", async () => {
+    const { pathInfo } = await publish(server.files, tree, "x", { key })
+    const folders = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith("tvix-cache-"))
+    const before = folders()
+    const store = open(trusted, {}, "none")
+    await store.pathInfos.describe(pathInfo.storePath.digest)
+    assert.deepEqual(folders(), before)
+    await store.pathInfos.get(pathInfo.storePath.digest)
+    const [made] = folders().filter((name) => !before.includes(name))
+    assert.ok(made !== undefined)
+    await store.close()
+    assert.equal(existsSync(join(tmpdir(), made)), false)
+  })
+})
+
+describe("connections that break", () => {
+  /** Sends `bytes` from `at` on, up to `to`, and then nothing more, as if there were more. */
+  function cut(bytes: Uint8Array, to: number): (at: number) => (response: ServerResponse) => void {
+    return (at) => (response) => {
+      response.writeHead(at === 0 ? 200 : 206, {
+        etag: tagOf(bytes),
+        "content-length": bytes.length - at,
+        ...(at > 0 && { "content-range": `bytes ${at}-${bytes.length - 1}/${bytes.length}` }),
+      })
+      response.write(bytes.subarray(at, to), () => response.destroy())
+    }
+  }
+  const fromOf = (range: string | undefined): number => Number(/^bytes=(\d+)-$/.exec(range ?? "")?.[1] ?? 0)
+
+  test("a download goes on where it was", async () => {
+    const { pathInfo, nar, narPath } = await publish(server.files, tree, "x", { key })
+    server.answers.set(narPath, (request, response, nth) => {
+      if (nth < 4) cut(nar, nth * 100_000)(fromOf(request.headers.range))(response)
+      else serveFile(server.files, request, response)
+    })
+    assert.deepEqual(await open().pathInfos.get(pathInfo.storePath.digest), pathInfo)
+    const ranges = server.requests.filter(({ url }) => url === narPath).map(({ headers }) => headers.range)
+    assert.deepEqual(ranges, [undefined, "bytes=100000-", "bytes=200000-", "bytes=300000-"])
+    assert.equal(server.requests.at(-1)!.headers["if-range"], tagOf(nar))
+  })
+
+  test("a server that knows no ranges sends everything again, of which the beginning is passed over", async () => {
+    const { pathInfo, nar, narPath } = await publish(server.files, tree, "x", {
+      key,
+      compression: "zstd",
+      compress: zstdCompressSync,
+    })
+    const sent = server.files.get(narPath)!
+    assert.notEqual(sent.length, nar.length)
+    server.answers.set(narPath, (_, response, nth) => {
+      response.writeHead(200, { "content-length": sent.length })
+      if (nth < 3) response.write(sent.subarray(0, 70_000 * nth), () => response.destroy())
+      else response.end(sent)
+    })
+    assert.deepEqual(await open().pathInfos.get(pathInfo.storePath.digest), pathInfo)
+    assert.equal(asked(narPath), 3)
+  })
+
+  test("a file that is another by then is noticed", async () => {
+    const { pathInfo, nar, narPath } = await publish(server.files, tree, "x", { key })
+    server.answers.set(narPath, (request, response, nth) => {
+      if (nth === 1) {
+        cut(nar, 100_000)(0)(response)
+        return
+      }
+      server.files.set(narPath, nar.with(200_000, nar[200_000]! ^ 1))
+      serveFile(server.files, request, response)
+    })
+    await assert.rejects(open().pathInfos.get(pathInfo.storePath.digest), problem("corrupt", /another SHA-256/))
+  })
+
+  test("a server that sends another part than was asked for is not believed", async () => {
+    const { pathInfo, nar, narPath } = await publish(server.files, tree, "x", { key })
+    server.answers.set(narPath, (_, response, nth) => {
+      if (nth === 1) {
+        cut(nar, 100_000)(0)(response)
+        return
+      }
+      response.writeHead(206, { "content-range": `bytes 0-${nar.length - 1}/${nar.length}` }).end(nar)
+    })
+    await assert.rejects(open().pathInfos.get(pathInfo.storePath.digest), problem("corrupt", /another part/))
+  })
+
+  test("there is an end to it where nothing gets on, and none where it does", async () => {
+    const { pathInfo, nar, narPath } = await publish(server.files, directory({ a: file(noise(2_000_000)) }), "x", {
+      key,
+    })
+    server.answers.set(narPath, (request, response) => cut(nar, 100_000)(fromOf(request.headers.range))(response))
+    await assert.rejects(
+      open(`${trusted}&attempts=3`).pathInfos.get(pathInfo.storePath.digest),
+      problem("unavailable", /3 attempts/),
+    )
+    server.answers.set(narPath, (request, response) => {
+      const from = fromOf(request.headers.range)
+      cut(nar, Math.min(from + 100_000, nar.length))(from)(response)
+    })
+    assert.deepEqual(await open(`${trusted}&attempts=3`).pathInfos.get(pathInfo.storePath.digest), pathInfo)
+  })
+
+  test("a narinfo whose connection breaks is asked for again", async () => {
+    const { pathInfo, infoPath } = await publish(server.files, tree, "x", { key })
+    server.answers.set(infoPath, (request, response, nth) => {
+      if (nth === 1) request.socket.destroy()
+      else if (nth === 2) {
+        response.writeHead(200, { "content-length": 10_000 }).write("x", () => response.destroy())
+      } else serveFile(server.files, request, response)
+    })
+    await open().pathInfos.describe(pathInfo.storePath.digest)
+    assert.equal(asked(infoPath), 3)
+  })
+
+  for (const status of [408, 429, 500, 502, 503, 504]) {
+    test(`${status} is asked again, after longer and longer`, async () => {
+      const { pathInfo, infoPath } = await publish(server.files, tree, "x", { key })
+      server.answers.set(infoPath, (request, response, nth) => {
+        if (nth < 4) response.writeHead(status).end()
+        else serveFile(server.files, request, response)
+      })
+      await open(`${trusted}&attempts=4`).pathInfos.describe(pathInfo.storePath.digest)
+      assert.deepEqual(waits, [250, 500, 1000])
+      server.answers.set(infoPath, (_, response) => response.writeHead(status).end())
+      await assert.rejects(
+        open(`${trusted}&attempts=2`).pathInfos.describe(pathInfo.storePath.digest),
+        problem("unavailable", new RegExp(`GET http://127.*narinfo: the server answers ${status}.*\\(2 attempts\\)`)),
+      )
+    })
+  }
+
+  for (const [retryAfter, wait] of [
+    ["7", 7000],
+    ["0", 250],
+    ["nonsense", 250],
+  ] as const) {
+    test(`a server that says Retry-After: ${retryAfter}`, async () => {
+      const { pathInfo, infoPath } = await publish(server.files, tree, "x", { key })
+      server.answers.set(infoPath, (request, response, nth) => {
+        if (nth === 1) response.writeHead(503, { "retry-after": retryAfter }).end()
+        else serveFile(server.files, request, response)
+      })
+      await open().pathInfos.describe(pathInfo.storePath.digest)
+      assert.deepEqual(waits, [wait])
+    })
+  }
+
+  test("a server that wants to be left alone for an hour is", async () => {
+    const { pathInfo, infoPath } = await publish(server.files, tree, "x", { key })
+    server.answers.set(infoPath, (_, response) => response.writeHead(429, { "retry-after": "3600" }).end())
+    await assert.rejects(open().pathInfos.describe(pathInfo.storePath.digest), problem("unavailable", /429/))
+    assert.equal(asked(infoPath), 1)
+  })
+
+  test("nobody there", async () => {
+    const { address } = server
+    await server.close()
+    const store = openBinaryCache(`${address}?${trusted}&attempts=2`, undefined, {
+      env: { HOME: emptyHome },
+      wait: async (ms) => void waits.push(ms),
+    })
+    await assert.rejects(
+      store.pathInfos.describe(exampleStorePath("x").digest),
+      problem("unavailable", /ECONNREFUSED.*2 attempts/),
+    )
+    await store.close()
+  })
+
+  test("a server that says nothing, or next to nothing", async () => {
+    const { pathInfo, infoPath, narPath, nar } = await publish(server.files, tree, "x", { key })
+    const settings = { stalledTimeoutMs: 150, attemptsMax: 2 }
+    server.answers.set(infoPath, () => {})
+    await assert.rejects(
+      open(trusted, settings).pathInfos.describe(pathInfo.storePath.digest),
+      problem("unavailable", /does not answer/),
+    )
+    server.answers.delete(infoPath)
+    const trickles: NodeJS.Timeout[] = []
+    server.answers.set(narPath, (_, response) => {
+      response.writeHead(200, { "content-length": nar.length })
+      // 20 bytes a second, as long as anybody waits.
+      let at = 0
+      const trickle = setInterval(() => response.write(nar.subarray(at, ++at)), 50)
+      trickles.push(trickle)
+      response.on("close", () => clearInterval(trickle))
+    })
+    await assert.rejects(
+      open(trusted, settings).pathInfos.get(pathInfo.storePath.digest),
+      problem("unavailable", /next to nothing/),
+    )
+    for (const trickle of trickles) clearInterval(trickle)
+  })
+})
+
+describe("redirects", () => {
+  test("are followed, and nobody else is told the token", async () => {
+    const { pathInfo, narPath, infoPath } = await publish(server.files, tree, "x", { key })
+    const other = await cacheServer()
+    try {
+      other.files.set("/elsewhere", server.files.get(narPath)!)
+      server.answers.set(narPath, (_, response) =>
+        response.writeHead(302, { location: `${other.url}/elsewhere` }).end(),
+      )
+      server.answers.set(infoPath, (_, response) => response.writeHead(307, { location: "/moved" }).end())
+      server.files.set("/moved", server.files.get(infoPath)!)
+      const store = open(`${trusted}&token-env=MY_TOKEN`, { env: { HOME: emptyHome, MY_TOKEN: "s3cret" } })
+      assert.deepEqual(await store.pathInfos.get(pathInfo.storePath.digest), pathInfo)
+      assert.deepEqual([...new Set(server.requests.map(({ headers }) => headers.authorization))], ["Bearer s3cret"])
+      assert.deepEqual(
+        other.requests.map(({ headers }) => headers.authorization),
+        [undefined],
+      )
+    } finally {
+      await other.close()
+    }
+  })
+  for (const [name, location] of [
+    ["in circles", "/nix-cache-info"],
+    ["to files of the reader", "file:///etc/passwd"],
+    ["to nowhere", "http://"],
+  ] as const) {
+    test(`are not followed ${name}`, async () => {
+      server.answers.set("/nix-cache-info", (_, response) => response.writeHead(302, { location }).end())
+      await assert.rejects(open().pathInfos.describe(exampleStorePath("x").digest), problem("corrupt", /redirect/))
+      assert.ok(server.asked.length <= 12)
+    })
+  }
+})
+
+describe("in front of it, another store", () => {
+  test("path infos without archives come from the cache, with them they are kept", async () => {
+    const { pathInfo, narPath, infoPath } = await publish(server.files, tree, "x", { key })
+    const near = memoryStore()
+    const store = cacheStore(near, open(trusted, {}, near))
+    const { node: _, ...description } = pathInfo
+    assert.deepEqual(await store.pathInfos.describe(pathInfo.storePath.digest), description)
+    assert.equal(asked(narPath), 0)
+    const all = await Promise.all(Array.from({ length: 20 }, () => store.pathInfos.get(pathInfo.storePath.digest)))
+    for (const one of all) assert.deepEqual(one, pathInfo)
+    assert.equal(asked(narPath), 1)
+    assert.deepEqual(await near.pathInfos.get(pathInfo.storePath.digest), pathInfo)
+    await server.close()
+    assert.deepEqual(await store.pathInfos.get(pathInfo.storePath.digest), pathInfo)
+    assert.equal((await store.nar.calculate(pathInfo.node)).narSize, pathInfo.narSize)
+    assert.equal(asked(infoPath), 1)
+  })
+
+  test("what the near store has lost is downloaded again", async () => {
+    const { pathInfo, narPath } = await publish(server.files, tree, "x", { key })
+    const near = memoryStore()
+    const far = open(trusted, {}, near)
+    await far.pathInfos.get(pathInfo.storePath.digest)
+    await far.pathInfos.get(pathInfo.storePath.digest)
+    assert.equal(asked(narPath), 2)
+  })
+
+  test("what is put goes to the cache, unless that is read-only", async () => {
+    for (const [options, there] of [
+      [trusted, true],
+      [`${trusted}&read-only=true`, false],
+    ] as const) {
+      const near = memoryStore()
+      const store = cacheStore(near, open(options, {}, near))
+      const { pathInfo: unsigned, infoPath } = await publish(new Map(), tree, `put-${there}`, { store: near })
+      const pathInfo = { ...unsigned, signatures: [await key.sign(fingerprint(unsigned))] }
+      assert.deepEqual(await store.pathInfos.put(pathInfo), pathInfo)
+      assert.equal(server.files.has(infoPath), there)
+      assert.deepEqual(await store.pathInfos.get(pathInfo.storePath.digest), pathInfo)
+    }
+  })
+})
