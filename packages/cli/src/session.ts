@@ -18,6 +18,7 @@ import {
   select,
   traceRuntime,
   WorldRecorder,
+  type DerivationOutputName,
   type EvaluationOptions,
   type Forced,
   type Limits,
@@ -83,6 +84,8 @@ export class Session {
   readonly store: EvaluationStore
   readonly #settings: Settings
   readonly #onItem: OnItem | undefined
+  readonly #beforeMessage: SessionOptions["beforeMessage"]
+  readonly #signal: AbortSignal | undefined
   readonly #fetcher: NodeFetcher
   readonly #recorder: WorldRecorder | undefined
   #opened: Promise<Store> | undefined
@@ -94,6 +97,8 @@ export class Session {
     const { folders = [], palette, beforeMessage, onSlice, onItem, onFetch, signal, record = false } = options
     this.#settings = settings
     this.#onItem = onItem
+    this.#beforeMessage = beforeMessage
+    this.#signal = signal
     const entries = searchPath(settings)
     const home = process.env["HOME"]
     // A machine with Nix has store paths of its own.
@@ -117,7 +122,11 @@ export class Session {
     })
     this.evaluation = new Evaluation(
       {
-        io: storeIo(this.#recorder?.io ?? seen, store),
+        io: storeIo(
+          this.#recorder?.io ?? seen,
+          store,
+          settings.write ? (outputs) => this.#realise(outputs) : undefined,
+        ),
         builtins: [...storeBuiltins(store), ...fetchBuiltins(store, this.#fetcher, allowedUris(settings))],
         searchPath: entries,
         fetchArchive: archiveFetcher(store, this.#fetcher),
@@ -210,6 +219,15 @@ export class Session {
   async openStore(): Promise<Store> {
     this.#opened ??= openNamed(this.#settings)
     return this.#opened
+  }
+
+  /** Builds what the program wants to look into. */
+  async #realise(outputs: readonly DerivationOutputName[]): Promise<Iterable<string>> {
+    this.#recorder?.giveUp()
+    this.#beforeMessage?.()
+    await this.store.flush()
+    const { realiseForProgram } = await import("./build/realise-for-program.ts")
+    return realiseForProgram(this, this.#settings, this.#signal, outputs)
   }
 
   /** Downloads as the settings say; see {@link Download}. */

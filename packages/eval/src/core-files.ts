@@ -110,6 +110,7 @@ export function withCoreFiles(io: EvalIO): EvalIO {
     ...(io.forget && { forget: () => io.forget!() }),
     ...(io.stamp && { stamp: (path) => (isCorePath(path) ? undefined : io.stamp!(path)) }),
     ...(io.references && { references: (path) => (isCorePath(path) ? [] : io.references!(path)) }),
+    ...(io.realise && { realise: (outputs) => io.realise!(outputs) }),
     ...(io.ensureStorePath && { ensureStorePath: (path) => io.ensureStorePath!(path) }),
   }
 }

@@ -21,6 +21,7 @@ export {
   isPromise,
   noIo,
   type Awaitable,
+  type DerivationOutputName,
   type EvalIO,
   type FileType,
   type OpenedFile,

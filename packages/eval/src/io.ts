@@ -21,6 +21,12 @@ export interface OpenedFile {
   readonly pieces: Iterable<Uint8Array>
 }
 
+export interface DerivationOutputName {
+  /** Its store path. */
+  readonly derivation: string
+  readonly output: string
+}
+
 export interface EvalIO {
   /** The file's bytes. Rejects or throws {@link IoError}. */
   readFile(path: string): Awaitable<string>
@@ -58,6 +64,11 @@ export interface EvalIO {
   references?(path: string): Awaitable<readonly string[]>
   /** Fails unless the store object at `path` is there. Absent where store paths are only computed. */
   ensureStorePath?(path: string): Awaitable<void>
+  /**
+   * Makes these outputs of derivations be there, for a program that reads what they are: "import from derivation". Absent
+   * where nothing is built.
+   */
+  realise?(outputs: readonly DerivationOutputName[]): Awaitable<void>
   /** Answers from now on are of the world as it is by then. Absent where nothing is remembered. */
   forget?(): void
 }

@@ -1,5 +1,5 @@
 export { storeBuiltins } from "./builtins.ts"
-export { storeIo } from "./store-io.ts"
+export { storeIo, type RealiseOutputs } from "./store-io.ts"
 export { evaluationStore, type EvaluationStoreOptions } from "./evaluation-store.ts"
 export type { SourceCache } from "./source-cache.ts"
 export type { AddedTree, DerivationRecord, EvaluationStore } from "./store.ts"

@@ -6,6 +6,7 @@ import {
   IoError,
   isPromise,
   type Awaitable,
+  type DerivationOutputName,
   type EvalIO,
   type FileType,
   type OpenedFile,
@@ -30,13 +31,16 @@ interface Answers<T> {
   readonly follow: boolean
 }
 
+/** Makes outputs be in the store that an evaluation reads from. The result is where they are. */
+export type RealiseOutputs = (outputs: readonly DerivationOutputName[]) => Promise<Iterable<string>>
+
 /**
  * `io` with {@link EvalIO.copyToStore}, and with what is in the store: derivations and texts as `store` has them, copies
  * where they came from, then what the castore has. Only then `io` is asked.
  *
  * What the castore has and this evaluation did not add may be read if `io` lets it be read where it would be on disk.
  */
-export function storeIo(io: EvalIO, store: EvaluationStore): EvalIO {
+export function storeIo(io: EvalIO, store: EvaluationStore, realiseOutputs?: RealiseOutputs): EvalIO {
   const copies = new Map<string, string>()
   /** Objects in the castore that may be read. */
   const allowed = new Set<string>()
@@ -192,12 +196,20 @@ export function storeIo(io: EvalIO, store: EvaluationStore): EvalIO {
       io.forget?.()
     },
     ...(store.writes && { ensureStorePath }),
+    ...(realiseOutputs !== undefined && { realise }),
     copyToStore: (path) => copies.get(path) ?? atOnce(copy(path)),
     references(path) {
       // At once where it can be: programs read few files of the store, and all others through here too.
       const found = isBelowStore(path) ? store.references(objectOf(path)) : undefined
       return isPromise(found) ? found.then((references) => [...(references ?? [])]) : [...(found ?? [])]
     },
+  }
+
+  async function realise(outputs: readonly DerivationOutputName[]): Promise<void> {
+    for (const path of await realiseOutputs!(outputs)) {
+      store.admit(path)
+      allowed.add(path)
+    }
   }
 
   async function ensureStorePath(path: string): Promise<void> {

@@ -30,6 +30,9 @@ in rec {
     outputHashAlgo = "sha256";
   };
   file = import <nix/fetchurl.nix> { url = "file://\${toString ./seed}"; sha256 = builtins.hashFile "sha256" ./seed; name = "seed"; };
+  generated = sh "generated" "echo '{ x = 42; }' > $out" { };
+  imports = sh "imports-\${toString (import generated).x}" "echo \${builtins.substring 0 1 (builtins.readFile a)} > $out" { };
+  importsFails = import fails;
   sparc = sh "sparc" "true" { system = "sparc-solaris"; };
 }`
 
@@ -141,6 +144,12 @@ describe("building", { skip: isReady ? false : "needs Linux, bubblewrap and busy
     const store = newStore()
     const { out } = run("build -A file --no-link --print-out-paths", store)
     assert.equal(run(`tvix-store cat ${out.trim()}`, store).out, "carrots\n")
+  })
+
+  test("what a program imports is built first", () => {
+    const ran = run("build -A imports --no-link --print-out-paths", newStore())
+    assert.match(ran.error, matching("building DRV(generated)\nbuilding DRV(a)\nbuilding '.*-imports-42\\.drv'\n"))
+    assert.match(ran.out, /-imports-42\n$/)
   })
 
   const FAILURES: readonly (readonly [words: string, status: number, error: string])[] = [

@@ -83,3 +83,13 @@ export function parseDuration(option: string, text: string): number {
   }
   return Math.round(Number(digits) * factor)
 }
+
+const BYTE_UNITS: Readonly<Record<string, number>> = { "": 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 }
+
+/** `500M`, `1.5G`: in bytes. */
+export function parseBytes(option: string, text: string): number {
+  const [, digits, unit = ""] = /^([0-9]{1,15}(?:\.[0-9]{1,3})?)([KMGT]?)$/.exec(text) ?? []
+  const bytes = Math.floor(Number(digits ?? Number.NaN) * BYTE_UNITS[unit]!)
+  if (!Number.isSafeInteger(bytes)) throw new UsageError(`${option} takes bytes, such as 500M or 50G, not '${text}'`)
+  return bytes
+}

@@ -254,6 +254,18 @@ describe("keeping and deleting", () => {
     assert.partialDeepStrictEqual(json(...store(), "stats", "--json"), { chunks: { count: 0 }, paths: { count: 0 } })
   })
 
+  test("what is used stays, and what is pinned, however much there is", () => {
+    const [garden, water] = ["garden", "garden/water"].map((path) => out(...store(), "import", path).trim())
+    assert.equal(out(...store(), "root", "pin", water!), "")
+    assert.equal(out(...store(), "root", "list"), `pin:${water!.slice(11)}  ${water}\n`)
+    assert.deepEqual(collected(...store(), "gc", "--older-than", "1d", "--grace", "0"), [])
+    assert.deepEqual(collected(...store(), "gc", "--max-size", "1G", "--grace", "0"), [])
+    assert.deepEqual(collected(...store(), "gc", "--max-size", "1K", "--grace", "0", "--dry-run"), [garden])
+    assert.match(out(...store(), "gc", "--max-size", "1K", "--grace", "0"), /^1 path, .* deleted.*\n.* are left: roots/)
+    assert.equal(out(...store(), "root", "unpin", water!.slice(11)), "")
+    assert.deepEqual(collected(...store(), "gc", "--older-than", "0", "--grace", "0"), [water])
+  })
+
   test("roots: by digest, replaced, several at once, and what is none", () => {
     const water = out(...store(), "import", "garden/water").trim()
     out(...store(), "root", "add", "a", water.slice(11, 43))
@@ -387,7 +399,7 @@ const MISTAKES: readonly { readonly args: readonly string[]; readonly status: 1 
     status: 1,
     error: /^error: 'unix:none\/socket': the folder .* not there/,
   },
-  { args: ["root"], status: 2, error: /say what to do with roots: add, remove, list/ },
+  { args: ["root"], status: 2, error: /say what to do with roots: add, remove, pin, unpin, list/ },
   { args: ["root", "add", "a\nb", GARDEN], status: 1, error: /^error: root: its name has a line break/ },
   {
     args: ["--store", "garden/water", "ls"],
@@ -396,6 +408,10 @@ const MISTAKES: readonly { readonly args: readonly string[]; readonly status: 1 
   },
   { args: ["root", "lst"], status: 2, error: /unknown action 'lst'\nDid you mean list\?/ },
   { args: ["gc", "--grace", "soon"], status: 2, error: /--grace takes a time/ },
+  { args: ["gc", "--older-than", "long"], status: 2, error: /--older-than takes a time/ },
+  { args: ["gc", "--max-size", "50GB"], status: 2, error: /--max-size takes bytes, such as 500M or 50G, not '50GB'/ },
+  { args: ["root", "pin"], status: 2, error: /root pin needs store paths/ },
+  { args: ["root", "unpin", GARDEN], status: 1, error: /a pin of '.*' is not in the store/ },
   { args: ["--store", "memory:", "gc"], status: 2, error: /only a local store/ },
   { args: ["verify", "x"], status: 2, error: /takes no words/ },
   { args: ["stats", "--store", "ftp://x"], status: 1, error: /^error: .*'ftp:' is unknown; known are memory:/ },

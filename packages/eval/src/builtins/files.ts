@@ -3,10 +3,11 @@ import { AttrSet, compareNames, Shape } from "../attrs.ts"
 import { coerceToPath, coerceToString, ContextBuilder } from "../coerce.ts"
 import { corePath, isCorePath } from "../core-files.ts"
 import { fail, Failure, type EvalProblem } from "../problem.ts"
+import { elementsOf } from "../string-context.ts"
 import { canonPath } from "../text/canon-path.ts"
-import { makeString, NixPath, NixString, Thunk, type Forced, type Value } from "../value.ts"
+import { makeString, NixPath, NixString, Thunk, type Forced, type StringContext, type Value } from "../value.ts"
 import type { Evaluation } from "../evaluation.ts"
-import type { FileType } from "../io.ts"
+import type { DerivationOutputName, FileType } from "../io.ts"
 import type { Task } from "../vm/machine.ts"
 import { asFailure } from "../vm/machine.ts"
 import { any, builtin, lazy, list, plainString, refersToStore } from "./define.ts"
@@ -18,7 +19,7 @@ export const fileBuiltins = [
     params: [lazy("path")],
     doc: "The value of the Nix file at `path`, or of `default.nix` in it if it is a directory. Each file is evaluated once.",
     *run(path) {
-      return yield* this.importFile(yield* pathOf(path))
+      return yield* this.importFile(yield* pathOf(this, path))
     },
   }),
   builtin({
@@ -27,7 +28,7 @@ export const fileBuiltins = [
     params: [lazy("scope"), lazy("path")],
     doc: "As `import`, with the attributes of `scope` as further variables of the file, which is evaluated anew each time.",
     *run(scope, path) {
-      const file = yield* pathOf(path)
+      const file = yield* pathOf(this, path)
       const set = (scope instanceof Thunk ? yield scope : scope) as Forced
       if (!(set instanceof AttrSet)) {
         throw refused("a set", set, "while evaluating the first argument passed to builtins.scopedImport")
@@ -53,7 +54,7 @@ export const fileBuiltins = [
     *run(value) {
       const text = value instanceof NixString ? value.bytes : value
       const mustBeDirectory = typeof text === "string" && (text.endsWith("/") || text.endsWith("/."))
-      const path = yield* pathOf(value)
+      const path = yield* pathOf(this, value)
       try {
         if (!mustBeDirectory) return (yield* fileType(this, path)) !== undefined
         const real = yield* this.ask(() => this.io.realPath(path))
@@ -69,7 +70,7 @@ export const fileBuiltins = [
     params: [lazy("path")],
     doc: "The contents of the file at `path`, which must not have NUL bytes in it.",
     *run(value) {
-      const path = yield* pathOf(value)
+      const path = yield* pathOf(this, value)
       const contents = yield* this.ask(() => this.io.readFile(path))
       if (contents.includes("\0")) {
         fail({
@@ -85,7 +86,7 @@ export const fileBuiltins = [
     params: [lazy("path")],
     doc: 'What is in the directory at `path`: each name with its type, "regular", "directory", "symlink" or "unknown".',
     *run(value) {
-      const path = value instanceof NixPath ? value.path : yield* pathOf(value)
+      const path = value instanceof NixPath ? value.path : yield* pathOf(this, value)
       return entriesOf(yield* this.ask(() => this.io.readDir(path)))
     },
   }),
@@ -94,7 +95,7 @@ export const fileBuiltins = [
     params: [lazy("p")],
     doc: 'The type of what is at `path`, a symbolic link not followed: "regular", "directory", "symlink" or "unknown".',
     *run(value) {
-      const path = yield* pathOf(value)
+      const path = yield* pathOf(this, value)
       return (yield* fileType(this, path)) ?? fail({ code: "file-not-found", path })
     },
   }),
@@ -122,10 +123,24 @@ function entriesOf(listing: Listing): AttrSet {
   return set
 }
 
-function* pathOf(value: Value): Task<string> {
-  const path = yield* coerceToPath(value, "while realising the context of a path", new ContextBuilder())
+function* pathOf(evaluation: Evaluation, value: Value): Task<string> {
+  const into = new ContextBuilder()
+  const path = yield* coerceToPath(value, "while realising the context of a path", into)
+  if (!into.isEmpty) yield* realise(evaluation, into.context)
   return path.startsWith("/") || isCorePath(path) ? path : fail({ code: "file-not-found", path })
 }
+
+/** Outputs of derivations are built before anybody looks into them. */
+function* realise(evaluation: Evaluation, context: StringContext): Task<void> {
+  const { io } = evaluation
+  if (io.realise === undefined) return
+  const outputs: DerivationOutputName[] = []
+  for (const element of elementsOf(context)) {
+    if (element.kind === "built") outputs.push({ derivation: element.path, output: element.output })
+  }
+  if (outputs.length > 0) yield* evaluation.ask(() => io.realise!(outputs))
+}
+
 /** Digits before the dash of a store path. */
 const STORE_DIGEST_LENGTH = 32
 

@@ -1,7 +1,7 @@
 /** `tvix-store root` */
 import { byteStringOf } from "@tvix-ts/bytes"
 import { CastoreError } from "@tvix-ts/castore"
-import { formatStorePath } from "@tvix-ts/nix-compat"
+import { formatStorePath, storePathBase, type StorePath } from "@tvix-ts/nix-compat"
 import type { Store } from "@tvix-ts/store"
 import type { Command, Tool } from "../../commands/command.ts"
 import { readOptions, unknownWord } from "../../commands/usage.ts"
@@ -34,6 +34,28 @@ const ACTIONS: Readonly<Record<string, Action>> = {
     }
     return 0
   },
+  async pin(store, words, { signal }) {
+    if (words.length === 0) throw new UsageError("root pin needs store paths")
+    const { roots } = localStore(store, ROOTS)
+    for (const word of words) {
+      // oxlint-disable-next-line no-await-in-loop -- they are few, and at hand
+      const { storePath } = await findPathInfo(parsePathWord(word), store, { signal })
+      roots.add(pinName(storePath), storePath)
+    }
+    return 0
+  },
+  async unpin(store, words) {
+    if (words.length === 0) throw new UsageError("root unpin needs store paths")
+    const { roots } = localStore(store, ROOTS)
+    for (const word of words) {
+      const { object } = parsePathWord(word)
+      const digest = object.kind === "path" ? object.path.digest : object.digest
+      const pin = roots.list().find(({ name, path }) => path.digest === digest && name === pinName(path))
+      if (pin === undefined) throw new CastoreError({ code: "missing", what: `a pin of '${word}'` })
+      roots.remove(pin.name)
+    }
+    return 0
+  },
   async list(store, operands, { settings }) {
     if (operands.length > 0) throw new UsageError("root list takes no words")
     const roots = localStore(store, ROOTS).roots.list()
@@ -49,6 +71,11 @@ const ACTIONS: Readonly<Record<string, Action>> = {
 }
 const ROOTS = "keep roots"
 
+/** Of the root that keeps a path for its own sake. */
+function pinName(path: StorePath): string {
+  return `pin:${storePathBase(path)}`
+}
+
 async function run(words: readonly string[], tool: Tool): Promise<number> {
   const settings = storeSettings()
   const operands = await readOptions(tool, "root", words, OPTIONS, settings)
@@ -63,13 +90,16 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
 }
 
 export const command: Command = {
-  usage: "tvix-store root add NAME STOREPATH\ntvix-store root remove NAME...\ntvix-store root list [--json]",
+  usage:
+    "tvix-store root add NAME STOREPATH\ntvix-store root remove NAME...\ntvix-store root pin STOREPATH...\n" +
+    "tvix-store root unpin STOREPATH...\ntvix-store root list [--json]",
   details: `A root keeps a store path, and everything it refers to, from tvix-store gc. Its name is any text of one line; adding one of the same
 name replaces it. Those whose names begin with link: are symbolic links, as tvix instantiate --add-root makes them: they
-end when the link is removed. ${STORE_PATH_HELP}
+end when the link is removed. A pin is a root without a name of its own, for a path that is to stay. ${STORE_PATH_HELP}
 
 Examples:
   tvix-store root add current-system /nix/store/s66mzxpvicwk07gjbjfw9izjfa797vsw-hello
+  tvix-store root pin s66mzxpvicwk07gjbjfw9izjfa797vsw
   tvix-store root list
   tvix-store root remove current-system`,
   options: OPTIONS,

@@ -54,7 +54,7 @@ function print(paths: PathTotals, ratio: number | null, castore: LocalStats): vo
   const row = (label: string, ...parts: readonly string[]): void => lines.add(`${label.padEnd(12)} ${parts.join(", ")}`)
   row("paths", formatNumber(paths.count), `${formatBytes(paths.narBytes)} as archives`)
   row("directories", formatNumber(directories.count), formatBytes(directories.bytes))
-  row("chunks", formatNumber(chunks.count), formatBytes(chunks.bytes))
+  row("chunks", formatNumber(chunks.count), formatBytes(chunks.bytes), `${formatBytes(chunks.storedBytes)} compressed`)
   row(
     "large files",
     formatNumber(largeBlobs.count),
@@ -81,7 +81,7 @@ function print(paths: PathTotals, ratio: number | null, castore: LocalStats): vo
 export const command: Command = {
   usage: "tvix-store stats [OPTION...]",
   details: `Files of more than 128 KiB are cut into chunks where their contents say, so that a change moves no more than its
-surroundings; equal chunks are stored once.
+surroundings; equal chunks are stored once, and compressed where that makes them shorter.
 
 Examples:
   tvix-store stats
