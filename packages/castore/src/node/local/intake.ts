@@ -13,7 +13,7 @@ import { makeFrames, type Frame } from "./frames.ts"
 import { transaction } from "./sqlite.ts"
 import { storageError } from "./failure.ts"
 import { layoutOf, makeFolders, type Layout } from "./layout.ts"
-import { claimPack, cutPacks, enrol, moveSince, resign, retirePack, type Writer } from "./ownership.ts"
+import { claimPack, cutPacks, enrol, moveSince, releasePack, resign, retirePack, type Writer } from "./ownership.ts"
 import { PackAppender } from "./pack-appender.ts"
 import {
   ABORT,
@@ -448,6 +448,19 @@ export class Intake {
     let since = Date.now() - graceMs
     for (const { begun } of this.batches.values()) since = Math.min(since, begun - graceMs / 2)
     moveSince(this.database, this.writer, Math.floor(since))
+  }
+
+  /**
+   * Lets go of the pack, if nothing is under way: collections leave alone what somebody appends to, and a server, which may live
+   * for ever, would keep half a gigabyte from them.
+   */
+  async rest(): Promise<void> {
+    if (this.pack === undefined || this.batches.size > 0) return
+    this.forget()
+    const { pack } = this
+    this.pack = undefined
+    await pack.close()
+    transaction(this.database, () => releasePack(this.database, pack.id))
   }
 
   async close(): Promise<void> {

@@ -1,12 +1,16 @@
 import { resolve } from "node:path"
+import type { DatabaseSync } from "node:sqlite"
 import type { BlobService } from "../../blob/service.ts"
+import type { CallOptions } from "../../call.ts"
 import type { DirectoryService } from "../../directory/service.ts"
+import type { Node } from "../../node.ts"
 import { LocalBlobs } from "./blobs.ts"
 import { collect, horizonOf, type CollectOptions, type CollectReport } from "./collect.ts"
 import { openDatabase } from "./database.ts"
 import { LocalDirectories } from "./directories.ts"
 import { storageError } from "./failure.ts"
 import { LocalStore } from "./local-store.ts"
+import { measure } from "./measure.ts"
 import { statsOf, usageOf, type LocalStats, type LocalUsage } from "./usage.ts"
 import { Verification, type CastoreFinding, type VerifyCastoreOptions } from "./verify.ts"
 
@@ -51,6 +55,13 @@ export interface LocalCastore {
    */
   collect(options: CollectOptions): Promise<CollectReport>
 
+  /**
+   * For each tree the bytes, in packs and in the index, that it takes and those before it do not.
+   *
+   * @throws {CastoreError} `corrupt` if a directory is damaged
+   */
+  measure(trees: Iterable<Node>, options?: CallOptions): AsyncIterable<number>
+
   /** Reads everything, and tells what is damaged or missing. */
   verify(options?: VerifyCastoreOptions): AsyncIterable<CastoreFinding>
 
@@ -81,20 +92,25 @@ export function openLocalCastore(dir: string, options: LocalCastoreOptions = {})
     horizon: (grace = 0) => store.withDatabase((database) => horizonOf(database, store.layout, grace)),
     collect: (collectOptions) =>
       store.withDatabase((database) => collect(database, store.layout, store.packs, packBytes, collectOptions)),
-    verify: (verifyOptions = {}) => verify(store, verifyOptions),
+    measure: (trees, measureOptions = {}) =>
+      withOwnDatabase(store, (database) => measure(database, trees, measureOptions)),
+    verify: (verifyOptions = {}) =>
+      withOwnDatabase(store, (database) =>
+        new Verification(database, store.layout, store.packs, store.chunks, verifyOptions).run(),
+      ),
     usage: () => store.withDatabase((database) => usageOf(database, store.layout)),
     stats: () => store.withDatabase((database) => statsOf(database, store.layout)),
     close: () => store.close(),
   }
 }
 
-async function* verify(
+async function* withOwnDatabase<T>(
   store: LocalStore,
-  options: VerifyCastoreOptions,
-): AsyncGenerator<CastoreFinding, void, undefined> {
+  run: (database: DatabaseSync) => AsyncIterable<T>,
+): AsyncGenerator<T, void, undefined> {
   const database = openDatabase(store.layout)
   try {
-    yield* new Verification(database, store.layout, store.packs, store.chunks, options).run()
+    yield* run(database)
   } catch (error) {
     throw storageError(error, store.layout.database)
   } finally {

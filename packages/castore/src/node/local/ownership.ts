@@ -113,6 +113,11 @@ export function claimPack(database: DatabaseSync, layout: Layout, writer: Writer
   })
 }
 
+/** Whoever writes next may append to it. */
+export function releasePack(database: DatabaseSync, id: number): void {
+  database.prepare("UPDATE packs SET writer = NULL WHERE id = ?").run(id)
+}
+
 /** Nobody will append to it any more. */
 export function retirePack(database: DatabaseSync, id: number): void {
   database.prepare("UPDATE packs SET writer = NULL, finished = 1 WHERE id = ?").run(id)

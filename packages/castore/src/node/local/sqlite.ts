@@ -110,9 +110,12 @@ function pragma(database: DatabaseSync, name: string): number {
   return Number(database.prepare(`PRAGMA ${name}`).get()?.[name])
 }
 
-/** Runs `body` with the write lock, which it waits for here and nowhere else; all or nothing of it happens. */
-export function transaction<T>(database: DatabaseSync, body: () => T): T {
-  database.exec("BEGIN IMMEDIATE")
+/**
+ * Runs `body` with the write lock, which it waits for here and nowhere else; all or nothing of it happens. `DEFERRED` is for a
+ * `body` that writes to temporary tables only, and takes no lock.
+ */
+export function transaction<T>(database: DatabaseSync, body: () => T, kind: "IMMEDIATE" | "DEFERRED" = "IMMEDIATE"): T {
+  database.exec(`BEGIN ${kind}`)
   try {
     const result = body()
     database.exec("COMMIT")

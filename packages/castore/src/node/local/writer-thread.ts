@@ -30,11 +30,20 @@ async function act(intake: Intake, request: Request): Promise<void> {
   }
 }
 
+/** How long nobody has written when the pack is let go. */
+const REST_MS = 1000
+
 /** One request after the other, though some wait for the disk. */
 function serve(intake: Intake): void {
   let last = Promise.resolve()
+  let resting: NodeJS.Timeout | undefined
+  const next = (what: () => Promise<void>): void => {
+    last = last.then(what).catch(stop)
+  }
   port.on("message", (request: Request) => {
-    last = last.then(() => act(intake, request)).catch(stop)
+    clearTimeout(resting)
+    next(() => act(intake, request))
+    if (request.type === "segment") resting = setTimeout(() => next(() => intake.rest()), REST_MS)
   })
 }
 

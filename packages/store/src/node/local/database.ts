@@ -5,7 +5,7 @@ import { makeFolder, openDatabaseOf, storageError, type DatabaseFormat } from "@
 
 /**
  * - path_infos: `digest` is the 32 digits of the store path, `data` a `tvix.store.v1.PathInfo`; `touched`, in ms since the
- *   epoch, is when it was last put.
+ *   epoch, is when it was last put, or asked for by a client of a server, which is noted at most every half an hour.
  * - nar_calculations: `key` is that of nar/cache.ts.
  * - roots: store paths that are kept, with all they refer to, by the name of who wants them.
  */

@@ -134,10 +134,11 @@ describe("the database of a local store", () => {
       for (const seed of ["a", "b"]) await service.put(examplePathInfo(seed))
       const [a = "", b = ""] = ["a", "b"].map((seed) => exampleStorePath(seed).digest)
       const soon = Date.now() + 60_000
-      assert.deepEqual(service.sweep(() => [], Date.now() - 60_000, false).removed, [])
-      assert.equal(service.sweep(() => [b], soon, true).removed.length, 1)
+      const rows = new Map([...service.rows()].map((row) => [row.digest, row]))
+      assert.deepEqual(service.sweep(rows, () => [], Date.now() - 60_000, false).removed, [])
+      assert.equal(service.sweep(rows, () => [b], soon, true).removed.length, 1)
       assert.deepEqual(
-        service.sweep(() => [b], soon, false).removed.map((row) => row.digest),
+        service.sweep(rows, () => [b], soon, false).removed.map((row) => row.digest),
         [a],
       )
       assert.deepEqual(

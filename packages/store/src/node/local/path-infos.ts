@@ -25,6 +25,12 @@ export interface StoredPathInfo {
   readonly pathInfo: PathInfo | CastoreError
 }
 
+/** Someone was told that it is there. */
+interface WaitingUse {
+  readonly promise: Promise<boolean>
+  readonly resolve: (isThere: boolean) => void
+}
+
 export interface SweptPathInfos {
   readonly kept: readonly PathInfo[]
   readonly removed: readonly StoredPathInfo[]
@@ -39,6 +45,10 @@ export class LocalPathInfoService implements PathInfoService {
   readonly #database: DatabaseSync
   readonly #path: string
   #waiting: WaitingPut[] = []
+  /** By digest. */
+  #uses = new Map<string, WaitingUse>()
+  /** How old `touched` is when a use is noted, in ms; `undefined` if uses are not. */
+  #useAfterMs: number | undefined
   // Prepared when they are first needed: whoever only reads may have nothing to write to.
   #reading: StatementSync | undefined
   #writing: StatementSync | undefined
@@ -51,7 +61,20 @@ export class LocalPathInfoService implements PathInfoService {
   async get(digest: string, options: CallOptions = {}): Promise<PathInfo | undefined> {
     options.signal?.throwIfAborted()
     checkStoreDigest(digest, "digest")
-    return this.#guard(() => this.#read(digest))
+    const row = this.#guard(() => this.#row(digest))
+    if (row === undefined) return undefined
+    const pathInfo = decodeRow(digest, row["data"])
+    if (pathInfo instanceof CastoreError) throw pathInfo
+    const isNoted = this.#useAfterMs === undefined || Number(row["touched"]) > Date.now() - this.#useAfterMs
+    return isNoted || (await this.#use(digest)) ? pathInfo : undefined
+  }
+
+  /**
+   * From now on, to be asked for a path means to use it: `touched` says so, at most so many ms too early. What somebody was told
+   * is there stays there for a time of grace, and collections that go by age or size take what nobody has asked for.
+   */
+  noteUses(accuracyMs: number): void {
+    this.#useAfterMs = accuracyMs
   }
 
   describe(digest: string, options?: CallOptions): Promise<PathInfo | undefined> {
@@ -96,32 +119,37 @@ export class LocalPathInfoService implements PathInfoService {
     for (let last = ""; ;) {
       const rows = this.#guard(() => page.all(last, PAGE))
       for (const row of rows) {
-        const digest = String(row["digest"])
-        yield { digest, touched: Number(row["touched"]), pathInfo: decodeRow(digest, row["data"]) }
-        last = digest
+        const stored = storedRow(row)
+        yield stored
+        last = stored.digest
       }
       if (rows.length < PAGE) return
     }
   }
 
   /**
-   * Deletes what neither `keep` nor anything put at `horizon`, in ms since the epoch, or later leads to over references; all
-   * in one transaction, in which `keep` is called.
+   * Deletes those of `rows` that neither `keep` nor anything touched at `horizon`, in ms since the epoch, or later leads to over
+   * references; all in one transaction, in which `keep` is called. It takes the longer the more was touched since the horizon,
+   * and the more is deleted; all others have been read before.
    *
+   * @param rows what there was at the horizon or later, by digest
    * @param keep digests of store paths
    * @param dryRun to delete nothing
    * @throws {CastoreError} `corrupt` if something is damaged that is to be kept, so that what it leads to is not known
    */
-  sweep(keep: () => Iterable<string>, horizon: number, dryRun: boolean): SweptPathInfos {
+  sweep(
+    rows: ReadonlyMap<string, StoredPathInfo>,
+    keep: () => Iterable<string>,
+    horizon: number,
+    dryRun: boolean,
+  ): SweptPathInfos {
     return this.#guard(() =>
       transaction(this.#database, () => {
-        const rows = new Map<string, StoredPathInfo>()
-        for (const row of this.rows()) rows.set(row.digest, row)
+        const fresh = this.#touchedSince(horizon)
         const kept = new Map<string, PathInfo>()
-        const reached = [...keep()]
-        for (const { digest, touched } of rows.values()) if (touched >= horizon) reached.push(digest)
+        const reached = [...keep(), ...fresh.keys()]
         for (let digest = reached.pop(); digest !== undefined; digest = reached.pop()) {
-          const pathInfo = rows.get(digest)?.pathInfo
+          const pathInfo = (fresh.get(digest) ?? rows.get(digest))?.pathInfo
           if (pathInfo === undefined || kept.has(digest)) continue
           if (pathInfo instanceof CastoreError) throw pathInfo
           kept.set(digest, pathInfo)
@@ -135,13 +163,50 @@ export class LocalPathInfoService implements PathInfoService {
     )
   }
 
+  #touchedSince(time: number): Map<string, StoredPathInfo> {
+    const rows = this.#database.prepare("SELECT digest, data, touched FROM path_infos WHERE touched >= ?").all(time)
+    return new Map(rows.map((row) => [String(row["digest"]), storedRow(row)]))
+  }
+
   /** Forgets the path info of `digest`, whatever it is. */
   delete(digest: string): void {
     this.#guard(() => this.#database.prepare("DELETE FROM path_infos WHERE digest = ?").run(digest))
   }
 
+  /** Whether it is still there. All that are asked for in a turn of the event loop share a transaction. */
+  #use(digest: string): Promise<boolean> {
+    let use = this.#uses.get(digest)
+    if (use === undefined) {
+      use = Promise.withResolvers<boolean>()
+      this.#uses.set(digest, use)
+      if (this.#uses.size === 1) setImmediate(() => this.#flushUses())
+    }
+    return use.promise
+  }
+
+  #flushUses(): void {
+    const uses = this.#uses
+    this.#uses = new Map()
+    if (uses.size === 0) return
+    try {
+      // If the computer stops, nobody counts on them any more: no need to wait for the disk.
+      this.#database.exec("PRAGMA synchronous = NORMAL")
+      transaction(this.#database, () => {
+        const use = this.#database.prepare("UPDATE path_infos SET touched = max(touched, ?) WHERE digest = ?")
+        const now = Date.now()
+        for (const [digest, { resolve }] of uses) resolve(use.run(now, digest).changes !== 0)
+      })
+    } catch {
+      // It was there just now. On a disk that is full, or only read, it can be told all the same.
+      for (const { resolve } of uses.values()) resolve(true)
+    } finally {
+      this.#database.exec("PRAGMA synchronous = FULL")
+    }
+  }
+
   /** Stores what is waiting. The database is closed by whoever opened it. */
   async close(): Promise<void> {
+    this.#flushUses()
     this.#flush()
   }
 
@@ -176,14 +241,6 @@ export class LocalPathInfoService implements PathInfoService {
     return merged
   }
 
-  #read(digest: string): PathInfo | undefined {
-    const row = this.#row(digest)
-    if (row === undefined) return undefined
-    const pathInfo = decodeRow(digest, row["data"])
-    if (pathInfo instanceof CastoreError) throw pathInfo
-    return pathInfo
-  }
-
   /** What is damaged is no hindrance to putting it right. */
   #readIfIntact(digest: string): PathInfo | undefined {
     const row = this.#row(digest)
@@ -192,7 +249,7 @@ export class LocalPathInfoService implements PathInfoService {
   }
 
   #row(digest: string): Record<string, unknown> | undefined {
-    this.#reading ??= this.#database.prepare("SELECT data FROM path_infos WHERE digest = ?")
+    this.#reading ??= this.#database.prepare("SELECT data, touched FROM path_infos WHERE digest = ?")
     return this.#reading.get(digest)
   }
 
@@ -203,6 +260,11 @@ export class LocalPathInfoService implements PathInfoService {
       throw storageError(error, this.#path)
     }
   }
+}
+
+function storedRow(row: Record<string, unknown>): StoredPathInfo {
+  const digest = String(row["digest"])
+  return { digest, touched: Number(row["touched"]), pathInfo: decodeRow(digest, row["data"]) }
 }
 
 function decodeRow(digest: string, data: unknown): PathInfo | CastoreError {

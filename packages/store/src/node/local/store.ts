@@ -7,6 +7,9 @@ import { localNarCache } from "./nar-cache.ts"
 import { LocalPathInfoService } from "./path-infos.ts"
 import { Roots } from "./roots.ts"
 
+/** That of castores. */
+const GRACE_MS = 3_600_000
+
 export type LocalStoreOptions = LocalCastoreOptions
 
 export interface LocalStore extends Store {
@@ -38,10 +41,18 @@ export function openLocalStore(dir: string, options: LocalStoreOptions = {}): Lo
     throw error
   }
   const { blobs, directories } = castore
+  const { graceMs = GRACE_MS } = options
   const pathInfos = new LocalPathInfoService(database, path)
   return {
     dir: resolve(dir),
-    castore,
+    castore: {
+      ...castore,
+      async startWriting() {
+        await castore.startWriting()
+        // Half the time that what was seen is kept, as for what the castore has.
+        pathInfos.noteUses(graceMs / 2)
+      },
+    },
     blobs,
     directories,
     pathInfos,
