@@ -1,5 +1,6 @@
 import { checkName, checkNode, CastoreError } from "@tvix-ts/castore"
 import { BuildError } from "./problem.ts"
+import { isBelow } from "./paths.ts"
 import type { BuildRequest } from "./request.ts"
 
 // More than any build has; what is beyond was not made by one who wants a build.
@@ -70,11 +71,6 @@ export function checkRequest(request: BuildRequest): void {
     }
     if (NOT_BYTES.test(needle)) throw invalid(`needles[${index}]`, "is not a byte string")
   }
-}
-
-/** Whether `path` is in the folder `folder`, at any depth. Both are clean. */
-export function isBelow(path: string, folder: string): boolean {
-  return path.length > folder.length && path.startsWith(folder) && path[folder.length] === "/"
 }
 
 function checkInput(name: string, node: Parameters<typeof checkNode>[0]): void {

@@ -12,11 +12,10 @@ export interface LogPipe {
   readonly path: string
   /** What comes out of it. */
   readonly output: Socket
-  /** For the process that writes; {@link started} closes it here. */
+  /** For the process that writes. */
   readonly input: number
-  started(): void
-  /** No process has it open any more: it may be used again. */
-  release(): void
+  /** Nobody here writes to it any more. */
+  closeInput(): void
 }
 
 /** Makes pipes as they are needed, and uses them again. */
@@ -28,22 +27,25 @@ export class LogPipes {
     this.#workspace = workspace
   }
 
-  async open(): Promise<LogPipe> {
+  /** @param work when it is done, no process may have the pipe open, unless it fails */
+  async use<T>(work: (pipe: LogPipe) => Promise<T>): Promise<T> {
     const path = this.#free.pop() ?? (await this.#make())
     // NONBLOCK: opening for reading would wait for a writer.
     const reading = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
     const input = openSync(path, constants.O_WRONLY)
     const output = new Socket({ fd: reading, readable: true, writable: false })
     let isOpen = true
-    return {
-      path,
-      output,
-      input,
-      started: () => {
-        if (isOpen) closeSync(input)
-        isOpen = false
-      },
-      release: () => this.#free.push(path),
+    const closeInput = (): void => {
+      if (isOpen) closeSync(input)
+      isOpen = false
+    }
+    try {
+      const result = await work({ path, output, input, closeInput })
+      this.#free.push(path)
+      return result
+    } finally {
+      closeInput()
+      output.destroy()
     }
   }
 

@@ -5,7 +5,7 @@ const OWNER = 0o700
 const OWNER_READS = 0o400
 
 /** Removes what is at `path`, if anything is, whatever permissions its folders have. */
-export async function removeTree(path: string): Promise<void> {
+export async function removeTree(path: string | Buffer): Promise<void> {
   try {
     await rm(path, { recursive: true, force: true })
   } catch (error) {

@@ -61,14 +61,13 @@ export async function runCommand(
     child.once("exit", (status, by) => resolve({ status, signal: by }))
     child.once("error", reject)
   })
-  log.started()
+  log.closeInput()
   const { pid } = child
   if (pid === undefined) {
     const error = await exit.then(
       () => undefined,
       (reason: Error) => reason,
     )
-    log.output.destroy()
     throw new BuildError({ code: "start", reason: `${file} cannot be started: ${error?.message}` }, { cause: error })
   }
   const started: Started = {
@@ -129,6 +128,5 @@ export async function runCommand(
     signal?.removeEventListener("abort", onAbort)
     for (const timer of timers) clearTimeout(timer)
     for (const channel of started.channels) channel.destroy()
-    log.output.destroy()
   }
 }

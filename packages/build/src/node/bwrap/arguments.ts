@@ -1,4 +1,4 @@
-import { isBelow } from "../../check.ts"
+import { isIn, outermost } from "../../paths.ts"
 import type { BuildRequest } from "../../request.ts"
 
 /** Where the parts of a sandbox are on the machine: absolute paths, byte strings. */
@@ -69,14 +69,4 @@ function foldersAbove(paths: readonly string[]): Set<string> {
     }
   }
   return folders
-}
-
-/** Those that are in no other. */
-export function outermost(paths: readonly string[]): string[] {
-  return paths.filter((path) => !paths.some((other) => isBelow(path, other)))
-}
-
-/** Whether the path is one of the folders, or in one. */
-export function isIn(path: string, folders: readonly string[]): boolean {
-  return folders.some((folder) => folder === path || isBelow(path, folder))
 }

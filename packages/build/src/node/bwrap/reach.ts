@@ -4,6 +4,7 @@
  */
 import { statSync } from "node:fs"
 import { dirname } from "node:path"
+import { quoted } from "../shell.ts"
 
 const OTHERS_PASS = 0o001
 
@@ -46,11 +47,7 @@ export function closedFolders(paths: Iterable<string>): ClosedFolder[] {
  *
  * @param stage path of a folder that may be made
  */
-export function openingScript(
-  closed: readonly ClosedFolder[],
-  stage: string,
-  quoted: (word: string) => string,
-): string[] {
+export function openingScript(closed: readonly ClosedFolder[], stage: string): string[] {
   const lines = ["set -e", `mkdir ${quoted(stage)}`]
   for (const { folder, shown } of closed) {
     // Made apart and moved there, since it hides what it is made of.

@@ -7,6 +7,7 @@ import { textOf } from "@tvix-ts/bytes"
 import type { BuildProblem } from "../../problem.ts"
 import type { BuildOptions } from "../../service.ts"
 import type { LogPipe } from "../log-pipe.ts"
+import { LAUNCH_LINES, quoted } from "../shell.ts"
 import { runCommand, type Ended, type Started } from "../run-command.ts"
 import { processEnd, processId, type ProcessId } from "../wait-for-process.ts"
 import { ARGUMENTS_FD, FILTER_FD } from "./arguments.ts"
@@ -134,9 +135,9 @@ function writeLaunch({ folder, words, command, filter, bwrap, user, closed }: Sa
   writeFileSync(argumentsFile, Buffer.from(words.map((word) => `${word}\0`).join(""), "latin1"))
   chmodSync(argumentsFile, 0o644)
   const changesUser = user !== undefined && closed.length > 0
-  const lines = ["umask 022", "ulimit -S -c 0", `exec ${ARGUMENTS_FD}<${quoted(argumentsFile)}`]
+  const lines = [...LAUNCH_LINES, `exec ${ARGUMENTS_FD}<${quoted(argumentsFile)}`]
   if (filter !== undefined) lines.push(`exec ${FILTER_FD}<${quoted(filter)}`)
-  if (changesUser) lines.push(...openingScript(closed, join(folder, "stage"), quoted))
+  if (changesUser) lines.push(...openingScript(closed, join(folder, "stage")))
   const become = changesUser ? `setpriv --reuid ${user} --regid ${user} --clear-groups ` : ""
   const sandboxed = command.map(quoted).join(" ")
   lines.push(`exec ${become}${quoted(bwrap)} --args ${ARGUMENTS_FD} -- ${sandboxed}`)
@@ -146,11 +147,6 @@ function writeLaunch({ folder, words, command, filter, bwrap, user, closed }: Sa
   return changesUser
     ? { program: "unshare", words: ["--mount", "--propagation", "private", "/bin/sh", script], changesUser }
     : { program: "/bin/sh", words: [script], changesUser }
-}
-
-/** A word for a shell. */
-function quoted(word: string): string {
-  return `'${word.replaceAll("'", "'\\''")}'`
 }
 
 const SIGNAL_BASE = 128

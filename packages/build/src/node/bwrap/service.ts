@@ -4,6 +4,7 @@ import { join } from "node:path"
 import process from "node:process"
 import type { BlobService, CallOptions, DirectoryService } from "@tvix-ts/castore"
 import { checkRequest } from "../../check.ts"
+import { isIn, outermost } from "../../paths.ts"
 import { BuildError } from "../../problem.ts"
 import type { BuildRequest } from "../../request.ts"
 import type { BuildOptions, BuildOutput, BuildService } from "../../service.ts"
@@ -13,7 +14,7 @@ import { findProgram, nativeSystems } from "../program.ts"
 import { removeTree } from "../remove-tree.ts"
 import type { Trees } from "../trees.ts"
 import { Workspace } from "../workspace.ts"
-import { isIn, outermost, sandboxArguments, type Parts } from "./arguments.ts"
+import { sandboxArguments, type Parts } from "./arguments.ts"
 import { writeEtc } from "./etc.ts"
 import { memoryGroups } from "./memory.ts"
 import { closedFolders } from "./reach.ts"
@@ -123,26 +124,21 @@ class BwrapBuildService implements BuildService {
     const user = process.getuid?.() === 0 ? BUILD_USER : undefined
     const parts = await this.#prepare(folder, request, inputs, user)
     const words = sandboxArguments(request, parts, { filtered: this.#filter !== undefined })
-    const log = await this.#pipes.open()
     const closed =
       user === undefined
         ? []
         : closedFolders([folder, ...inputs.values(), this.#bwrap, ...(parts.binSh === undefined ? [] : [parts.binSh])])
-    const problem = await runSandbox(
-      {
-        bwrap: this.#bwrap,
-        folder,
-        words,
-        command: request.command,
-        filter: this.#filter,
-        user,
-        closed,
-        limits: this.#limits,
-      },
-      log,
-      options,
-    )
-    log.release()
+    const sandbox = {
+      bwrap: this.#bwrap,
+      folder,
+      words,
+      command: request.command,
+      filter: this.#filter,
+      user,
+      closed,
+      limits: this.#limits,
+    }
+    const problem = await this.#pipes.use((log) => runSandbox(sandbox, log, options))
     if (problem !== undefined) {
       const { bavail, bsize } = await statfs(folder)
       if (bavail * bsize < ROOM_MIN) {
