@@ -18,7 +18,7 @@ export interface World {
   readonly closure: Closure
   /** A smaller one; the same where that is small. */
   readonly compact: Closure
-  /** The smallest of its store paths that refer to nothing. */
+  /** A small one of its store paths, that refers to nothing. */
   readonly leaf: string
   /** One that nobody signed, and that refers to nothing. */
   readonly unsigned: string
@@ -49,7 +49,8 @@ export async function makeWorld(dir: string, nixes: readonly NixVersion[], shape
     )
     if (references === "" || references === path) leaves.push({ path, size: Number(size) })
   }
-  const leaf = leaves.toSorted((a, b) => a.size - b.size)[0]!.path
+  // What is nearly empty has the same archive as others, which then is there already.
+  const leaf = leaves.filter(({ size }) => size > 50_000).toSorted((a, b) => a.size - b.size)[0]!.path
   const unsigned = (await buildClosure(maker, join(dir, "unsigned"), { paths: 1, bytes: 0, name: "unsigned" })).top
   return {
     dir,
