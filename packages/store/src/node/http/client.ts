@@ -222,7 +222,12 @@ export class HttpFiles implements CacheFiles {
       })
     })
     try {
-      if (outgoing !== undefined) return await send(request, outgoing, answered.promise, this.#settings)
+      if (outgoing !== undefined) {
+        const answer = await send(request, outgoing, answered.promise, this.#settings)
+        // Who answers before everything is sent does not want the rest.
+        if (!request.writableEnded) answer.response.once("end", () => request.destroy())
+        return answer
+      }
       request.end()
       // While it waits for a connection to be free, the server is not to blame.
       await Promise.race([connected.promise, answered.promise])

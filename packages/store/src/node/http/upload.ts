@@ -49,11 +49,7 @@ export async function send<T>(
     await write(concat(pieces))
     pieces.length = 0
   }
-  if (answer !== undefined) {
-    // It has not got all, so the connection is of no more use.
-    if (streaming) request.shouldKeepAlive = false
-    return answer.value
-  }
+  if (answer !== undefined) return answer.value
   if (streaming) request.end()
   else {
     request.setHeader("content-length", size)
