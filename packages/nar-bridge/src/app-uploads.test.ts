@@ -2,6 +2,7 @@ import assert from "node:assert/strict"
 import { before, describe, test } from "node:test"
 import { gunzipSync, gzipSync } from "node:zlib"
 import { concat } from "@tvix-ts/bytes"
+import { encodeNix32 } from "@tvix-ts/hash"
 import { fingerprint, formatStorePath, parseNarInfo, SecretKey, verifySignature } from "@tvix-ts/nix-compat"
 import { calculateNar, memoryStore, type Store } from "@tvix-ts/store"
 import { binaryCache, memoryTokens, memoryUploads, type CacheOptions, type Decompress } from "./index.ts"
@@ -99,6 +100,13 @@ describe("uploads", () => {
       text: "stored\n",
     })
     assert.notEqual(await store.pathInfos.get(hello.info.storePath.digest), undefined)
+  })
+
+  test("under the hash of the archive, as others than C++ Nix call them", async () => {
+    const { app } = emptyCache({ decompress: gunzip })
+    const name = encodeNix32(hello.info.narHash)
+    assert.equal((await put(app, `/nar/${name}.nar.gz`, gzipSync(hello.nar))).status, 201)
+    assert.equal((await put(app, `/nar/${name}.nar.gz`, gzipSync(user.nar))).status, 400)
   })
 
   test("compressed, and the name does not say so", async () => {

@@ -2,7 +2,7 @@ export { binaryCache, CACHE_LIMITS, type CacheLimits, type CacheOptions } from "
 export type { Answer, Output, StreamedBody } from "./http/answer.ts"
 export type { CacheRequest, HostBindings, Observer, RequestEvent } from "./http/exchange.ts"
 export type { Compressor, Compressors } from "./nar-files.ts"
-export type { Compression, OwnCompression } from "./nar-name.ts"
+export type { OwnCompression } from "./nar-name.ts"
 export { CacheError, type CacheProblem } from "./problem.ts"
 export type { Decompress } from "./put-nar.ts"
 export {

@@ -1,11 +1,19 @@
 import { equal } from "@tvix-ts/bytes"
 import type { CallOptions, Node } from "@tvix-ts/castore"
 import { encodeNix32 } from "@tvix-ts/hash"
-import { openNar, renderNar, writeNar, type NarCalculation, type NarFile, type Store } from "@tvix-ts/store"
+import {
+  openNar,
+  renderNar,
+  writeNar,
+  type Compression,
+  type NarCalculation,
+  type NarFile,
+  type Store,
+} from "@tvix-ts/store"
 import type { Answer, StreamedBody } from "./http/answer.ts"
 import type { CacheRequest } from "./http/exchange.ts"
 import { matches, rangeHolds, rangeOf, type ByteRange } from "./http/range.ts"
-import { parseOwnNarName, parseUploadName, type Compression } from "./nar-name.ts"
+import { parseOwnNarName, parseUploadName } from "./nar-name.ts"
 import { refuse } from "./problem.ts"
 import { isStored } from "./stored-node.ts"
 import type { Uploads } from "./uploads.ts"

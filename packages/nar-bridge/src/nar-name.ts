@@ -7,9 +7,7 @@
  * Clients give theirs when they upload: `<SHA-256 of the file>.nar` and what says how it is compressed.
  */
 import { decodeNix32, encodeNix32 } from "@tvix-ts/hash"
-
-/** What a NAR may be compressed with. The words are those of `Compression` in narinfos. */
-export type Compression = "none" | "xz" | "zstd" | "bzip2" | "br" | "gzip"
+import type { Compression } from "@tvix-ts/store"
 
 const SUFFIXES: Readonly<Record<string, Compression>> = {
   "": "none",

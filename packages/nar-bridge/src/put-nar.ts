@@ -1,9 +1,9 @@
-import { encodeHex, equal } from "@tvix-ts/bytes"
+import { equal } from "@tvix-ts/bytes"
 import type { Contents } from "@tvix-ts/castore"
-import { startHash } from "@tvix-ts/hash"
-import { ingestNar, type Store } from "@tvix-ts/store"
+import { encodeNix32, startHash } from "@tvix-ts/hash"
+import { ingestNar, type Compression, type Store } from "@tvix-ts/store"
 import type { CacheRequest } from "./http/exchange.ts"
-import { parseOwnNarName, parseUploadName, type Compression } from "./nar-name.ts"
+import { parseOwnNarName, parseUploadName } from "./nar-name.ts"
 import { CacheError, refuse } from "./problem.ts"
 import type { Upload, Uploads } from "./uploads.ts"
 
@@ -59,16 +59,21 @@ export async function putNar(name: string, request: CacheRequest, options: PutNa
   }
   const expected = parseOwnNarName(name)?.narHash
   const file = new FileMeter(request.body(), narSizeMax)
-  const pieces = archiveOf(file, parsed.compression, options.decompress)
-  const checked = checkedAtEnd(pieces, () => file.check(parsed.hash))
+  const pieces = checkedAtEnd(archiveOf(file, parsed.compression, options.decompress), file)
   const { signal } = request
-  const ingested = await ingestNar(checked, store, {
+  const ingested = await ingestNar(pieces, store, {
     signal,
     narSizeMax,
     ...(expected !== undefined && { narHash: expected }),
   })
   const { node, narHash, narSize } = ingested
-  const upload: Upload = { name, node, narHash, narSize, fileHash: file.digest(), fileSize: file.size }
+  const fileHash = file.digest()
+  // Of the file, as C++ Nix calls it, or of the archive, as others do.
+  if (parsed.hash !== undefined && !equal(parsed.hash, fileHash) && !equal(parsed.hash, narHash)) {
+    const reason = `it is called after another SHA-256 than it has, ${encodeNix32(fileHash)}`
+    refuse({ code: "malformed", part: "the file", reason })
+  }
+  const upload: Upload = { name, node, narHash, narSize, fileHash, fileSize: file.size }
   await uploads.put(upload)
   return upload
 }
@@ -102,14 +107,7 @@ class FileMeter implements AsyncIterable<Uint8Array> {
     this.#digest = this.#hasher.digest()
   }
 
-  /** @throws {CacheError} if it was not read to its end, or is not what it is called after */
-  check(hash: Uint8Array | undefined): void {
-    const digest = this.digest()
-    if (hash === undefined || equal(hash, digest)) return
-    const reason = `it is called after another SHA-256 than it has, ${encodeHex(digest)}`
-    refuse({ code: "malformed", part: "the file", reason })
-  }
-
+  /** @throws {CacheError} if it was not read to its end */
   digest(): Uint8Array {
     if (this.#digest !== undefined) return this.#digest
     return refuse({ code: "malformed", part: "the file", reason: "there is something after the compressed NAR" })
@@ -154,10 +152,11 @@ async function* startingWith(
   yield* rest
 }
 
+/** Before anything is stored. */
 async function* checkedAtEnd(
   pieces: AsyncIterable<Uint8Array>,
-  check: () => void,
+  file: FileMeter,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   yield* pieces
-  check()
+  file.digest()
 }

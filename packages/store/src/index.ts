@@ -1,3 +1,4 @@
+export type { Compression } from "./compression/problem.ts"
 export { closureOf, describeClosure, type ClosureOptions } from "./copy/closure.ts"
 export { checkArchive, copyPaths, type CopyOptions, type CopyProgress } from "./copy/copy.ts"
 export { copyTree, type CopyTreeOptions } from "./copy/tree.ts"

@@ -1,4 +1,5 @@
 export { CompressionError, type Compression, type CompressionProblem } from "../compression/problem.ts"
+export { compress } from "./compress.ts"
 export { decompress, isCompression, type DecompressOptions } from "./decompress.ts"
 export { collectGarbage, type CollectGarbageOptions, type GarbageReport } from "./gc.ts"
 export type { ServeStoreOptions } from "./grpc/server.ts"
