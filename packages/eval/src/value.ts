@@ -105,6 +105,14 @@ export const CALL = new Code(() => {
   throw new Error("CALL was run")
 }, 2)
 
+// The engine compiles code for the kinds of values that fields were seen to hold, and compiles it again when they turn
+// out to hold others. So it is shown a small integer and something else at once.
+for (const state of [null, 0]) {
+  new Thunk(null, state).state = state
+  new CallThunk(state, state).argument = state
+  new AttributeThunk(state, "", state).argument = state
+}
+
 /** A function of the program, closed over the frame it was made in. */
 export class Lambda {
   readonly code: LambdaCode

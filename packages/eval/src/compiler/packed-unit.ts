@@ -1,5 +1,6 @@
 import { byteStringFrom } from "@tvix-ts/bytes"
 import type { SourceFile } from "@tvix-ts/syntax"
+import { sparseArray } from "../sparse-array.ts"
 import { internalize } from "../text/internalize.ts"
 import { makeInt, NixFloat, type Forced } from "../value.ts"
 import { PathLiteral, type CodeInfo, type LambdaInfo, type ParamInfo, type ShapeInfo, type Unit } from "./unit.ts"
@@ -79,6 +80,11 @@ export class PackedTables {
 
   get byteLength(): number {
     return this.#bytes.length
+  }
+  /** How many elements the section has. */
+  count(section: Section): number {
+    const [from, to] = this.#sections[section]
+    return (to - from) / SECTIONS[section]
   }
 
   code(index: number): CodeInfo {
@@ -245,8 +251,8 @@ export class PackedUnit implements Unit {
   readonly codeCount: number
   readonly #tables: PackedTables
   readonly #codes: (CodeInfo | undefined)[]
-  readonly #constants: (Forced | undefined)[] = []
-  readonly #names: (string | undefined)[] = []
+  readonly #constants: (Forced | undefined)[]
+  readonly #names: (string | undefined)[]
 
   constructor(tables: PackedTables, source: SourceFile, basePath: string, home: string | undefined) {
     this.source = source
@@ -255,8 +261,9 @@ export class PackedUnit implements Unit {
     this.words = tables.words
     this.codeCount = tables.codeCount
     this.#tables = tables
-    // Grown index by index, in any order, it would become a hash table.
-    this.#codes = tables.codeCount > 1000 ? new Array<undefined>(tables.codeCount) : []
+    this.#codes = sparseArray(tables.codeCount)
+    this.#constants = sparseArray(tables.count("constants"))
+    this.#names = sparseArray(tables.count("names"))
   }
 
   code(index: number): CodeInfo {

@@ -175,23 +175,36 @@ export function wordsOf({ buffer, byteOffset, byteLength }: Uint8Array): Int32Ar
  */
 export function writeChecksum(bytes: Uint8Array): void {
   const words = wordsOf(bytes)
-  const [a, b] = checksum(words)
-  words[0] = a
-  words[1] = b
+  const sums = checksum(words)
+  words[0] = sums[0]
+  words[1] = sums[1]
 }
 export function checksumHolds(bytes: Uint8Array): boolean {
   const words = wordsOf(bytes)
-  const [a, b] = checksum(words)
-  return words[0] === a && words[1] === b
+  const sums = checksum(words)
+  return words[0] === sums[0] && words[1] === sums[1]
 }
-function checksum(words: Int32Array): readonly [number, number] {
-  let a = words.length
-  let b = 0x2545f491
-  for (let i = 2; i < words.length; i++) {
+type Sums = [a: number, b: number]
+function checksum(words: Int32Array): Sums {
+  const sums: Sums = [words.length, 0x2545f491]
+  for (let from = 2; from < words.length; from += STRIDE) sum(words, from, sums)
+  return sums
+}
+/**
+ * Words that are summed up by one call. A function with one long loop would be compiled in the middle of it, time and
+ * again, each time without knowing what comes after the loop.
+ */
+const STRIDE = 256
+function sum(words: Int32Array, from: number, sums: Sums): void {
+  const to = Math.min(from + STRIDE, words.length)
+  let a = sums[0]
+  let b = sums[1]
+  for (let i = from; i < to; i++) {
     const word = words[i]!
     a = Math.imul(a ^ word, 0x9e3779b1)
     a ^= a >>> 15
     b = (Math.imul(b, 0x85ebca6b) + word + (a >>> 7)) | 0
   }
-  return [a, b]
+  sums[0] = a
+  sums[1] = b
 }
