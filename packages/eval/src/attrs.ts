@@ -24,10 +24,9 @@ export class Shape {
   #index: Map<string, number> | undefined
   /** What searching has cost so far. */
   #searches = 0
-  #order: Uint32Array | undefined
-  #unplaced: Shape | undefined
-  #plans: UpdatePlan[] | undefined
-  #nextPlan = 0
+  /** What most shapes are never asked for. */
+  #rest: Rest | undefined = undefined
+  #plans: UpdatePlan | undefined = undefined
 
   constructor(
     names: readonly string[],
@@ -71,30 +70,57 @@ export class Shape {
   /** The same names in the same order, known to be nowhere in particular. */
   withoutPositions(): Shape {
     if (this.positions === undefined) return this
-    return (this.#unplaced ??= new Shape(this.names, this.sorted, undefined, this.#index))
+    const rest = (this.#rest ??= new Rest())
+    return (rest.unplaced ??= new Shape(this.names, this.sorted, undefined, this.#index))
   }
 
   /** The indices in bytewise order of their names. */
-  order(): Uint32Array {
-    if (this.#order === undefined) {
-      const { names } = this
-      const order = new Uint32Array(names.length)
-      for (let i = 0; i < order.length; i++) order[i] = i
-      if (!this.sorted) order.sort((i, j) => compareNames(names[i]!, names[j]!))
-      this.#order = order
-    }
-    return this.#order
+  order(): readonly number[] {
+    const rest = (this.#rest ??= new Rest())
+    return (rest.order ??= this.#makeOrder())
+  }
+  #makeOrder(): readonly number[] {
+    const { names } = this
+    const order: number[] = []
+    for (let i = 0; i < names.length; i++) order.push(i)
+    return this.sorted ? order : order.sort((i, j) => compareNames(names[i]!, names[j]!))
   }
 
-  /** How to make `a // b` for a set `a` of this shape and a set `b` of shape `over`. */
-  planUpdate(over: Shape): UpdatePlan {
-    const plans = (this.#plans ??= [])
-    for (const plan of plans) if (plan.over === over) return plan
-    const plan = makePlan(this, over)
-    // Four remembered partners: sites that merge more shapes than that are not helped by remembering any.
-    plans[this.#nextPlan] = plan
-    this.#nextPlan = (this.#nextPlan + 1) & 3
-    return plan
+  /** How to make `a // b` for a set `a` of this shape and a set `b` of shape `over`, if that was done before. */
+  planOf(over: Shape): UpdatePlan | undefined {
+    for (let plan = this.#plans; plan !== undefined; plan = plan.next) if (plan.over === over) return plan
+    return undefined
+  }
+  /** Remembers for the next time what such a set had for a shape. */
+  addPlan(over: Shape, shape: Shape): void {
+    const plan = new UpdatePlan(over, shape, this.#plans)
+    this.#plans = plan
+    // Sites that merge more shapes than that are not helped by remembering any.
+    if (plan.next?.next?.next !== undefined) plan.next.next.next.next = undefined
+  }
+}
+
+class Rest {
+  order: readonly number[] | undefined = undefined
+  unplaced: Shape | undefined = undefined
+}
+
+/**
+ * How to make `a // b` for sets of two shapes. Most pairs are met only once, so the first time merely the resulting shape
+ * is remembered; from the second on, where each value comes from.
+ */
+class UpdatePlan {
+  readonly over: Shape
+  readonly shape: Shape
+  /** For each name of `shape`: i >= 0 takes value i of the left set, i < 0 value -1 - i of the right one. */
+  sources: readonly number[] | undefined = undefined
+  /** Another plan of the left set's shape. */
+  next: UpdatePlan | undefined
+
+  constructor(over: Shape, shape: Shape, next: UpdatePlan | undefined) {
+    this.over = over
+    this.shape = shape
+    this.next = next
   }
 }
 
@@ -119,28 +145,14 @@ export function compareNames(a: string, b: string): number {
 
 export const EMPTY_SHAPE = new Shape([], true, undefined)
 
-interface UpdatePlan {
-  readonly over: Shape
-  readonly shape: Shape
-  /** For each name of `shape`: i >= 0 takes value i of the left set, i < 0 value -1 - i of the right one. */
-  readonly sources: Int32Array
-}
-
 /** Where the names of a plan come from, while it is made. */
-let scratch = new Int32Array(256)
+const scratch: number[] = []
 
-function makePlan(under: Shape, over: Shape): UpdatePlan {
-  const size = under.names.length + over.names.length
-  if (scratch.length < size) scratch = new Int32Array(2 * size)
-  const sorted = under.sorted && over.sorted
-  const sources = scratch.slice(0, sorted ? mergeSorted(under.names, over.names) : mergeUnsorted(under, over))
-  const names = namesOf(under.names, over.names, sources)
-  const known = under.positions !== undefined || over.positions !== undefined
-  const positions = known ? positionsOf(under, over, sources) : undefined
-  return { over, shape: new Shape(names, sorted, positions), sources }
+/** Fills `scratch` with the sources of the names that `under // over` has; the result is how many they are. */
+function findSources(under: Shape, over: Shape): number {
+  return under.sorted && over.sorted ? mergeSorted(under.names, over.names) : mergeUnsorted(under, over)
 }
-
-/** Fills `scratch` with the sources of the names in order; the result is how many they are. */
+/** As {@link findSources}, in the order of the names. */
 function mergeSorted(a: readonly string[], b: readonly string[]): number {
   let count = 0
   let i = 0
@@ -167,21 +179,36 @@ function mergeUnsorted(under: Shape, over: Shape): number {
   return count
 }
 
-function namesOf(under: readonly string[], over: readonly string[], sources: Int32Array): readonly string[] {
-  // Most often a few attributes are given other values.
-  if (sources.length === under.length) return under
-  const names = new Array<string>(sources.length)
-  for (let i = 0; i < names.length; i++) {
-    const source = sources[i]!
+/** The shape of `under // over`, whose `count` names come from where `scratch` says. */
+function makeShape(under: Shape, over: Shape, count: number): Shape {
+  const sorted = under.sorted && over.sorted
+  // Both have the names in order: then the right one hides the left one altogether.
+  if (sorted && count === over.names.length) return over
+  const isSame = count === under.names.length
+  const placed = under.positions !== undefined || over.positions !== undefined
+  if (isSame && !placed) return under
+  const positions = placed ? positionsOf(under, over, count) : undefined
+  if (!isSame) return new Shape(namesOf(under.names, over.names, count), sorted, positions)
+  // A step of a loop that gives the same attributes other values leads to a shape that the next one leaves as it is.
+  const isStill = under.positions !== undefined && under.positions.every((position, i) => position === positions![i])
+  return isStill ? under : new Shape(under.names, sorted, positions)
+}
+function namesOf(under: readonly string[], over: readonly string[], count: number): readonly string[] {
+  const names = new Array<string>(count)
+  for (let i = 0; i < count; i++) {
+    const source = scratch[i]!
     names[i] = source >= 0 ? under[source]! : over[-1 - source]!
   }
   return names
 }
-function positionsOf(under: Shape, over: Shape, sources: Int32Array): readonly Position[] {
-  const positions = new Array<Position>(sources.length)
-  for (let i = 0; i < positions.length; i++) {
-    const source = sources[i]!
-    positions[i] = source >= 0 ? under.position(source) : over.position(-1 - source)
+function positionsOf(under: Shape, over: Shape, count: number): readonly Position[] {
+  const left = under.positions
+  const right = over.positions
+  const positions = new Array<Position>(count)
+  for (let i = 0; i < count; i++) {
+    const source = scratch[i]!
+    positions[i] =
+      source >= 0 ? (left === undefined ? 0 : left[source]!) : right === undefined ? 0 : right[-1 - source]!
   }
   return positions
 }
@@ -266,15 +293,30 @@ export const EMPTY_ATTRS = new AttrSet(EMPTY_SHAPE, [])
 
 /** The topmost layers of `under` and `over` as one, whatever lies below them. */
 function merge(under: AttrSet, over: AttrSet): AttrSet {
-  const { shape, sources } = under.shape.planUpdate(over.shape)
-  const a = under.values
-  const b = over.values
-  const values: Value[] = new Array<Value>(sources.length)
-  for (let i = 0; i < sources.length; i++) {
-    const source = sources[i]!
-    values[i] = source >= 0 ? a[source]! : b[-1 - source]!
+  const below = under.shape
+  const above = over.shape
+  const plan = below.planOf(above)
+  if (plan?.sources !== undefined) {
+    return new AttrSet(plan.shape, mergeValues(under.values, over.values, plan.sources, plan.sources.length))
   }
-  return new AttrSet(shape, values)
+  const count = findSources(below, above)
+  const shape = plan === undefined ? makeShape(below, above, count) : plan.shape
+  if (plan === undefined) below.addPlan(above, shape)
+  else plan.sources = scratch.slice(0, count)
+  return new AttrSet(shape, mergeValues(under.values, over.values, scratch, count))
+}
+function mergeValues(
+  under: readonly Value[],
+  over: readonly Value[],
+  sources: readonly number[],
+  count: number,
+): Value[] {
+  const values = new Array<Value>(count)
+  for (let i = 0; i < count; i++) {
+    const source = sources[i]!
+    values[i] = source >= 0 ? under[source]! : over[-1 - source]!
+  }
+  return values
 }
 
 /** `under // over` */

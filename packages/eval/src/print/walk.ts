@@ -12,7 +12,7 @@ export type OnItem = (depth: number, item: string | number) => void
 export class Open {
   /** The names, undefined for a list. */
   readonly shape: Shape | undefined
-  readonly #order: Uint32Array | undefined
+  readonly #order: readonly number[] | undefined
   readonly values: readonly Value[]
   /** Where the whole of it comes from. */
   readonly at: Position
