@@ -72,7 +72,7 @@ export function callBuiltinWith(builtin: Builtin, operands: readonly Operand[], 
 // A function of its own, as is every rare path here that has closures: variables that a closure captures are allocated
 // by every call of the function around it.
 export function thunksOf(operands: readonly Operand[], frame: Frame): Value[] {
-  return operands.map(({ lazy }) => lazy(frame))
+  return operands.map((operand) => operand.lazy(frame))
 }
 
 /** Most builtins have one or two parameters; arguments need no array on their way there. */

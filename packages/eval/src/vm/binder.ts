@@ -1,22 +1,19 @@
 /** Reads instructions and their operands; what each instruction does with them is in instructions/. */
 import type { Position } from "../attrs.ts"
-import { instructions, OPS, type Op } from "../compiler/opcodes.ts"
+import { instructions, OPS, wordOf, type Op } from "../compiler/opcodes.ts"
 import type { RuntimeObserver, Site } from "../observe/observer.ts"
 import { Lambda, Thunk, type Forced, type Value } from "../value.ts"
-import type { Exec, Lazy } from "./code.ts"
+import type { Exec } from "./code.ts"
 import { forceSlot } from "./force-slot.ts"
-import { slotReader, slotWriter, type Frame, type Slot } from "./frame.ts"
+import { slotReader, type Frame, type Slot } from "./frame.ts"
 import type { LoadedUnit } from "./load.ts"
 import { force } from "./machine.ts"
-import { runCode } from "./run-code.ts"
+import { Argument, LazyOperand, type Early, type EarlyBinder } from "./operand.ts"
 
-/** An argument of a call. */
-export interface Argument {
-  readonly lazy: Lazy
-  /** Evaluated already if that cannot fail, for callees sure to force it; see {@link LambdaInfo.strict}. */
-  readonly eager: Lazy
-  /** Evaluates it, for callees that would do so first thing. */
-  readonly exec: Exec
+/** What {@link fillSlot} wants to know. */
+export interface SlotToFill {
+  readonly count: number
+  readonly slot: number
 }
 
 /** What is only ever an operand that is not evaluated. */
@@ -24,11 +21,23 @@ type LazyOp = "lazy-constant" | "lazy-global" | "lazy-slot" | "thunk"
 export type EvaluatedOp = Exclude<Op, LazyOp>
 /** What binds each instruction. */
 export type BinderTable = Readonly<Record<EvaluatedOp, (binder: Binder) => Exec>>
+/** The same by the instruction's word: the engine finds an element of an array faster than one of that many names. */
+export type Binders = readonly ((binder: Binder) => Exec)[]
+
+const CONSTANT = wordOf("constant")
+const LAMBDA = wordOf("lambda")
+const VARIABLE = wordOf("variable")
+const ADD = wordOf("add")
+const SUBTRACT = wordOf("subtract")
+const LAZY_CONSTANT = wordOf("lazy-constant")
+const LAZY_GLOBAL = wordOf("lazy-global")
+const LAZY_SLOT = wordOf("lazy-slot")
+const THUNK = wordOf("thunk")
 
 /** Reads the instructions of one code object. */
-export class Binder {
+export class Binder implements EarlyBinder {
   readonly loaded: LoadedUnit
-  readonly #table: BinderTable
+  readonly #table: Binders
   /** The code whose frame instructions run in. */
   readonly #codeIndex: number
   #next: number
@@ -36,7 +45,7 @@ export class Binder {
   /** Deepest nesting met: how many native frames running the code may take, its calls apart. */
   height = 1
 
-  constructor(loaded: LoadedUnit, codeIndex: number, entry: number, table: BinderTable) {
+  constructor(loaded: LoadedUnit, codeIndex: number, entry: number, table: Binders) {
     this.loaded = loaded
     this.#table = table
     this.#codeIndex = codeIndex
@@ -46,9 +55,9 @@ export class Binder {
   word(): number {
     return this.loaded.unit.words[this.#next++]!
   }
-  /** The instruction that comes next, without reading it. */
-  peek(): Op {
-    return OPS[this.loaded.unit.words[this.#next]!]!
+  /** The word of the instruction that comes next, without reading it. */
+  peek(): number {
+    return this.loaded.unit.words[this.#next]!
   }
   constant(): Forced {
     return this.loaded.unit.constant(this.word())
@@ -76,15 +85,15 @@ export class Binder {
 
   expr(): Exec {
     const start = this.#next
-    const op = OPS[this.word()]! as EvaluatedOp
+    const word = this.word()
     const { observer } = this.loaded
     // Being observed takes a native frame more.
     const frames = observer === undefined ? 1 : 2
     this.#nesting += frames
     if (this.#nesting > this.height) this.height = this.#nesting
-    const exec = this.#table[op](this)
+    const exec = this.#table[word]!(this)
     this.#nesting -= frames
-    return observer === undefined ? exec : observed(exec, observer, this.#site(op, start))
+    return observer === undefined ? exec : observed(exec, observer, this.#site(OPS[word]!, start))
   }
 
   #site(op: Op, word: number): Site {
@@ -99,76 +108,60 @@ export class Binder {
     return { op, unit, code: this.#codeIndex, word, at: -1 }
   }
 
-  lazy(): Lazy {
-    switch (this.peek()) {
-      case "lazy-constant": {
-        this.word()
-        const value = this.constant()
-        return () => value
-      }
-      case "lazy-global": {
-        this.word()
+  lazy(): LazyOperand {
+    switch (this.word()) {
+      case LAZY_CONSTANT:
+        return new LazyOperand(undefined, undefined, this.constant())
+      case LAZY_GLOBAL: {
         const value = this.loaded.global(this.name())
-        return () => value
+        return new LazyOperand(undefined, undefined, value)
       }
-      case "lazy-slot":
-        this.word()
-        return this.slot() as Lazy
-      default: {
-        this.word()
-        const code = this.loaded.code(this.word())
-        return (frame) => new Thunk(code, frame)
-      }
+      case LAZY_SLOT:
+        return new LazyOperand(undefined, this.slot(), undefined)
+      default:
+        return new LazyOperand(this.loaded.code(this.word()), undefined, undefined)
     }
   }
 
   /** The default of a formal: as `lazy`; but one that is another formal, and has a value by now, is that value. */
-  fallback(): Lazy {
+  fallback(): LazyOperand {
     const { unit } = this.loaded
     const { words } = unit
-    const index = this.peek() === "thunk" ? words[this.#next + 1]! : -1
+    const index = this.peek() === THUNK ? words[this.#next + 1]! : -1
     const lazy = this.lazy()
     const entry = index < 0 ? undefined : unit.code(index).entry
-    if (entry === undefined || OPS[words[entry]!] !== "variable" || words[entry + 1] !== this.#codeIndex) return lazy
+    if (entry === undefined || words[entry] !== VARIABLE || words[entry + 1] !== this.#codeIndex) return lazy
     const slot = new Binder(this.loaded, this.#codeIndex, entry + 1, this.#table).slot()
-    return (frame) => slot(frame) ?? lazy(frame)
+    return new LazyOperand(undefined, (frame) => slot(frame) ?? lazy.of(frame), undefined)
   }
 
-  /** A `lazy` operand of a call, in the forms that callees may want it in. */
+  /** A `lazy` operand of a call. */
   argument(): Argument {
-    const { unit } = this.loaded
-    const { words } = unit
-    if (this.peek() !== "thunk") {
-      const lazy = this.lazy()
-      return { lazy, eager: lazy, exec: (frame) => force(lazy(frame), 0) }
-    }
-    const index = words[this.#next + 1]!
-    const lazy = this.lazy()
-    // A code with a frame of its own does more than the few instructions that cannot fail.
-    const info = unit.code(index)
-    // An observer sees every instruction, so none is done on the side for it.
-    const onTheSide = info.slots === 0 && this.loaded.observer === undefined
-    const eager = !onTheSide ? undefined : new Binder(this.loaded, index, info.entry, this.#table).eager()
-    return {
-      lazy,
-      eager: eager === undefined ? lazy : (frame) => eager(frame) ?? lazy(frame),
-      exec: runCode(this.loaded.code(index)),
-    }
+    const index = this.peek() === THUNK ? this.loaded.unit.words[this.#next + 1]! : -1
+    return new Argument(this.lazy(), this, index)
+  }
+  earlyCode(index: number): Early | undefined {
+    const { unit, observer } = this.loaded
+    const { slots, entry } = unit.code(index)
+    // A code with a frame of its own does more than the few instructions that cannot fail. And an observer sees every
+    // instruction, so none is done on the side for it.
+    if (slots > 0 || observer !== undefined) return undefined
+    return new Binder(this.loaded, index, entry, this.#table).early()
   }
 
   /** The value of the next instruction where it can be had without forcing or failing; undefined where not. */
-  eager(): ((frame: Frame) => Value | undefined) | undefined {
-    const op = OPS[this.word()]!
+  early(): Early | undefined {
+    const op = this.word()
     switch (op) {
-      case "lambda": {
+      case LAMBDA: {
         const code = this.loaded.lambda(this.word())
         return (frame) => new Lambda(code, frame)
       }
-      case "constant": {
+      case CONSTANT: {
         const value = this.constant()
         return () => value
       }
-      case "variable": {
+      case VARIABLE: {
         const slot = this.slot()
         this.word()
         return (frame) => {
@@ -176,13 +169,13 @@ export class Binder {
           return value instanceof Thunk && value.code === null ? (value.state as Forced) : value
         }
       }
-      case "subtract":
-      case "add": {
-        this.#next += op === "add" ? 3 : 1
-        const left = this.eager()
-        const right = left && this.eager()
+      case SUBTRACT:
+      case ADD: {
+        this.#next += op === ADD ? 3 : 1
+        const left = this.early()
+        const right = left && this.early()
         if (right === undefined) return undefined
-        const sign = op === "add" ? 1 : -1
+        const sign = op === ADD ? 1 : -1
         return (frame) => {
           const x = left!(frame)
           const y = right(frame)
@@ -215,9 +208,9 @@ export class Binder {
     return (frame) => force(read(frame) as Value, at)
   }
   /** Reads a slot operand that is written: always one of the code's own frame. */
-  slotToFill(): (frame: Frame, value: Value) => void {
+  slotToFill(): SlotToFill {
     const owner = this.word()
-    return slotWriter(this.loaded.unit.code(owner).slots, this.word())
+    return { count: this.loaded.unit.code(owner).slots, slot: this.word() }
   }
 
   /** How many frames up the frame of code `owner` is from the one instructions run in. */

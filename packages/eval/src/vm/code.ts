@@ -11,23 +11,51 @@ import type { Position } from "../attrs.ts"
 export type Result = Forced | undefined
 /** An instruction with its operands bound: evaluates to weak head normal form in the given frame. */
 export type Exec = (frame: Frame) => Result
-/** A bound operand that is not evaluated now: a value known already, or a thunk. Never unwinds. */
+/** A bound operand that is not evaluated now: makes a value known already, or a thunk. Never unwinds. */
 export type Lazy = (frame: Frame) => Value
+
+/** Where instructions come from, when a code is first entered. */
+export interface CodeSource {
+  bindCode(code: Code, index: number): void
+  bindLambda(code: LambdaCode, index: number): void
+  parameters(index: number): readonly Parameter[]
+}
 
 /** Something to run in a frame: the body of a thunk, or a whole file. */
 export class Code {
   /**
-   * Called with the frame the code was defined in. Starts as a stub that binds the instructions at first use.
-   * Nothing but the machine's own codes is called with anything else than a frame, or needs to know what forces it.
+   * Called with the frame the code was defined in. Nothing but the machine's own codes is called with anything else than
+   * a frame, or needs to know what forces it.
    */
   run: (frame: Frame, at?: Position) => Result
   /** Native frames that running this may add before it is the machine's turn again; see machine.ts. */
   height: number
-  constructor(run: (frame: Frame, at?: Position) => Result, height: number) {
+  readonly #source: CodeSource | undefined
+  readonly #index: number
+
+  constructor(run: (frame: Frame, at?: Position) => Result, height: number, source?: CodeSource, index = -1) {
     this.run = run
     this.height = height
+    this.#source = source
+    this.#index = index
+  }
+
+  /** A code that binds its instructions when it is first run. */
+  static from(source: CodeSource, index: number): Code {
+    return new Code(bindAndRun, INITIAL_HEIGHT, source, index)
+  }
+
+  bind(): void {
+    this.#source!.bindCode(this, this.#index)
   }
 }
+/** Shared by all codes that were not run yet: most of a program never is, so there is no function for each. */
+function bindAndRun(this: Code, frame: Frame): Result {
+  this.bind()
+  return this.run(frame)
+}
+/** Before its instructions are bound nobody knows how deep a code nests; this is the most the compiler allows. */
+const INITIAL_HEIGHT = 50
 
 /** What `functionArgs` tells, and what the linter and `:doc` show. */
 export interface Parameter {
@@ -44,13 +72,16 @@ export interface FormalParameter {
   readonly optional: boolean
 }
 
+/** What enters a function whose last parameter is a set pattern; see pattern.ts. */
+export interface PatternEntry {
+  enter(up: Frame, only: Value, args: readonly Value[] | undefined, last: Value, at: Position): Result
+}
+
 /**
  * The code of `p1: p2: …: body`. Only the last parameter may be a set pattern: matching one can fail, and must then
- * fail when the argument arrives. `enterN` are for N parameters and start as stubs that bind.
+ * fail when the argument arrives. The machine makes the frame and runs `body` in it.
  */
 export class LambdaCode {
-  readonly #makeParams: () => readonly Parameter[]
-  #params: readonly Parameter[] | undefined
   readonly arity: number
   /** The name the function was bound to, for messages. */
   readonly name: string | undefined
@@ -59,34 +90,35 @@ export class LambdaCode {
   readonly immediate: number
   /** For `sort`. */
   readonly ordering: Ordering | undefined
-  height = 50
-  #calling: string | undefined
-  enter1: (frame: Frame, a: Value, at: Position) => Result
-  enter2: (frame: Frame, a: Value, b: Value, at: Position) => Result
-  enter3: (frame: Frame, a: Value, b: Value, c: Value, at: Position) => Result
-  enterMany: (frame: Frame, args: readonly Value[], at: Position) => Result
+  /** Slots of the frame. */
+  readonly slots: number
+  /** Undefined until it is bound. */
+  body: Exec | undefined = undefined
+  pattern: PatternEntry | undefined = undefined
+  /** Native frames that a call may add; known once it is bound. */
+  height = 0
+  readonly #source: CodeSource
+  readonly #index: number
+  #params: readonly Parameter[] | undefined = undefined
+  #calling: string | undefined = undefined
 
-  /** @param makeParams called when somebody wants to know: most who call a function do not */
-  constructor(
-    makeParams: () => readonly Parameter[],
-    { name, params, strict, immediate }: LambdaInfo,
-    ordering: Ordering | undefined,
-    bind: (code: LambdaCode) => void,
-  ) {
-    this.#makeParams = makeParams
-    this.strict = strict
-    this.immediate = immediate
+  constructor(source: CodeSource, index: number, info: LambdaInfo, slots: number, ordering: Ordering | undefined) {
+    this.arity = info.params.length
+    this.name = info.name
+    this.strict = info.strict
+    this.immediate = info.immediate
     this.ordering = ordering
-    this.arity = params.length
-    this.name = name
-    this.enter1 = (frame, a, at) => (bind(this), this.enter1(frame, a, at))
-    this.enter2 = (frame, a, b, at) => (bind(this), this.enter2(frame, a, b, at))
-    this.enter3 = (frame, a, b, c, at) => (bind(this), this.enter3(frame, a, b, c, at))
-    this.enterMany = (frame, args, at) => (bind(this), this.enterMany(frame, args, at))
+    this.slots = slots
+    this.#source = source
+    this.#index = index
   }
 
+  bind(): void {
+    this.#source.bindLambda(this, this.#index)
+  }
+  /** Made when somebody wants to know: most who call a function do not. */
   get params(): readonly Parameter[] {
-    return (this.#params ??= this.#makeParams())
+    return (this.#params ??= this.#source.parameters(this.#index))
   }
   /** What a trace says of a call: one string for all calls, since a deep trace has millions. */
   get calling(): string {

@@ -45,8 +45,14 @@ export class LargeFrame {
   }
 }
 
+// All that slots can hold, at once: see the end of value.ts.
+for (const value of [null, 0]) {
+  new SmallFrame(null, value, value).a = value
+  new MediumFrame(null, value, value, value, value).a = value
+}
+
 /** A new frame of `count` slots, the first of them filled from `values`. */
-export function makeFrame(up: Frame | null, count: number, values: readonly Value[] = []): Frame {
+export function makeFrame(up: Frame | null, count: number, values: readonly Value[]): Frame {
   if (count <= 2) return new SmallFrame(up, values[0], values[1])
   if (count <= 4) return new MediumFrame(up, values[0], values[1], values[2], values[3])
   const slots = emptySlots(count)
@@ -54,14 +60,43 @@ export function makeFrame(up: Frame | null, count: number, values: readonly Valu
   return new LargeFrame(up, slots)
 }
 
-/** Copying an array is faster than filling one. */
-const empty: Slot[][] = []
-function emptySlots(count: number): Slot[] {
-  return (empty[count] ??= Array.from({ length: count }, () => undefined)).slice()
+/** As {@link makeFrame}, for calls with one, two and three arguments. */
+export function makeFrame1(up: Frame | null, count: number, a: Value): Frame {
+  if (count <= 2) return new SmallFrame(up, a, undefined)
+  if (count <= 4) return new MediumFrame(up, a, undefined, undefined, undefined)
+  const slots = emptySlots(count)
+  slots[0] = a
+  return new LargeFrame(up, slots)
+}
+export function makeFrame2(up: Frame | null, count: number, a: Value, b: Value): Frame {
+  if (count <= 2) return new SmallFrame(up, a, b)
+  if (count <= 4) return new MediumFrame(up, a, b, undefined, undefined)
+  const slots = emptySlots(count)
+  slots[0] = a
+  slots[1] = b
+  return new LargeFrame(up, slots)
+}
+export function makeFrame3(up: Frame | null, count: number, a: Value, b: Value, c: Value): Frame {
+  if (count <= 4) return new MediumFrame(up, a, b, c, undefined)
+  const slots = emptySlots(count)
+  slots[0] = a
+  slots[1] = b
+  slots[2] = c
+  return new LargeFrame(up, slots)
 }
 
+/** Copying an array is faster than filling one. */
+export function emptySlots(count: number): Slot[] {
+  let slots = count < EMPTY.length ? EMPTY[count] : undefined
+  if (slots === undefined) {
+    slots = Array.from({ length: count }, () => undefined)
+    if (count < EMPTY.length) EMPTY[count] = slots
+  }
+  return slots.slice()
+}
+const EMPTY: (Slot[] | undefined)[] = Array.from({ length: 128 }, () => undefined)
+
 type ReadSlot = (frame: Frame) => Slot
-type WriteSlot = (frame: Frame, value: Value) => void
 
 const small = (frame: Frame | null): SmallFrame => frame as SmallFrame
 const medium = (frame: Frame | null): MediumFrame => frame as MediumFrame
@@ -72,6 +107,13 @@ const large = (frame: Frame | null): LargeFrame => frame as LargeFrame
  * program is read here: a function that calls a more general one costs a third more (bench/programs/fib.nix).
  */
 export function slotReader(count: number, slot: number, hops: number): ReadSlot {
+  const i = count > 4 ? slot + 4 : slot
+  if (hops >= READERS.length || i >= 64) return makeReader(count, slot, hops)
+  return (READERS[hops]![i] ??= makeReader(count, slot, hops))
+}
+/** Those that were made, by hops and slot, those of large frames behind the others: hardly any is needed only once. */
+const READERS: ReadSlot[][] = [[], [], [], [], [], []]
+function makeReader(count: number, slot: number, hops: number): ReadSlot {
   switch (hops) {
     case 0:
       if (count > 4) return (frame) => large(frame).slots[slot]
@@ -99,28 +141,11 @@ export function slotReader(count: number, slot: number, hops: number): ReadSlot 
   }
 }
 
-export function slotWriter(count: number, slot: number): WriteSlot {
-  if (count > 4) {
-    return (frame, value) => {
-      large(frame).slots[slot] = value
-    }
-  }
-  switch (slot) {
-    case 0:
-      return (frame, value) => {
-        small(frame).a = value
-      }
-    case 1:
-      return (frame, value) => {
-        small(frame).b = value
-      }
-    case 2:
-      return (frame, value) => {
-        medium(frame).c = value
-      }
-    default:
-      return (frame, value) => {
-        medium(frame).d = value
-      }
-  }
+/** Fills slot `slot` of `frame`, which has `count` slots. */
+export function fillSlot(frame: Frame, count: number, slot: number, value: Value): void {
+  if (count > 4) large(frame).slots[slot] = value
+  else if (slot === 0) small(frame).a = value
+  else if (slot === 1) small(frame).b = value
+  else if (slot === 2) medium(frame).c = value
+  else medium(frame).d = value
 }

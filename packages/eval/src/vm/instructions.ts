@@ -1,5 +1,7 @@
 /** What binds each instruction: the compiler refuses this table if one is missing. */
-import type { BinderTable } from "./binder.ts"
+import { OPS } from "../compiler/opcodes.ts"
+import type { Binder, Binders, BinderTable } from "./binder.ts"
+import type { Exec } from "./code.ts"
 import * as arithmetic from "./instructions/arithmetic.ts"
 import { bindCall } from "./instructions/calls.ts"
 import * as control from "./instructions/control.ts"
@@ -8,7 +10,7 @@ import * as sets from "./instructions/sets.ts"
 import * as strings from "./instructions/strings.ts"
 import * as variables from "./instructions/variables.ts"
 
-export const binders: BinderTable = {
+const table: BinderTable = {
   constant: variables.bindConstant,
   global: variables.bindGlobal,
   variable: variables.bindVariable,
@@ -45,4 +47,13 @@ export const binders: BinderTable = {
   interpolate: strings.bindInterpolate,
   "interpolate-path": strings.bindInterpolatePath,
   call: bindCall,
+}
+
+export const binders: Binders = OPS.map(
+  (op) => (table as Readonly<Record<string, (b: Binder) => Exec>>)[op] ?? misplaced,
+)
+
+/** Where something has to be evaluated stands what only is an operand. */
+function misplaced(): never {
+  throw new RangeError("a unit is damaged: it has an operand for an instruction")
 }

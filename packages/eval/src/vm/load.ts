@@ -3,12 +3,13 @@ import { Shape, type AttrSet } from "../attrs.ts"
 import { orderingOf } from "../compiler/ordering.ts"
 import type { Unit } from "../compiler/unit.ts"
 import type { RuntimeObserver } from "../observe/observer.ts"
+import { sparseArray } from "../sparse-array.ts"
 import type { Forced, Value } from "../value.ts"
 import { bindCode, bindLambda } from "./bind.ts"
-import { Code, LambdaCode, type Parameter } from "./code.ts"
+import { Code, LambdaCode, type CodeSource, type Parameter } from "./code.ts"
 
 /** A unit about to run: its code objects come into being, and bind their instructions, when they are first reached. */
-export class LoadedUnit {
+export class LoadedUnit implements CodeSource {
   readonly unit: Unit
   /** What to add to an offset to make a position of it. */
   readonly base: number
@@ -16,8 +17,8 @@ export class LoadedUnit {
   /** Values of the names the unit was compiled with (`CompileOptions.scope`). */
   readonly scope: readonly Value[]
   readonly observer: RuntimeObserver | undefined
-  readonly #codes: (Code | undefined)[] = []
-  readonly #lambdas: (LambdaCode | undefined)[] = []
+  readonly #codes: (Code | undefined)[]
+  readonly #lambdas: (LambdaCode | undefined)[]
   readonly #shapes: (Shape | undefined)[] = []
 
   constructor(unit: Unit, base: number, globals: AttrSet, scope: readonly Value[] = [], observer?: RuntimeObserver) {
@@ -26,6 +27,8 @@ export class LoadedUnit {
     this.globals = globals
     this.scope = scope
     this.observer = observer
+    this.#codes = sparseArray(unit.codeCount)
+    this.#lambdas = sparseArray(unit.codeCount)
   }
 
   /** The position of a byte offset; 0 for -1, which means unknown. */
@@ -47,28 +50,30 @@ export class LoadedUnit {
   }
 
   code(index: number): Code {
-    return (this.#codes[index] ??= new Code((frame) => {
-      const code = this.#codes[index]!
-      bindCode(this, index, code)
-      return code.run(frame)
-    }, INITIAL_HEIGHT))
+    return (this.#codes[index] ??= Code.from(this, index))
+  }
+  bindCode(code: Code, index: number): void {
+    bindCode(this, index, code)
   }
 
   lambda(index: number): LambdaCode {
-    const known = this.#lambdas[index]
-    if (known !== undefined) return known
-    const info = this.unit.code(index).lambda!
-    const params = (): Parameter[] =>
-      info.params.map(({ name, at, formals, ellipsis, doc }) => ({
-        name,
-        at: this.position(at),
-        formals: formals?.map((f) => ({ name: f.name, at: this.position(f.at), optional: f.fallback >= 0 })),
-        ellipsis,
-        doc,
-      }))
-    return (this.#lambdas[index] = new LambdaCode(params, info, orderingOf(this.unit, index), (code) =>
-      bindLambda(this, index, code),
-    ))
+    return (this.#lambdas[index] ??= this.#makeLambda(index))
+  }
+  #makeLambda(index: number): LambdaCode {
+    const { lambda, slots } = this.unit.code(index)
+    return new LambdaCode(this, index, lambda!, slots, orderingOf(this.unit, index))
+  }
+  bindLambda(code: LambdaCode, index: number): void {
+    bindLambda(this, index, code)
+  }
+  parameters(index: number): readonly Parameter[] {
+    return this.unit.code(index).lambda!.params.map(({ name, at, formals, ellipsis, doc }) => ({
+      name,
+      at: this.position(at),
+      formals: formals?.map((f) => ({ name: f.name, at: this.position(f.at), optional: f.fallback >= 0 })),
+      ellipsis,
+      doc,
+    }))
   }
 
   shape(index: number): Shape {
@@ -82,6 +87,3 @@ export class LoadedUnit {
     ))
   }
 }
-
-/** Before its instructions are bound nobody knows how deep a code nests; this is the most the compiler allows. */
-const INITIAL_HEIGHT = 50

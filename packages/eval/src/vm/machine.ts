@@ -21,8 +21,8 @@ import {
   type Forced,
   type Value,
 } from "../value.ts"
-import { blackHole, Code, type LambdaCode, type Result } from "./code.ts"
-import type { Frame } from "./frame.ts"
+import { blackHole, Code, type Exec, type LambdaCode, type Result } from "./code.ts"
+import { makeFrame, makeFrame1, makeFrame2, makeFrame3, type Frame } from "./frame.ts"
 
 /** How a paused native frame goes on. One per place in the machine where a frame can pause, never one per frame. */
 export interface Continuation {
@@ -242,15 +242,25 @@ function traceCall(failure: Failure, code: LambdaCode, at: Position): Failure {
 
 /** `fn a`; `fn` may be unforced. */
 export function apply1(fn: Value, a: Value, at: Position): Result {
-  if (fn instanceof Lambda && fn.code.arity === 1) {
+  if (fn instanceof Lambda) {
     const code = fn.code
+    if (code.arity !== 1) return new PartialLambda(fn, [a])
+    const body = code.body ?? bodyOf(code)
     if (mustPause(code.height)) return pauseCall(fn, [a], at)
     vm.calls++
-    const result = code.enter1(fn.frame!, a, at)
+    const up = fn.frame!
+    const result =
+      code.pattern === undefined ? body(makeFrame1(up, code.slots, a)) : code.pattern.enter(up, a, undefined, a, at)
     if (result === undefined) return pause(CALLED, code, at)
     vm.calls--
     vm.depth -= code.height
     return result
+  }
+  if (fn instanceof PartialLambda) {
+    const { lambda, args } = fn
+    const { arity } = lambda.code
+    if (arity === 2) return apply2(lambda, args[0]!, a, at)
+    if (arity === 3 && args.length === 2) return apply3(lambda, args[0]!, args[1]!, a, at)
   }
   if (fn instanceof Builtin && fn.params.length === 1) return applyOther.call1(fn, a, at)
   return applyMany(fn, [a], at)
@@ -258,19 +268,26 @@ export function apply1(fn: Value, a: Value, at: Position): Result {
 
 /** `fn a b` */
 export function apply2(fn: Value, a: Value, b: Value, at: Position): Result {
-  if (fn instanceof Lambda && fn.code.arity === 2) {
+  if (fn instanceof Lambda) {
     const code = fn.code
+    if (code.arity === 1) {
+      const callee = apply1(fn, a, at)
+      return callee === undefined ? pause(APPLY_REST, [b], at) : apply1(callee, b, at)
+    }
+    if (code.arity !== 2) return new PartialLambda(fn, [a, b])
+    const body = code.body ?? bodyOf(code)
     if (mustPause(code.height)) return pauseCall(fn, [a, b], at)
     vm.calls++
-    const result = code.enter2(fn.frame!, a, b, at)
+    const up = fn.frame!
+    const result =
+      code.pattern === undefined ? body(makeFrame2(up, code.slots, a, b)) : code.pattern.enter(up, null, [a, b], b, at)
     if (result === undefined) return pause(CALLED, code, at)
     vm.calls--
     vm.depth -= code.height
     return result
   }
-  if (fn instanceof Lambda && fn.code.arity === 1) {
-    const callee = apply1(fn, a, at)
-    return callee === undefined ? pause(APPLY_REST, [b], at) : apply1(callee, b, at)
+  if (fn instanceof PartialLambda && fn.lambda.code.arity === 3 && fn.args.length === 1) {
+    return apply3(fn.lambda, fn.args[0]!, a, b, at)
   }
   return applyMany(fn, [a, b], at)
 }
@@ -279,9 +296,14 @@ export function apply2(fn: Value, a: Value, b: Value, at: Position): Result {
 export function apply3(fn: Value, a: Value, b: Value, c: Value, at: Position): Result {
   if (fn instanceof Lambda && fn.code.arity === 3) {
     const code = fn.code
+    const body = code.body ?? bodyOf(code)
     if (mustPause(code.height)) return pauseCall(fn, [a, b, c], at)
     vm.calls++
-    const result = code.enter3(fn.frame!, a, b, c, at)
+    const up = fn.frame!
+    const result =
+      code.pattern === undefined
+        ? body(makeFrame3(up, code.slots, a, b, c))
+        : code.pattern.enter(up, null, [a, b, c], c, at)
     if (result === undefined) return pause(CALLED, code, at)
     vm.calls--
     vm.depth -= code.height
@@ -296,17 +318,18 @@ export function applyMany(fn: Value, args: readonly Value[], at: Position): Resu
   let rest = args
   while (callee !== undefined && rest.length > 0) {
     if (callee instanceof PartialLambda) {
-      rest = [...callee.args, ...rest]
+      rest = callee.args.concat(rest)
       callee = callee.lambda
     }
     const arity: number = callee instanceof Lambda ? callee.code.arity : applyOther.arity(callee)
     if (callee instanceof Lambda && rest.length < arity) return new PartialLambda(callee, rest)
     const now: readonly Value[] = rest.length > arity ? rest.slice(0, arity) : rest
     callee = callee instanceof Lambda ? enter(callee, now, at) : applyOther.apply(callee, now, at)
-    rest = rest.length > now.length ? rest.slice(now.length) : []
+    rest = rest.length > now.length ? rest.slice(now.length) : NO_ARGUMENTS
   }
   return callee === undefined && rest.length > 0 ? pause(APPLY_REST, rest, at) : callee
 }
+const NO_ARGUMENTS: readonly Value[] = []
 /** a: the arguments still to apply, b: position of the call */
 const APPLY_REST: Continuation = {
   name: "apply-rest",
@@ -315,22 +338,26 @@ const APPLY_REST: Continuation = {
 
 /** Exactly as many arguments as parameters. */
 function enter(lambda: Lambda, args: readonly Value[], at: Position): Result {
+  if (args.length === 1) return apply1(lambda, args[0]!, at)
+  if (args.length === 2) return apply2(lambda, args[0]!, args[1]!, at)
   const code = lambda.code
+  const body = code.body ?? bodyOf(code)
   if (mustPause(code.height)) return pauseCall(lambda, args, at)
   vm.calls++
-  const frame = lambda.frame!
+  const up = lambda.frame!
   const result =
-    args.length === 1
-      ? code.enter1(frame, args[0]!, at)
-      : args.length === 2
-        ? code.enter2(frame, args[0]!, args[1]!, at)
-        : args.length === 3
-          ? code.enter3(frame, args[0]!, args[1]!, args[2]!, at)
-          : code.enterMany(frame, args, at)
+    code.pattern === undefined
+      ? body(makeFrame(up, code.slots, args))
+      : code.pattern.enter(up, null, args, args[args.length - 1]!, at)
   if (result === undefined) return pause(CALLED, code, at)
   vm.calls--
   vm.depth -= code.height
   return result
+}
+
+function bodyOf(code: LambdaCode): Exec {
+  code.bind()
+  return code.body!
 }
 
 /** How to call what is not a lambda: builtins and functors. Set by builtins/call.ts, which depends on this file. */

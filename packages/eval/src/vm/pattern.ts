@@ -3,109 +3,101 @@ import { AttrSet, type Position, type Shape } from "../attrs.ts"
 import type { ParamInfo } from "../compiler/unit.ts"
 import { Failure } from "../problem.ts"
 import type { Forced, Value } from "../value.ts"
-import type { Exec, LambdaCode, Lazy, Result } from "./code.ts"
-import { makeFrame, slotWriter, type Frame } from "./frame.ts"
+import type { Exec, LambdaCode, Result } from "./code.ts"
+import { fillSlot, makeFrame, makeFrame1, type Frame } from "./frame.ts"
 import { failAs, force, pause, type Continuation } from "./machine.ts"
+import type { LazyOperand } from "./operand.ts"
 
 interface Formal {
   readonly name: string
-  readonly write: (frame: Frame, value: Value) => void
-  readonly fallback: Lazy | undefined
+  readonly slot: number
+  readonly fallback: LazyOperand | undefined
 }
 
-/**
- * @param at where the pattern is
- * @param fallbacks the defaults of the formals, in their order
- */
-export function bindPattern(
-  code: LambdaCode,
-  param: ParamInfo,
-  at: Position,
-  fallbacks: readonly (Lazy | undefined)[],
-  slots: number,
-  body: Exec,
-): void {
-  const formals = param.formals!.map(({ name, slot }, i): Formal => ({
-    name,
-    write: slotWriter(slots, slot),
-    fallback: fallbacks[i],
-  }))
-  const pattern = new Pattern(code, at, formals, param.ellipsis, slots, body)
-  code.enterMany = (up, args, at) => pattern.enter(up, args, args.at(-1)!, at)
-  code.enter1 = (up, a, at) => (a instanceof AttrSet ? pattern.match(up, [a], a, at) : pattern.enter(up, [a], a, at))
-  code.enter2 = (up, a, b, at) => pattern.enter(up, [a, b], b, at)
-  code.enter3 = (up, a, b, c, at) => pattern.enter(up, [a, b, c], c, at)
-}
-
-class Pattern {
+/** The last parameter of a function, if it is a set pattern. */
+export class Pattern {
   readonly code: LambdaCode
   /** Where the pattern is. */
   readonly at: Position
   readonly #formals: readonly Formal[]
   readonly #ellipsis: boolean
-  readonly #slots: number
   readonly #body: Exec
   /** The shape last matched, and where in it each formal is (-1: nowhere). */
   #shape: Shape | undefined = undefined
-  #indices: Int32Array = new Int32Array(0)
+  #indices: number[] = []
 
+  /**
+   * @param at where the pattern is
+   * @param fallbacks the defaults of the formals, in their order
+   */
   constructor(
     code: LambdaCode,
+    { formals, ellipsis }: ParamInfo,
     at: Position,
-    formals: readonly Formal[],
-    ellipsis: boolean,
-    slots: number,
+    fallbacks: readonly (LazyOperand | undefined)[],
     body: Exec,
   ) {
     this.code = code
     this.at = at
-    this.#formals = formals
+    this.#formals = formals!.map(({ name, slot }, i): Formal => ({ name, slot, fallback: fallbacks[i] }))
     this.#ellipsis = ellipsis
-    this.#slots = slots
     this.#body = body
   }
 
-  enter(up: Frame, args: readonly Value[], last: Value, at: Position): Result {
+  /**
+   * Enters the function.
+   * @param only its argument, if it has one parameter
+   * @param args its arguments, if it has several
+   * @param last its last argument
+   */
+  enter(up: Frame, only: Value, args: readonly Value[] | undefined, last: Value, at: Position): Result {
+    if (last instanceof AttrSet) return this.match(up, only, args, last, at)
     const set = force(last, this.at)
-    return set === undefined ? pause(PATTERN, this, up, args, at) : this.match(up, args, set, at)
+    return set === undefined ? pause(PATTERN, this, up, args ?? only, at) : this.match(up, only, args, set, at)
   }
 
-  match(up: Frame, args: readonly Value[], set: Forced, at: Position): Result {
+  match(up: Frame, only: Value, args: readonly Value[] | undefined, set: Forced, at: Position): Result {
     if (!(set instanceof AttrSet)) {
       const failure = new Failure({ code: "type-error", expected: "a set", found: set })
       return refuse(failure.traced(this.at, "while evaluating the value passed for the lambda argument"), at)
     }
     // The layers of a large set are not merged for the sake of a few of its attributes.
-    if (set.base !== null && this.#ellipsis) return this.#matchLayered(up, args, set, at)
+    if (set.base !== null && this.#ellipsis) return this.#matchLayered(up, only, args, set, at)
     const { shape, values } = set.flat()
     if (shape !== this.#shape && !this.#learn(shape)) return this.#mismatch(shape, at)
     const indices = this.#indices
     const formals = this.#formals
-    const frame = this.#slots === 0 ? up : makeFrame(up, this.#slots, args)
+    const { slots } = this.code
+    const frame = args === undefined ? makeFrame1(up, slots, only) : makeFrame(up, slots, args)
+    let missing = 0
     for (let i = 0; i < formals.length; i++) {
-      const formal = formals[i]!
       const index = indices[i]!
-      if (index >= 0) formal.write(frame, values[index]!)
+      if (index >= 0) fillSlot(frame, slots, formals[i]!.slot, values[index]!)
+      else missing++
     }
-    for (let i = 0; i < formals.length; i++) {
-      if (indices[i]! < 0) formals[i]!.write(frame, formals[i]!.fallback!(frame))
+    for (let i = 0; missing > 0; i++) {
+      if (indices[i]! >= 0) continue
+      const { slot, fallback } = formals[i]!
+      fillSlot(frame, slots, slot, fallback!.of(frame))
+      missing--
     }
     return this.#body(frame)
   }
 
-  #matchLayered(up: Frame, args: readonly Value[], set: AttrSet, at: Position): Result {
+  #matchLayered(up: Frame, only: Value, args: readonly Value[] | undefined, set: AttrSet, at: Position): Result {
     const formals = this.#formals
     const given = formals.map(({ name }) => set.get(name))
     if (formals.some(({ fallback }, i) => fallback === undefined && given[i] === undefined)) {
       return this.#mismatch(set.flat().shape, at)
     }
-    const frame = this.#slots === 0 ? up : makeFrame(up, this.#slots, args)
+    const { slots } = this.code
+    const frame = args === undefined ? makeFrame1(up, slots, only) : makeFrame(up, slots, args)
     for (let i = 0; i < formals.length; i++) {
       const value = given[i]
-      if (value !== undefined) formals[i]!.write(frame, value)
+      if (value !== undefined) fillSlot(frame, slots, formals[i]!.slot, value)
     }
     for (let i = 0; i < formals.length; i++) {
-      if (given[i] === undefined) formals[i]!.write(frame, formals[i]!.fallback!(frame))
+      if (given[i] === undefined) fillSlot(frame, slots, formals[i]!.slot, formals[i]!.fallback!.of(frame))
     }
     return this.#body(frame)
   }
@@ -113,12 +105,12 @@ class Pattern {
   /** Whether sets of `shape` match. */
   #learn(shape: Shape): boolean {
     const formals = this.#formals
-    const indices = new Int32Array(formals.length)
+    const indices: number[] = []
     let used = 0
     for (let i = 0; i < formals.length; i++) {
       const { name, fallback } = formals[i]!
       const index = shape.find(name)
-      indices[i] = index
+      indices.push(index)
       if (index >= 0) used++
       else if (fallback === undefined) return false
     }
@@ -148,9 +140,10 @@ function refuse(failure: Failure, at: Position): undefined {
   return failAs((at === 0 ? failure : failure.traced(at, "from call site")).marked(true))
 }
 
-/** a: pattern, b: frame around, c: arguments, d: position of the call */
+/** a: pattern, b: frame around, c: arguments, or the only one, d: position of the call */
 const PATTERN: Continuation = {
   name: "pattern",
-  resume: ({ a: pattern, b: up, c: args, d: at }, set) => pattern.match(up, args, set, at),
+  resume: ({ a: pattern, b: up, c: args, d: at }, set) =>
+    pattern.code.arity === 1 ? pattern.match(up, args, undefined, set, at) : pattern.match(up, null, args, set, at),
   trace: ({ d: at }, failure) => (at === 0 ? failure : failure.traced(at, "from call site")).marked(true),
 }

@@ -2,9 +2,10 @@ import type { Position } from "../../attrs.ts"
 import { Lambda, type Forced } from "../../value.ts"
 import { Builtin } from "../../builtins/builtin.ts"
 import { callBuiltinWith, thunksOf } from "../../builtins/call.ts"
-import type { Argument, Binder } from "../binder.ts"
+import type { Binder } from "../binder.ts"
 import type { Exec, Result } from "../code.ts"
 import type { Frame } from "../frame.ts"
+import type { Argument } from "../operand.ts"
 import { apply1, apply2, apply3, applyMany, pause, type Continuation } from "../machine.ts"
 
 export function bindCall(b: Binder): Exec {

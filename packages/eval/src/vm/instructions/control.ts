@@ -1,11 +1,12 @@
 import type { Position } from "../../attrs.ts"
 import { assertEqual, equal } from "../../equality.ts"
 import { Failure } from "../../problem.ts"
-import type { Forced, Value } from "../../value.ts"
-import type { Binder } from "../binder.ts"
-import type { Exec, Lazy, Result } from "../code.ts"
-import type { Frame } from "../frame.ts"
+import type { Forced } from "../../value.ts"
+import type { Binder, SlotToFill } from "../binder.ts"
+import type { Exec, Result } from "../code.ts"
+import { fillSlot, type Frame } from "../frame.ts"
 import { failAs, failWith, pause, runTask, type Continuation } from "../machine.ts"
+import type { LazyOperand } from "../operand.ts"
 
 function notABoolean(found: Forced, at: Position, context: string): undefined {
   return failAs(new Failure({ code: "type-error", expected: "a Boolean", found }, at).traced(at, context))
@@ -174,31 +175,25 @@ const ASSERT_EXPLAINED: Continuation = {
 // ---------------------------------------------------------------------------------------------- let
 
 export function bindLet(b: Binder): Exec {
-  const fills = b.many(() => ({ fill: b.slotToFill(), lazy: b.lazy() }))
+  const fills = b.many((): Fill => ({ to: b.slotToFill(), lazy: b.lazy() }))
   const body = b.expr()
-  const [first, second] = fills
+  const [first] = fills
   if (first !== undefined && fills.length === 1) {
-    const { fill, lazy } = first
+    const { to, lazy } = first
     return (frame) => {
-      fill(frame, lazy(frame))
-      return body(frame)
-    }
-  }
-  if (first !== undefined && second !== undefined && fills.length === 2) {
-    return (frame) => {
-      first.fill(frame, first.lazy(frame))
-      second.fill(frame, second.lazy(frame))
+      fillSlot(frame, to.count, to.slot, lazy.of(frame))
       return body(frame)
     }
   }
   return (frame) => {
-    fillAll(fills, frame)
+    for (let i = 0; i < fills.length; i++) {
+      const { to, lazy } = fills[i]!
+      fillSlot(frame, to.count, to.slot, lazy.of(frame))
+    }
     return body(frame)
   }
 }
-function fillAll(
-  fills: readonly { readonly fill: (frame: Frame, value: Value) => void; readonly lazy: Lazy }[],
-  frame: Frame,
-): void {
-  for (let i = 0; i < fills.length; i++) fills[i]!.fill(frame, fills[i]!.lazy(frame))
+interface Fill {
+  readonly to: SlotToFill
+  readonly lazy: LazyOperand
 }

@@ -1,10 +1,11 @@
 import { AttrSet, EMPTY_ATTRS, Shape, update, type Position } from "../../attrs.ts"
 import { Failure } from "../../problem.ts"
 import { isList, Thunk, type Forced, type Value } from "../../value.ts"
-import type { Binder } from "../binder.ts"
-import type { Exec, Lazy, Result } from "../code.ts"
-import type { Frame } from "../frame.ts"
+import type { Binder, SlotToFill } from "../binder.ts"
+import type { Exec, Result } from "../code.ts"
+import { fillSlot, type Frame } from "../frame.ts"
 import { charge, failAs, force, pause, type Continuation } from "../machine.ts"
+import type { LazyOperand } from "../operand.ts"
 import { notAName } from "./computed-name.ts"
 
 export function bindList(b: Binder): Exec {
@@ -21,21 +22,21 @@ export function bindAttrs(b: Binder): Exec {
 }
 
 /** Array literals are laid out by the engine in one go, which a loop is not. */
-function valuesOf(lazies: readonly Lazy[]): (frame: Frame) => Value[] {
-  const [a, b, c, d] = lazies as [Lazy, Lazy, Lazy, Lazy]
-  switch (lazies.length) {
+function valuesOf(operands: readonly LazyOperand[]): (frame: Frame) => Value[] {
+  const [a, b, c, d] = operands as [LazyOperand, LazyOperand, LazyOperand, LazyOperand]
+  switch (operands.length) {
     case 1:
-      return (frame) => [a(frame)]
+      return (frame) => [a.of(frame)]
     case 2:
-      return (frame) => [a(frame), b(frame)]
+      return (frame) => [a.of(frame), b.of(frame)]
     case 3:
-      return (frame) => [a(frame), b(frame), c(frame)]
+      return (frame) => [a.of(frame), b.of(frame), c.of(frame)]
     case 4:
-      return (frame) => [a(frame), b(frame), c(frame), d(frame)]
+      return (frame) => [a.of(frame), b.of(frame), c.of(frame), d.of(frame)]
     default:
       return (frame) => {
-        const values = new Array<Value>(lazies.length)
-        for (let i = 0; i < lazies.length; i++) values[i] = lazies[i]!(frame)
+        const values = new Array<Value>(operands.length)
+        for (let i = 0; i < operands.length; i++) values[i] = operands[i]!.of(frame)
         return values
       }
   }
@@ -126,7 +127,7 @@ const UPDATE_LEFT: Continuation = {
 interface Dynamic {
   readonly name: Exec
   readonly at: Position
-  readonly value: Lazy
+  readonly value: LazyOperand
 }
 export function bindDynamic(b: Binder): Exec {
   const set = b.expr()
@@ -158,7 +159,7 @@ function addDynamic(dynamic: Dynamic, frame: Frame, set: AttrSet, name: Forced):
   if (set.has(name)) {
     return failAs(new Failure({ code: "attribute-defined-twice", name, first: set.position(name) }, at))
   }
-  return update(set, new AttrSet(new Shape([name], true, [at]), [value(frame)]))
+  return update(set, new AttrSet(new Shape([name], true, [at]), [value.of(frame)]))
 }
 const DYNAMIC_SET: Continuation = {
   name: "dynamic-set",
@@ -176,7 +177,7 @@ const DYNAMIC_NAME: Continuation = {
 export function bindOverrides(b: Binder): Exec {
   const slot = b.slot()
   const at = b.position()
-  const fills = b.many(() => ({ name: b.name(), fill: b.slotToFill() }))
+  const fills = b.many(() => ({ name: b.name(), to: b.slotToFill() }))
   const site: OverridesSite = { at, fills, set: b.expr() }
   return (frame) => {
     const given = slot(frame) as Value
@@ -188,7 +189,7 @@ export function bindOverrides(b: Binder): Exec {
 }
 interface OverridesSite {
   readonly at: Position
-  readonly fills: readonly { readonly name: string; readonly fill: (frame: Frame, value: Value) => void }[]
+  readonly fills: readonly { readonly name: string; readonly to: SlotToFill }[]
   readonly set: Exec
 }
 function override(site: OverridesSite, frame: Frame, overrides: Forced, at: Position): Result {
@@ -196,9 +197,9 @@ function override(site: OverridesSite, frame: Frame, overrides: Forced, at: Posi
     const failure = new Failure({ code: "type-error", expected: "a set", found: overrides })
     return failAs(failure.traced(at, "while evaluating the `__overrides` attribute"))
   }
-  for (const { name, fill } of site.fills) {
+  for (const { name, to } of site.fills) {
     const value = overrides.get(name)
-    if (value !== undefined) fill(frame, value)
+    if (value !== undefined) fillSlot(frame, to.count, to.slot, value)
   }
   // The set only reads slots, so it cannot pause.
   return update(site.set(frame) as AttrSet, overrides)

@@ -33,7 +33,8 @@ export function bindPosition(b: Binder): Exec {
 
 /** An expression that was cut out of its surroundings because they were too deep. */
 export function bindNested(b: Binder): Exec {
-  return runCode(b.loaded.code(b.word()))
+  const code = b.loaded.code(b.word())
+  return (frame) => runCode(code, frame)
 }
 
 // ---------------------------------------------------------------------------------------------- with
