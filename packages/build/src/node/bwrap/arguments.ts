@@ -18,8 +18,8 @@ export const SANDBOX_UID = 1000
 export const SANDBOX_GID = 100
 
 /** What bubblewrap inherits: two channels to us, and two files that the script opens which becomes it. */
-export const STATUS_FD = 3
-export const START_FD = 4
+const STATUS_FD = 3
+const START_FD = 4
 export const ARGUMENTS_FD = 5
 export const FILTER_FD = 6
 

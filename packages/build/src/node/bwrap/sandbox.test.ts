@@ -96,32 +96,9 @@ describeSandboxed("a sandbox", () => {
     })
     const [root, ...others] = log.split("\n")
     assert.equal(root, "/bin /build /dev /etc /proc /store /tmp")
-    assert.deepEqual(others, [
-      "/nix/*",
-      "/store/declared",
-      "/home/* /root/* /tmp/* /build/*",
-      "/dev:",
-      ...[
-        "core",
-        "fd",
-        "full",
-        "null",
-        "ptmx",
-        "pts",
-        "random",
-        "shm",
-        "stderr",
-        "stdin",
-        "stdout",
-        "tty",
-        "urandom",
-        "zero",
-      ],
-      "",
-      "/etc:",
-      ...["group", "hosts", "passwd"],
-      "",
-    ])
+    const devices = "core fd full null ptmx pts random shm stderr stdin stdout tty urandom zero".split(" ")
+    const folders = ["/nix/*", "/store/declared", "/home/* /root/* /tmp/* /build/*"]
+    assert.deepEqual(others, [...folders, "/dev:", ...devices, "", "/etc:", "group", "hosts", "passwd", ""])
   })
 
   test("hides files that everybody may read", async () => {
@@ -156,7 +133,7 @@ describeSandboxed("a sandbox", () => {
     const log = await logOf(`kill -0 ${process.pid} 2>&1; cd /proc; echo [0-9]*; cat /proc/1/comm; ls /proc/1/root/`)
     const [kill, pids, first, ...root] = log.trim().split("\n")
     assert.match(kill!, /No such process/)
-    assert.ok(pids!.split(" ").length <= 4, pids)
+    assert.ok(pids!.split(" ").length <= 4, pids!)
     assert.equal(first, "bwrap")
     assert.deepEqual(root, ["bin", "build", "dev", "etc", "proc", "store", "tmp"])
   })
@@ -174,20 +151,23 @@ describeSandboxed("a sandbox", () => {
       const web = `wget -q -O - http://127.0.0.1:${port}/ 2>&1`
       assert.match(await logOf(web), /refused|unreachable/)
       assert.equal(await logOf(web, online), "from outside\n")
-      const lookup = (name: string): string => `echo ${name} | timeout 1 nc -u 127.0.0.1 ${names.address().port}`
-      await logOf(`${lookup("inside")} 2>&1`)
+      const lookup = (name: string): string => `timeout 1 nslookup ${name} 127.0.0.1:${names.address().port}`
+      await logOf(lookup("inside"))
       const arrived = once(names, "message")
       await logOf(lookup("outside"), online)
       await arrived
-      assert.deepEqual(datagrams, ["outside\n"])
+      const asked = datagrams.map((datagram) => /outside|inside/.exec(datagram)?.[0])
+      assert.deepEqual(new Set(asked), new Set(["outside"]))
     } finally {
       server.close()
       names.close()
     }
   })
   test("has a network of its own, on which a build can reach itself", async () => {
-    const script =
-      "echo heard | nc -l -p 4321 & until nc -w 1 127.0.0.1 4321 </dev/null 2>/dev/null; do :; done; echo; wait"
+    // Who listens ends with the one who asks, who waits for what is never written.
+    const script = `mkfifo never
+      echo heard | nc -l -p 4321 &
+      until nc 127.0.0.1 4321 <>never 2>/dev/null; do :; done`
     assert.match(await logOf(script), /heard/)
     assert.equal(await logOf("ls /sys/class/net 2>/dev/null; grep -c : /proc/net/dev"), "1\n")
   })
