@@ -64,7 +64,11 @@ async function fill(
   const writer = openLocalStore(mkdtempSync(join(tmpdir(), "tvix-gc-")))
   const infos: Record<string, PathInfo> = {}
   for (const [i, name] of Object.keys(LAST_USED_DAYS).entries()) {
-    infos[name] = await add(writer, directory({ common: file(noise(50_000)), own: file(noise(100_000, 2 * i + 3)) }), name)
+    infos[name] = await add(
+      writer,
+      directory({ common: file(noise(50_000)), own: file(noise(100_000, 2 * i + 3)) }),
+      name,
+    )
   }
   await refer(writer, infos["a"]!, infos["b"]!.storePath)
   await refer(writer, infos["b"]!, infos["c"]!.storePath)
@@ -151,6 +155,15 @@ describe("uses", () => {
     assert.equal(touched(store, a), minutesAgo)
   })
 
+  test("are noted by those who have put something", async (t) => {
+    const { store, paths } = await fill(t)
+    const { digest } = paths["a"]!
+    await add(store, file("new"), "new")
+    const start = Date.now()
+    await store.pathInfos.get(digest)
+    assert.ok(touched(store, paths["a"]!) >= start)
+  })
+
   test("keep what was asked for", async (t) => {
     const { store, paths } = await fill(t)
     const server = storeIn(t, store.dir)
@@ -180,7 +193,8 @@ test("a server loses nothing that it acknowledged, or that it said was there, to
   const stop = new AbortController()
   const collecting = (async (): Promise<number> => {
     let removed = 0
-    while (!stop.signal.aborted) removed += (await collectGarbage(collector, { unusedMs: 0, bytesMax: 0 })).removedPaths.length
+    while (!stop.signal.aborted)
+      removed += (await collectGarbage(collector, { unusedMs: 0, bytesMax: 0 })).removedPaths.length
     return removed
   })()
   const upload = async (worker: number): Promise<void> => {

@@ -22,7 +22,7 @@ export interface LocalCastoreOptions {
    * refers to yet. See {@link LocalCastore.renew}.
    */
   readonly graceMs?: number
-  /** Bytes of what was decompressed lately that are kept in memory; 32 MiB without. Servers want more. */
+  /** See {@link LocalCastore.cacheUpTo}; 32 MiB without. */
   readonly cacheBytes?: number
 }
 
@@ -38,6 +38,12 @@ export interface LocalCastore {
    * and then; without it, everything is kept that was there since the process began to write.
    */
   renew(): void
+
+  /**
+   * So many bytes of what was decompressed are kept in memory, for who reads the same again: that costs neither processor time
+   * nor the disk. Servers want more than commands.
+   */
+  cacheUpTo(bytes: number): void
 
   /**
    * A time before which nobody who writes now had begun, in ms since the epoch. Ask before listing what is to be kept, and
@@ -89,6 +95,7 @@ export function openLocalCastore(dir: string, options: LocalCastoreOptions = {})
     directories: new LocalDirectories(store),
     startWriting: () => store.feed.start(),
     renew: () => store.feed.renew(graceMs),
+    cacheUpTo: (bytes) => store.frames.resize(bytes),
     horizon: (grace = 0) => store.withDatabase((database) => horizonOf(database, store.layout, grace)),
     collect: (collectOptions) =>
       store.withDatabase((database) => collect(database, store.layout, store.packs, packBytes, collectOptions)),

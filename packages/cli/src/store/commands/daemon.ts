@@ -7,7 +7,7 @@ import type { Command, Tool } from "../../commands/command.ts"
 import { readOptions } from "../../commands/usage.ts"
 import { UsageError, type Option } from "../../options.ts"
 import { writeError, writeOut } from "../../output.ts"
-import { isLocal } from "../local-store.ts"
+import { startServing } from "../serving.ts"
 import { withStore } from "../session.ts"
 import { SHARED_OPTIONS, storeAddress, storeSettings, type StoreSettings } from "../settings.ts"
 
@@ -27,8 +27,6 @@ const OPTIONS: readonly Option<DaemonSettings>[] = [
 
 /** How long calls may go on after a signal. */
 const FAREWELL_MS = 10_000
-/** How often a store in a folder learns that what was put long ago and never used may be collected. */
-const RENEW_MS = 15 * 60_000
 
 async function run(words: readonly string[], tool: Tool): Promise<number> {
   const settings: DaemonSettings = { ...storeSettings(), listen: undefined }
@@ -38,13 +36,11 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
     if (settings.listen === undefined || operands.length > 0) throw new UsageError("say where to listen with -l, alone")
     const address = listenAddress(settings.listen)
     const { serveStore } = await import("@tvix-ts/store/node")
-    // From here on nothing is collected that a client was told is there.
-    if (isLocal(store)) await store.castore.startWriting()
+    const stopServing = await startServing(store)
     const server = await serveStore(store, {
       address,
       onInternalError: (error) => writeError(byteStringOf(`internal error: ${String(error)}\n`)),
     })
-    const renewing = isLocal(store) ? setInterval(() => store.castore.renew(), RENEW_MS) : undefined
     // As other commands take it, for --store. Whoever started us may wait for the line.
     writeOut(byteStringOf(`${storeUrl(server.address)}\n`))
     session.note(`serving ${storeAddress(settings)}; Ctrl-C ends it`)
@@ -53,8 +49,8 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
       if (signal.aborted) resolve()
       else signal.addEventListener("abort", () => resolve(), { once: true })
     })
-    clearInterval(renewing)
     await server.close(FAREWELL_MS)
+    await stopServing()
     return 0
   })
 }

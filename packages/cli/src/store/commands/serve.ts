@@ -6,16 +6,18 @@ import { CastoreError } from "@tvix-ts/castore"
 import { formatPublicKey, KeyError, parsePublicKey, SecretKey, type PublicKey } from "@tvix-ts/nix-compat"
 import type { OwnCompression, TokenRegistry, Uploads } from "@tvix-ts/nar-bridge"
 import type { Store } from "@tvix-ts/store"
+import type { LocalStore } from "@tvix-ts/store/node"
 import type { Command, Tool } from "../../commands/command.ts"
 import { readOptions } from "../../commands/usage.ts"
 import { UsageError, type Option } from "../../options.ts"
 import { writeOut } from "../../output.ts"
 import { isLocal } from "../local-store.ts"
 import { withStore, type Session } from "../session.ts"
-import { SHARED_OPTIONS, storeAddress, storeSettings, type StoreSettings } from "../settings.ts"
+import { COLLECT_OPTIONS, NO_COLLECTIONS, startServing, type CollectSettings } from "../serving.ts"
+import { parseBytes, SHARED_OPTIONS, storeAddress, storeSettings, type StoreSettings } from "../settings.ts"
 import { TOKENS_OPTION, tokensFile, type TokenSettings } from "../tokens-file.ts"
 
-interface ServeSettings extends StoreSettings, TokenSettings {
+interface ServeSettings extends StoreSettings, TokenSettings, CollectSettings {
   listen: string | undefined
   signWith: string[]
   requireSignatures: string[]
@@ -106,6 +108,7 @@ const OPTIONS: readonly Option<ServeSettings>[] = [
     summary: "the address of a client is the last in X-Forwarded-For, which the proxy in front must set",
     set: (to) => void (to.behindProxy = true),
   },
+  ...COLLECT_OPTIONS,
   {
     names: ["--no-log"],
     values: [],
@@ -117,13 +120,12 @@ const OPTIONS: readonly Option<ServeSettings>[] = [
 
 /** How long requests may go on after a signal. */
 const FAREWELL_MS = 10_000
-/** How often a store in a folder learns that what was put long ago and never used may be collected. */
-const RENEW_MS = 15 * 60_000
 const STDERR = 2
 
 async function run(words: readonly string[], tool: Tool): Promise<number> {
   const settings: ServeSettings = {
     ...storeSettings(),
+    ...NO_COLLECTIONS,
     tokens: undefined,
     listen: undefined,
     signWith: [],
@@ -146,14 +148,12 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
     const address = listenAddress(settings.listen)
     const keys = settings.signWith.map(readSecretKey)
     const requiredKeys = settings.requireSignatures.map(parseKey)
-    // From here on nothing is collected that a client was told is there.
-    if (isLocal(store)) await store.castore.startWriting()
-    const renewing = isLocal(store) ? setInterval(() => store.castore.renew(), RENEW_MS) : undefined
+    const stopServing = await startServing(store, settings)
     const state = await openState(store, settings)
     try {
       await serve(store, state, { keys, requiredKeys, address }, settings, session)
     } finally {
-      clearInterval(renewing)
+      await stopServing()
       state.tokens?.close()
       await state.uploads.close()
     }
@@ -193,7 +193,7 @@ async function serve(
   const { binaryCache } = await import("@tvix-ts/nar-bridge")
   const { accessLog, cacheMetrics, nodeCompressors, observers, serveCache } = await import("@tvix-ts/nar-bridge/node")
   const { decompress } = await import("@tvix-ts/store/node")
-  const metrics = cacheMetrics()
+  const metrics = cacheMetrics(isLocal(store) ? () => sizesOf(store) : undefined)
   const log = settings.log ? accessLog(STDERR) : undefined
   const observer = log === undefined ? metrics.observer : observers(metrics.observer, log.observer)
   const { narSizeMax, uploadsMax, rate, compression, priority, anonymousWrites, behindProxy } = settings
@@ -228,6 +228,12 @@ async function serve(
   })
   await server.close(FAREWELL_MS)
   log?.flush()
+}
+
+/** What is cheap to count. */
+async function sizesOf({ castore }: LocalStore): Promise<Readonly<Record<string, number>>> {
+  const { chunks, packs } = await castore.usage()
+  return { chunks: chunks.count, "chunk bytes": chunks.bytes, packs: packs.count, "pack bytes": packs.bytes }
 }
 
 function cacheUrl(address: string): string {
@@ -279,14 +285,6 @@ function parseCount(option: string, text: string): number {
   return Number(text)
 }
 
-const BYTE_UNITS: Readonly<Record<string, number>> = { "": 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 }
-
-function parseBytes(option: string, text: string): number {
-  const [, digits, unit = ""] = /^([1-9][0-9]{0,11})([KMGT]?)$/.exec(text) ?? []
-  if (digits === undefined) throw new UsageError(`${option} takes bytes, such as 500M or 16G, not '${text}'`)
-  return Number(digits) * BYTE_UNITS[unit]!
-}
-
 export const command: Command = {
   usage: "tvix-store serve -l ADDR [OPTION...]",
   details: `Serves the store as a binary cache, which every Nix can read from and push to, until SIGINT or SIGTERM; requests that are
@@ -297,9 +295,13 @@ Anybody may read, unless --private; writing needs a token (tvix-store token crea
 password. Uploads are verified, and signed with the keys of --sign-with (tvix-store key generate); paths that are in the
 store already are signed when they are asked for.
 
+With --older-than or --max-size, what is used least goes now and then, and never what a root or pin keeps (tvix-store root).
+tvix-store gc does the same once, while a server is serving.
+
 Examples:
   tvix-store serve -l 127.0.0.1:8080 --sign-with cache.example.org-1.secret
   tvix-store --store 'cache(local:///srv/near,nix+https://cache.nixos.org)' serve -l 127.0.0.1:8080
+  tvix-store serve -l 127.0.0.1:8080 --older-than 30d --max-size 50G
   nix copy --to http://127.0.0.1:8080 /nix/store/s66mzxpvicwk07gjbjfw9izjfa797vsw-hello
   nix path-info --store http://127.0.0.1:8080 -r /nix/store/s66mzxpvicwk07gjbjfw9izjfa797vsw-hello`,
   options: OPTIONS,

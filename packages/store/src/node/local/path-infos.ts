@@ -9,6 +9,7 @@ import { mergeSignatures } from "../../path-info/signatures.ts"
 
 /** Rows that a listing reads at once; between two readings others may write. */
 const PAGE = 256
+const USE_AFTER_MS = 1_800_000
 
 interface WaitingPut {
   readonly pathInfo: PathInfo
@@ -40,6 +41,7 @@ export interface SweptPathInfos {
  * Path infos in SQLite. All that are put within one turn of the event loop share a transaction, and so one wait for the disk.
  *
  * @param path of the database, for messages
+ * @param useAfterMs how old `touched` is when a use is noted
  */
 export class LocalPathInfoService implements PathInfoService {
   readonly #database: DatabaseSync
@@ -47,15 +49,16 @@ export class LocalPathInfoService implements PathInfoService {
   #waiting: WaitingPut[] = []
   /** By digest. */
   #uses = new Map<string, WaitingUse>()
-  /** How old `touched` is when a use is noted, in ms; `undefined` if uses are not. */
-  #useAfterMs: number | undefined
+  readonly #useAfterMs: number
+  #notesUses = false
   // Prepared when they are first needed: whoever only reads may have nothing to write to.
   #reading: StatementSync | undefined
   #writing: StatementSync | undefined
 
-  constructor(database: DatabaseSync, path: string) {
+  constructor(database: DatabaseSync, path: string, useAfterMs: number = USE_AFTER_MS) {
     this.#database = database
     this.#path = path
+    this.#useAfterMs = useAfterMs
   }
 
   async get(digest: string, options: CallOptions = {}): Promise<PathInfo | undefined> {
@@ -65,16 +68,17 @@ export class LocalPathInfoService implements PathInfoService {
     if (row === undefined) return undefined
     const pathInfo = decodeRow(digest, row["data"])
     if (pathInfo instanceof CastoreError) throw pathInfo
-    const isNoted = this.#useAfterMs === undefined || Number(row["touched"]) > Date.now() - this.#useAfterMs
+    const isNoted = !this.#notesUses || Number(row["touched"]) > Date.now() - this.#useAfterMs
     return isNoted || (await this.#use(digest)) ? pathInfo : undefined
   }
 
   /**
-   * From now on, to be asked for a path means to use it: `touched` says so, at most so many ms too early. What somebody was told
-   * is there stays there for a time of grace, and collections that go by age or size take what nobody has asked for.
+   * From now on, to be asked for a path means to use it: `touched` says so. What somebody was told is there stays there for a
+   * time of grace, and collections that go by age or size take what nobody has asked for. Servers want that from the beginning;
+   * everybody who puts something has it from then on.
    */
-  noteUses(accuracyMs: number): void {
-    this.#useAfterMs = accuracyMs
+  noteUses(): void {
+    this.#notesUses = true
   }
 
   describe(digest: string, options?: CallOptions): Promise<PathInfo | undefined> {
@@ -85,6 +89,7 @@ export class LocalPathInfoService implements PathInfoService {
     return new Promise((resolve, reject) => {
       options.signal?.throwIfAborted()
       checkPathInfo(pathInfo)
+      this.noteUses()
       // Encoded later, when the caller may have changed it.
       this.#waiting.push({ pathInfo: structuredClone(pathInfo), options, resolve, reject })
       if (this.#waiting.length === 1) setImmediate(() => this.#flush())
@@ -93,6 +98,7 @@ export class LocalPathInfoService implements PathInfoService {
 
   async putMany(pathInfos: readonly PathInfo[], options: CallOptions = {}): Promise<void> {
     options.signal?.throwIfAborted()
+    this.noteUses()
     // Checked before anything is written, by encoding it.
     const rows = pathInfos.map((pathInfo) => ({ pathInfo, data: encodePathInfo(pathInfo) }))
     this.#guard(() =>

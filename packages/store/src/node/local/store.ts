@@ -7,9 +7,6 @@ import { localNarCache } from "./nar-cache.ts"
 import { LocalPathInfoService } from "./path-infos.ts"
 import { Roots } from "./roots.ts"
 
-/** That of castores. */
-const GRACE_MS = 3_600_000
-
 export type LocalStoreOptions = LocalCastoreOptions
 
 export interface LocalStore extends Store {
@@ -41,16 +38,16 @@ export function openLocalStore(dir: string, options: LocalStoreOptions = {}): Lo
     throw error
   }
   const { blobs, directories } = castore
-  const { graceMs = GRACE_MS } = options
-  const pathInfos = new LocalPathInfoService(database, path)
+  const { graceMs } = options
+  // Half the time that what was seen is kept, as for what the castore has.
+  const pathInfos = new LocalPathInfoService(database, path, graceMs === undefined ? undefined : graceMs / 2)
   return {
     dir: resolve(dir),
     castore: {
       ...castore,
       async startWriting() {
         await castore.startWriting()
-        // Half the time that what was seen is kept, as for what the castore has.
-        pathInfos.noteUses(graceMs / 2)
+        pathInfos.noteUses()
       },
     },
     blobs,
