@@ -14,6 +14,7 @@ import { parseArgs } from "node:util"
 import { Random } from "../random.ts"
 import { attacks } from "./attacks.ts"
 import { refusedReads, refusedWrites, roundTrips, startCache } from "./clients.ts"
+import { collectedWhileServing } from "./collecting.ts"
 import { guide } from "./guide.ts"
 import { killedWhileUploading } from "./kills.ts"
 import { underLoad } from "./load.ts"
@@ -54,6 +55,7 @@ const PARTS: Readonly<Record<string, () => Promise<void>>> = {
       random,
     ),
   kills: () => killedWhileUploading(tally, join(dir, "kills"), quick ? 3 : 20, random),
+  gc: () => collectedWhileServing(tally, join(dir, "gc"), quick ? 40 : 200, random),
   load: async () => {
     if (has("wrk")) return underLoad(tally, join(dir, "load"), quick ? 6 : 60, random)
     tally.check("wrk is installed (apt-get install wrk)", false)
