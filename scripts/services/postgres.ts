@@ -19,7 +19,7 @@ const PLACES = [
 /** PostgreSQL with a new database, at a socket in its own folder, as the user who starts it, or as `nobody` for root. */
 export async function startPostgres(): Promise<Service> {
   const found = PLACES.flatMap((place) => globSync(place).sort().reverse())[0]
-  if (found === undefined) return { told: { missing: MISSING }, stop: async () => {} }
+  if (found === undefined) return { told: { missing: MISSING }, restart: async () => {}, stop: async () => {} }
   // The other programs are beside it, wherever links lead.
   const bin = dirname(realpathSync(found))
   const folder = mkdtempSync(join(tmpdir(), "tvix-postgres-"))
@@ -31,37 +31,65 @@ export async function startPostgres(): Promise<Service> {
   if (user !== undefined) for (const dir of [folder, data, sockets]) chownSync(dir, user.uid, user.gid)
   chmodSync(folder, 0o755)
   const remove = (): void => rmSync(folder, { recursive: true, force: true })
-  const words = ["-D", data, "-U", "tests", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions"]
-  const made = spawnSync(join(bin, "initdb"), words, { ...user, cwd: folder, encoding: "utf8" })
+  const making = [
+    "-D",
+    data,
+    "-U",
+    "tests",
+    "-A",
+    "trust",
+    "-E",
+    "UTF8",
+    "--locale=C",
+    "--no-sync",
+    "--no-instructions",
+  ]
+  const made = spawnSync(join(bin, "initdb"), making, { ...user, cwd: folder, encoding: "utf8" })
   if (made.status !== 0) {
     remove()
     throw new Error(`initdb: ${made.stderr}`)
   }
   const settings = ["fsync=off", "listen_addresses=", `unix_socket_directories=${sockets}`, "log_min_messages=fatal"]
-  const child = spawn(
-    join(bin, "postgres"),
-    ["-D", data, ...[...settings, "max_connections=100"].flatMap((setting) => ["-c", setting])],
-    { ...user, cwd: folder, stdio: ["ignore", "ignore", "pipe"] },
-  )
+  const words = ["-D", data, ...settings.flatMap((setting) => ["-c", setting])]
+  const start = (): Promise<() => Promise<void>> =>
+    startServer(bin, words, sockets, { ...user, cwd: folder }).catch((error: unknown) => {
+      remove()
+      throw error
+    })
+  let kill = await start()
+  return {
+    told: { address: `postgres:///postgres?host=${sockets}&user=tests` },
+    async restart() {
+      await kill()
+      kill = await start()
+    },
+    async stop() {
+      await kill()
+      remove()
+    },
+  }
+}
+
+/** Resolves, when it takes connections, to what ends it and cuts them off. */
+async function startServer(
+  bin: string,
+  words: readonly string[],
+  sockets: string,
+  options: { readonly uid?: number; readonly gid?: number; readonly cwd: string },
+): Promise<() => Promise<void>> {
+  const child = spawn(join(bin, "postgres"), words, { ...options, stdio: ["ignore", "ignore", "pipe"] })
   const exit = once(child, "exit")
   const log: string[] = []
   createInterface(child.stderr).on("line", (line) => log.push(line))
-  const stop = async (): Promise<void> => {
-    // Whoever is connected is cut off.
-    child.kill("SIGINT")
-    await exit
-    remove()
-  }
-  const isReady = join(bin, "pg_isready")
-  const ready = (): boolean => spawnSync(isReady, ["-q", "-h", sockets]).status === 0
-  while (!ready()) {
+  while (spawnSync(join(bin, "pg_isready"), ["-q", "-h", sockets]).status !== 0) {
     // Between two attempts the system may tell that it has ended.
     await new Promise((resolve) => setImmediate(resolve))
-    if (child.exitCode === null) continue
-    remove()
-    throw new Error(`postgres: ${log.join("\n")}`)
+    if (child.exitCode !== null) throw new Error(`postgres: ${log.join("\n")}`)
   }
-  return { told: { address: `postgres:///postgres?host=${sockets}&user=tests` }, stop }
+  return async () => {
+    child.kill("SIGINT")
+    await exit
+  }
 }
 
 function accountOf(name: string): { readonly uid: number; readonly gid: number } {

@@ -18,21 +18,39 @@ export async function startS3rver(): Promise<Service> {
   const program = createRequire(import.meta.url).resolve("s3rver/bin/s3rver.js")
   // It makes the tokens that lists are continued with by a cipher that OpenSSL keeps for the past.
   const node = ["--openssl-legacy-provider", "--no-deprecation", program]
-  const words = ["-s", "-d", folder, "-a", "127.0.0.1", "-p", "0", "--configure-bucket", BUCKET]
-  const child = spawn(process.execPath, [...node, ...words], { stdio: ["ignore", "pipe", "inherit"] })
+  const words = ["-s", "-d", folder, "-a", "127.0.0.1", "--configure-bucket", BUCKET]
+  let running = await start([...node, ...words, "-p", "0"])
+  return {
+    told: {
+      endpoint: `http://127.0.0.1:${running.port}`,
+      bucket: BUCKET,
+      accessKeyId: KEY,
+      secretAccessKey: KEY,
+    },
+    async restart() {
+      await running.kill()
+      running = await start([...node, ...words, "-p", running.port])
+    },
+    async stop() {
+      await running.kill()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+async function start(words: readonly string[]): Promise<{ readonly port: string; kill(): Promise<void> }> {
+  const child = spawn(process.execPath, words, { stdio: ["ignore", "pipe", "inherit"] })
   const exit = once(child, "exit")
-  const stop = async (): Promise<void> => {
-    child.kill()
+  const kill = async (): Promise<void> => {
+    child.kill("SIGKILL")
     await exit
-    rmSync(folder, { recursive: true, force: true })
   }
   for await (const line of createInterface(child.stdout)) {
     const port = /listening on 127\.0\.0\.1:([0-9]+)/.exec(line)?.[1]
     if (port === undefined) continue
     child.stdout.resume()
-    const told = { endpoint: `http://127.0.0.1:${port}`, bucket: BUCKET, accessKeyId: KEY, secretAccessKey: KEY }
-    return { told, stop }
+    return { port, kill }
   }
-  await stop()
+  await kill()
   throw new Error("s3rver did not start")
 }

@@ -21,6 +21,6 @@ export {
   type VerifyCastoreOptions,
   type VerifyProgress,
 } from "./local/verify.ts"
-export { byteaArray, PostgresDatabase, type PostgresOptions, type Query, type Tables } from "./postgres/database.ts"
+export { byteaArray, PostgresDatabase, type PostgresOptions, type Tables } from "./postgres/database.ts"
 export { postgresDirectoryService } from "./postgres/directories.ts"
 export { zstd } from "./zstd.ts"

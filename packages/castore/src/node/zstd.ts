@@ -7,7 +7,12 @@ const decompressing = promisify(zstdDecompress)
 
 /** zstd at its usual level, in the threads of Node's pool. */
 export const zstd: Zstd = {
-  compress: (bytes) => compressing(bytes),
+  compress: async (bytes) => plain(await compressing(bytes)),
   // Node takes no limit of zero.
-  decompress: (bytes, sizeMax) => decompressing(bytes, { maxOutputLength: Math.max(1, sizeMax) }),
+  decompress: async (bytes, sizeMax) => plain(await decompressing(bytes, { maxOutputLength: Math.max(1, sizeMax) })),
+}
+
+/** A Buffer behaves in other ways: its `slice` is no copy. */
+function plain(buffer: Buffer): Uint8Array {
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length)
 }

@@ -16,6 +16,8 @@ export interface Services {
   }
   /** `missing` says why there is none. */
   readonly postgres?: { readonly address: string; readonly missing?: undefined } | { readonly missing: string }
+  /** Stops one, cutting off whoever is connected, and starts it again. */
+  restart(name: "postgres" | "s3"): Promise<void>
   stop(): Promise<void>
 }
 
@@ -24,16 +26,20 @@ export async function startServices(...names: readonly ("postgres" | "s3")[]): P
   const exit = once(child, "exit")
   // A process that waits for its tests to be told to stop must not keep them from ending.
   child.unref()
-  for await (const line of createInterface(child.stdout)) {
-    const told = JSON.parse(line) as Omit<Services, "stop">
-    return {
-      ...told,
-      async stop() {
-        child.ref()
-        child.stdin.end()
-        await exit
-      },
-    }
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
+  const first = await lines.next()
+  if (first.done === true) throw new Error(`${names.join(" and ")} did not start`)
+  const told = JSON.parse(first.value) as Omit<Services, "restart" | "stop">
+  return {
+    ...told,
+    async restart(name) {
+      child.stdin.write(`${name}\n`)
+      await lines.next()
+    },
+    async stop() {
+      child.ref()
+      child.stdin.end()
+      await exit
+    },
   }
-  throw new Error(`${names.join(" and ")} did not start`)
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises"
-import postgres, { type Options, type Sql, type TransactionSql } from "postgres"
+import postgres, { type Options, type Sql } from "postgres"
 import type { CallOptions } from "../../call.ts"
 import { CastoreError } from "../../problem.ts"
 import { databaseError, isPassing } from "./failure.ts"
@@ -33,8 +33,10 @@ const RETRY_AFTER_MAX_MS = 2_000
 /** "tvix": for as long as tables are made, other servers that want to make them wait. */
 const MAKING_TABLES = 0x74766978
 
+type PostgresSql = Sql<{ bytea: Uint8Array }>
+
 /** Runs a statement with parameters, and gives its rows. */
-export type Query = (
+type Query = (
   text: string,
   parameters: readonly (string | number | Uint8Array)[],
 ) => Promise<readonly Readonly<Record<string, unknown>>[]>
@@ -44,19 +46,21 @@ export interface Tables {
   /** By which the version is remembered. */
   readonly name: string
   readonly version: number
-  /** Statements; `$schema` stands for the schema. */
+  /** Statements that may be run again when all is there; `$schema` stands for the schema. */
   readonly make: readonly string[]
 }
 
 /**
  * A PostgreSQL that several servers may share. Connections are made when they are needed, and again after the server was
- * away: whatever is run may be run more than once, and must be such that this makes no difference.
+ * away: whatever is run may be run more than once, and must be such that this makes no difference. Every statement is a
+ * transaction of its own: none is kept open over a round trip, so nobody waits for somebody who has gone.
  */
 export class PostgresDatabase {
   /** For people: no secret is in it. */
   readonly where: string
   readonly #options: PostgresOptions
-  readonly #sql: Sql
+  readonly #settings: Options<{ bytea: postgres.PostgresType<Uint8Array> }>
+  #sql: PostgresSql
   readonly #made = new Map<string, Promise<void>>()
   #users = 0
 
@@ -66,7 +70,7 @@ export class PostgresDatabase {
     this.where = `PostgreSQL database '${database}' at ${host.startsWith("/") ? host : `${host}:${port}`}`
     if (!/^[a-z_][a-z0-9_]{0,62}$/.test(options.schema)) throw new TypeError(`no name of a schema: ${options.schema}`)
     const place = host.startsWith("/") ? { path: `${host}/.s.PGSQL.${port}` } : { host, port }
-    const settings: Options<Record<string, never>> = {
+    this.#settings = {
       ...place,
       database,
       username: user,
@@ -79,6 +83,8 @@ export class PostgresDatabase {
       // One question less for each connection: no type needs it that is used here.
       fetch_types: false,
       onnotice: () => {},
+      // Plain bytes: a Buffer's slices are no copies.
+      types: { bytea: { to: BYTEA, from: [BYTEA], serialize: hexOf, parse: bytesOfHex } },
       connection: {
         application_name: "tvix-store",
         statement_timeout: timeoutMs,
@@ -87,7 +93,7 @@ export class PostgresDatabase {
       // We have our own way of waiting.
       backoff: () => 0,
     }
-    this.#sql = postgres(settings)
+    this.#sql = postgres(this.#settings)
   }
 
   /** Counts a user; the result takes it back, and closes the connections after the last. */
@@ -110,7 +116,7 @@ export class PostgresDatabase {
   async ready(tables: Tables): Promise<void> {
     let made = this.#made.get(tables.name)
     if (made === undefined) {
-      made = this.#guarded(() => this.#make(tables), {})
+      made = this.#make(tables)
       this.#made.set(tables.name, made)
       // Next time it may go well.
       made.catch(() => this.#made.delete(tables.name))
@@ -118,77 +124,95 @@ export class PostgresDatabase {
     await made
   }
 
-  /** Runs one statement. It is over for the caller when the signal ends it, though the server may still be at it. */
+  /** Runs a statement that changes nothing. It is over when the signal ends it, though the server may still be at it. */
   read(text: string, parameters: Parameters<Query>[1], options: CallOptions): ReturnType<Query> {
-    return this.#guarded(() => untilAborted(queryOf(this.#sql)(text, parameters), options.signal), options)
+    return this.#run((query) => untilAborted(query(text, parameters), options.signal), options)
   }
 
-  /** Runs statements that all take effect, or none. */
-  write<T>(work: (query: Query) => Promise<T>, options: CallOptions): Promise<T> {
-    return this.#guarded(async () => {
-      const result = await this.#sql.begin(async (transaction) => {
-        const done = await work(queryOf(transaction))
-        options.signal?.throwIfAborted()
-        return { done }
-      })
-      return (result as { readonly done: T }).done
-    }, options)
+  /** Runs a statement that may change something: all of it, or nothing. The signal ends it only before it is sent. */
+  write(text: string, parameters: Parameters<Query>[1], options: CallOptions): ReturnType<Query> {
+    return this.#run((query) => query(text, parameters), options)
   }
 
-  async #guarded<T>(run: () => Promise<T>, { signal }: CallOptions): Promise<T> {
+  async #run<T>(work: (query: Query) => Promise<T>, { signal }: CallOptions): Promise<T> {
     const attempts = this.#options.attempts ?? ATTEMPTS
     for (let attempt = 1; ; attempt++) {
       signal?.throwIfAborted()
+      const sql = this.#sql
       try {
-        return await run()
+        // Statements are prepared once for each connection.
+        return await work((text, parameters) => sql.unsafe(text, [...parameters], { prepare: parameters.length > 0 }))
       } catch (error) {
         signal?.throwIfAborted()
         if (!isPassing(error) || attempt >= attempts) throw databaseError(error, this.where)
+        this.#replace(sql)
       }
       const ms = Math.min(RETRY_AFTER_MAX_MS, RETRY_AFTER_MS * 2 ** (attempt - 1)) * (0.5 + Math.random())
       await sleep(ms, undefined, signal === undefined ? {} : { signal }).catch(() => {})
     }
   }
 
+  /**
+   * A connection of the driver that was closed at the wrong moment never sends anything again (its version 3.4.9), nor says
+   * so. So after a failure there are new ones; the old ones end what they can.
+   */
+  #replace(failed: PostgresSql): void {
+    if (this.#sql !== failed) return
+    this.#sql = postgres(this.#settings)
+    failed.end({ timeout: 5 }).catch(() => {})
+  }
+
   async #make({ name, version, make }: Tables): Promise<void> {
     const { schema } = this.#options
     const versions = this.table("versions")
-    const found = async (query: Query): Promise<number | undefined> => {
-      const [there] = await query("SELECT to_regclass($1) IS NOT NULL AS there", [versions])
-      if (there?.["there"] !== true) return undefined
-      const [row] = await query(`SELECT version FROM ${versions} WHERE name = $1`, [name])
-      return row === undefined ? undefined : Number(row["version"])
-    }
-    const isThere = async (query: Query): Promise<boolean> => {
-      const there = await found(query)
-      if (there === undefined || there === version) return there !== undefined
-      const reason = `its tables for ${name} have version ${there}, and we know ${version}`
-      throw new CastoreError({ code: "invalid", field: this.where, reason })
-    }
     // Who may only read and write need not be allowed to make tables.
-    if (await isThere(queryOf(this.#sql))) return
-    await this.#sql.begin(async (transaction) => {
-      const query = queryOf(transaction)
-      await query("SELECT pg_advisory_xact_lock($1)", [MAKING_TABLES])
-      if (await isThere(query)) return
-      await query(`CREATE SCHEMA IF NOT EXISTS ${schema}`, [])
-      await query(`CREATE TABLE IF NOT EXISTS ${versions} (name text PRIMARY KEY, version integer NOT NULL)`, [])
-      for (const statement of make) await query(statement.replaceAll("$schema", schema), [])
-      await query(`INSERT INTO ${versions} VALUES ($1, $2)`, [name, version])
-    })
+    if (await this.#isMade(name, version)) return
+    // Statements that are sent together are one transaction. The first keeps others out until it has ended.
+    const statements = [
+      `SELECT pg_advisory_xact_lock(${MAKING_TABLES})`,
+      `CREATE SCHEMA IF NOT EXISTS ${schema}`,
+      `CREATE TABLE IF NOT EXISTS ${versions} (name text PRIMARY KEY, version integer NOT NULL)`,
+      ...make.map((statement) => statement.replaceAll("$schema", schema)),
+      `INSERT INTO ${versions} VALUES ('${name}', ${version}) ON CONFLICT DO NOTHING`,
+    ]
+    await this.write(statements.join(";\n"), [], {})
+    await this.#isMade(name, version)
+  }
+
+  async #isMade(name: string, version: number): Promise<boolean> {
+    // `to_regclass` may not have heard yet of what others have just made.
+    const there = await this.read(
+      `SELECT 1 FROM pg_catalog.pg_class JOIN pg_catalog.pg_namespace AS n ON n.oid = relnamespace
+       WHERE nspname = $1 AND relname = 'versions'`,
+      [this.#options.schema],
+      {},
+    )
+    if (there.length === 0) return false
+    const [row] = await this.read(`SELECT version FROM ${this.table("versions")} WHERE name = $1`, [name], {})
+    if (row === undefined || row["version"] === version) return row !== undefined
+    const reason = `its tables for ${name} have version ${String(row["version"])}, and we know ${version}`
+    throw new CastoreError({ code: "invalid", field: this.where, reason })
   }
 }
 
-function queryOf(sql: Sql | TransactionSql): Query {
-  // Statements are prepared once for each connection.
-  return (text, parameters) => sql.unsafe(text, [...parameters], { prepare: true })
+/** Of the type, in PostgreSQL's catalogue. */
+const BYTEA = 17
+
+/** Bytes as PostgreSQL writes them: `\x`, and two digits for each. */
+function hexOf(bytes: Uint8Array): string {
+  return `\\x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("hex")}`
+}
+
+function bytesOfHex(text: string): Uint8Array {
+  const buffer = Buffer.from(text.slice(2), "hex")
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length)
 }
 
 /** A parameter that is an array of byte strings, for `CAST($1 AS bytea[])`: the driver would have to ask for its type. */
-export function byteaArray(items: Iterable<Uint8Array>): string {
+export function byteaArray(items: Iterable<Uint8Array | null>): string {
   const texts: string[] = []
-  for (const item of items)
-    texts.push(`"\\\\x${Buffer.from(item.buffer, item.byteOffset, item.length).toString("hex")}"`)
+  // In an array, a backslash is written twice.
+  for (const item of items) texts.push(item === null ? "NULL" : `"\\${hexOf(item)}"`)
   return `{${texts.join(",")}}`
 }
 

@@ -12,19 +12,20 @@ const TABLES: Tables = {
   name: "castore",
   version: 1,
   make: [
-    `CREATE TABLE $schema.directories (
+    `CREATE TABLE IF NOT EXISTS $schema.directories (
       digest bytea PRIMARY KEY CHECK (octet_length(digest) = 32),
       data bytea NOT NULL)`,
   ],
 }
 
-/** Directories that are asked for, or put, in one statement; and bytes that are put. */
+/** Directories that are asked for in one statement. */
 const ROWS_MAX = 1000
-const BYTES_MAX = 4 * 2 ** 20
+/** Bytes that are put in one statement: most trees have less, and are there at once or not at all. */
+const BYTES_MAX = 16 * 2 ** 20
 
 /**
- * Directories in a table: the canonical encoding, by digest. A tree is stored in one transaction; it is read level by level,
- * with one statement for up to a thousand directories of a level.
+ * Directories in a table: the canonical encoding, by digest. A tree is stored by one statement, or, if it is large, by several,
+ * children before their parents; it is read level by level, with one statement for up to a thousand directories of a level.
  */
 export function postgresDirectoryService(database: PostgresDatabase): DirectoryService {
   return new PostgresDirectories(database)
@@ -120,20 +121,19 @@ class PostgresDirectories implements DirectoryService {
     return found
   }
 
+  /** @param directories children before their parents */
   async #put(directories: readonly EncodedDirectory[], options: CallOptions): Promise<void> {
     await this.#database.ready(TABLES)
-    // Who puts the same at the same time waits for us or we for them, but not both.
-    const sorted = directories.toSorted((a, b) => compare(a.digest, b.digest))
-    await this.#database.write(async (query) => {
-      for (const rows of batches(sorted)) {
-        options.signal?.throwIfAborted()
-        await query(
-          `INSERT INTO ${this.#table} (digest, data)
-           SELECT * FROM unnest(CAST($1 AS bytea[]), CAST($2 AS bytea[])) ON CONFLICT DO NOTHING`,
-          [byteaArray(rows.map(({ digest }) => digest)), byteaArray(rows.map(({ bytes }) => bytes))],
-        )
-      }
-    }, options)
+    for (const batch of batches(directories)) {
+      // Who puts the same at the same time waits for us or we for them, but not both.
+      const rows = batch.toSorted((a, b) => compare(a.digest, b.digest))
+      await this.#database.write(
+        `INSERT INTO ${this.#table} (digest, data)
+         SELECT * FROM unnest(CAST($1 AS bytea[]), CAST($2 AS bytea[])) ON CONFLICT DO NOTHING`,
+        [byteaArray(rows.map(({ digest }) => digest)), byteaArray(rows.map(({ bytes }) => bytes))],
+        options,
+      )
+    }
   }
 }
 
@@ -141,7 +141,7 @@ function* batches(directories: readonly EncodedDirectory[]): Generator<readonly 
   let batch: EncodedDirectory[] = []
   let bytes = 0
   for (const directory of directories) {
-    if (batch.length > 0 && (batch.length === ROWS_MAX || bytes + directory.bytes.length > BYTES_MAX)) {
+    if (batch.length > 0 && bytes + directory.bytes.length > BYTES_MAX) {
       yield batch
       batch = []
       bytes = 0

@@ -1,6 +1,6 @@
 import type { CallOptions } from "@tvix-ts/castore"
 import { CastoreError } from "@tvix-ts/castore"
-import { byteaArray, type PostgresDatabase, type Query, type Tables } from "@tvix-ts/castore/node"
+import { byteaArray, type PostgresDatabase, type Tables } from "@tvix-ts/castore/node"
 import { checkStoreDigest } from "../../path-info/check.ts"
 import { encodePathInfo } from "../../path-info/codec.ts"
 import type { PathInfo } from "../../path-info/path-info.ts"
@@ -13,7 +13,7 @@ const TABLES: Tables = {
   version: 1,
   make: [
     // Digests compare as their bytes do, whatever the database's language is.
-    `CREATE TABLE $schema.path_infos (
+    `CREATE TABLE IF NOT EXISTS $schema.path_infos (
       digest text COLLATE "C" PRIMARY KEY CHECK (length(digest) = 32),
       data bytea NOT NULL)`,
   ],
@@ -21,6 +21,8 @@ const TABLES: Tables = {
 
 /** Rows that a listing reads at once, and that one statement puts. */
 const ROWS_MAX = 500
+/** How often path infos are put that others keep changing meanwhile: each time, somebody succeeds. */
+const PUTS_MAX = 100
 
 interface WaitingPut {
   readonly pathInfo: PathInfo
@@ -30,8 +32,9 @@ interface WaitingPut {
 }
 
 /**
- * Path infos in a table: `tvix.store.v1.PathInfo`, by the digits of the store path. What is put while a transaction is under
- * way shares the next one, and so one wait for the server's disk.
+ * Path infos in a table: `tvix.store.v1.PathInfo`, by the digits of the store path. What is put while others
+ * are being put shares the next statement, and so one wait for the server's disk. What is put in place of another is put on
+ * the condition that nobody else has done so meanwhile: no signature is lost.
  */
 export function postgresPathInfoService(database: PostgresDatabase): PathInfoService {
   return new PostgresPathInfos(database)
@@ -127,60 +130,61 @@ class PostgresPathInfos implements PathInfoService {
     }
   }
 
-  /** All of them in one transaction; what is stored of each, after those before it. */
+  /** What is stored of each, after those before it. */
   async #store(pathInfos: readonly PathInfo[], options: CallOptions): Promise<readonly PathInfo[]> {
     if (pathInfos.length === 0) return []
     await this.#database.ready(TABLES)
-    const digests = [...new Set(pathInfos.map(({ storePath }) => storePath.digest))].sort()
-    return this.#database.write(async (query) => {
-      const known = await this.#lock(digests, query)
-      const stored = pathInfos.map((pathInfo) => {
-        const merged = mergeSignatures(known.get(pathInfo.storePath.digest), pathInfo)
-        known.set(pathInfo.storePath.digest, merged)
-        return merged
-      })
-      const rows = digests.map((digest) => ({ digest, data: encodePathInfo(known.get(digest)!) }))
-      for (let from = 0; from < rows.length; from += ROWS_MAX) {
-        options.signal?.throwIfAborted()
-        const some = rows.slice(from, from + ROWS_MAX)
-        await query(
-          `UPDATE ${this.#table} AS stored SET data = new.data
-           FROM unnest(CAST($1 AS text[]), CAST($2 AS bytea[])) AS new (digest, data) WHERE stored.digest = new.digest`,
-          [textArray(some.map(({ digest }) => digest)), byteaArray(some.map(({ data }) => data))],
-        )
-      }
-      return stored
-    }, options)
+    const stored: PathInfo[] = []
+    for (let from = 0; from < pathInfos.length; from += ROWS_MAX) {
+      stored.push(...(await this.#storeSome(pathInfos.slice(from, from + ROWS_MAX), options)))
+    }
+    return stored
   }
 
   /**
-   * Makes rows for those that have none, so that there is something to lock, and locks all; in one order, so that nobody
-   * waits for somebody who waits for him.
-   *
-   * @returns those that were there, if they are not damaged
+   * All of them at once; but those that somebody else has changed since they were looked at, which are there anyway, are
+   * looked at again.
    */
-  async #lock(digests: readonly string[], query: Query): Promise<Map<string, PathInfo>> {
-    const known = new Map<string, PathInfo>()
-    for (let from = 0; from < digests.length; from += ROWS_MAX) {
-      const some = textArray(digests.slice(from, from + ROWS_MAX))
-      await query(
-        `INSERT INTO ${this.#table} (digest, data)
-         SELECT digest, '' FROM unnest(CAST($1 AS text[])) AS new (digest) ON CONFLICT DO NOTHING`,
-        [some],
+  async #storeSome(pathInfos: readonly PathInfo[], options: CallOptions): Promise<readonly PathInfo[]> {
+    const results: PathInfo[] = [...pathInfos]
+    // In one order, so that nobody waits for somebody who waits for him.
+    let digests = [...new Set(pathInfos.map(({ storePath }) => storePath.digest))].sort()
+    for (let i = 0; i < PUTS_MAX; i++) {
+      const found = await this.#database.read(
+        `SELECT digest, data FROM ${this.#table} WHERE digest = ANY (CAST($1 AS text[]))`,
+        [textArray(digests)],
+        options,
       )
-    }
-    for (let from = 0; from < digests.length; from += ROWS_MAX) {
-      const rows = await query(
-        `SELECT digest, data FROM ${this.#table} WHERE digest = ANY (CAST($1 AS text[])) ORDER BY digest FOR UPDATE`,
-        [textArray(digests.slice(from, from + ROWS_MAX))],
-      )
-      for (const row of rows) {
-        const digest = row["digest"] as string
-        const pathInfo = intact(digest, row["data"] as Uint8Array)
-        if (pathInfo !== undefined) known.set(digest, pathInfo)
+      const before = new Map(found.map((row) => [row["digest"] as string, row["data"] as Uint8Array]))
+      const now = new Map<string, PathInfo>()
+      const wanted = new Set(digests)
+      for (const [n, pathInfo] of pathInfos.entries()) {
+        const { digest } = pathInfo.storePath
+        if (!wanted.has(digest)) continue
+        const data = before.get(digest)
+        results[n] = mergeSignatures(now.get(digest) ?? (data && intact(digest, data)), pathInfo)
+        now.set(digest, results[n])
       }
+      const done = await this.#database.write(
+        `WITH new AS (SELECT * FROM unnest(CAST($1 AS text[]), CAST($2 AS bytea[]), CAST($3 AS bytea[]))
+                        AS new (digest, data, before))
+         INSERT INTO ${this.#table} AS stored (digest, data) SELECT digest, data FROM new
+         ON CONFLICT (digest) DO UPDATE SET data = excluded.data
+           WHERE stored.data = (SELECT before FROM new WHERE new.digest = stored.digest)
+         RETURNING digest`,
+        [
+          textArray(digests),
+          byteaArray(digests.map((digest) => encodePathInfo(now.get(digest)!))),
+          byteaArray(digests.map((digest) => before.get(digest) ?? null)),
+        ],
+        options,
+      )
+      const stored = new Set(done.map((row) => row["digest"]))
+      digests = digests.filter((digest) => !stored.has(digest))
+      if (digests.length === 0) return results
     }
-    return known
+    const reason = `${digests.length} path infos are being changed by others all the time`
+    throw new CastoreError({ code: "unavailable", reason })
   }
 }
 
@@ -189,9 +193,8 @@ function textArray(digests: readonly string[]): string {
   return `{${digests.join(",")}}`
 }
 
-/** What is damaged is no hindrance to putting it right; nor is the empty row that was just made. */
+/** What is damaged is no hindrance to putting it right. */
 function intact(digest: string, data: Uint8Array): PathInfo | undefined {
-  if (data.length === 0) return undefined
   try {
     return decodeStored(digest, data)
   } catch (error) {
