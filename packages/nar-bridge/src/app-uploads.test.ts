@@ -317,6 +317,15 @@ describe("uploads that are refused", () => {
     assert.equal((await put(app, infoUrl, bodyOf(narInfo))).status, 413)
   })
 
+  test("too many files", async () => {
+    const { narUrl, file } = parcelOf(hello)
+    const statuses = []
+    for (const entriesMax of [3, 4]) {
+      statuses.push((await put(emptyCache({ limits: { entriesMax } }).app, narUrl, file)).status)
+    }
+    assert.deepEqual(statuses, [400, 201])
+  })
+
   test("what becomes too large", async () => {
     const { app } = emptyCache({ limits: { narSizeMax: hello.nar.length - 1 }, decompress: gunzip })
     assert.equal((await put(app, "/nar/x.nar.gz", gzipSync(hello.nar))).status, 413)

@@ -29,6 +29,8 @@ import { memoryUploads, type Uploads } from "./uploads.ts"
 export interface CacheLimits {
   /** An archive, and the file that it comes in. */
   readonly narSizeMax: number
+  /** Files and folders in it: they are in memory until its folders are complete. */
+  readonly entriesMax: number
   readonly narInfoSizeMax: number
   /** NARs that are read from clients at the same time; others wait their turn. */
   readonly uploadsMax: number
@@ -44,6 +46,7 @@ export interface CacheLimits {
 
 export const CACHE_LIMITS: CacheLimits = {
   narSizeMax: 16 * 2 ** 30,
+  entriesMax: 1_000_000,
   narInfoSizeMax: 2 ** 20,
   uploadsMax: 32,
   uploadsWaitingMax: 1024,
@@ -283,7 +286,7 @@ class BinaryCache {
   }
 
   async putNar(request: CacheRequest, name: string): Promise<Answer> {
-    const { narSizeMax } = this.#limits
+    const { narSizeMax, entriesMax } = this.#limits
     const length = Number(request.header("content-length") ?? 0)
     if (length > narSizeMax) refuse({ code: "too-large", part: "the file", sizeMax: narSizeMax })
     await this.#uploadGate.enter(request.signal)
@@ -291,7 +294,8 @@ class BinaryCache {
     let narSize: number | undefined
     try {
       const { decompress } = this.#options
-      const upload = await putNar(name, request, { store: this.#store, uploads: this.#uploads, decompress, narSizeMax })
+      const options = { store: this.#store, uploads: this.#uploads, decompress, narSizeMax, entriesMax }
+      const upload = await putNar(name, request, options)
       narSize = upload.narSize
       return textAnswer(201, "stored")
     } finally {

@@ -144,7 +144,7 @@ function partOf(nar: NarFile, { from, to }: ByteRange): StreamedBody {
   return {
     length: to - from,
     async write(output, signal) {
-      for await (const piece of nar.read({ from, to, signal })) {
+      for await (const piece of nar.read({ from, to, signal, fleeting: true })) {
         const waiting = output(piece)
         if (waiting !== undefined) await waiting
       }

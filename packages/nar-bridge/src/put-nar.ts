@@ -16,6 +16,7 @@ export interface PutNarOptions {
   readonly decompress: Decompress | undefined
   /** Bytes of an archive, and of the file that it comes in. */
   readonly narSizeMax: number
+  readonly entriesMax: number
 }
 
 /** How files of each kind begin. Brotli says nothing of itself. */
@@ -33,7 +34,7 @@ const MAGIC: readonly (readonly [kind: Compression, bytes: readonly number[]])[]
  * @throws {CacheError} {NarError} {CastoreError} and nothing of it is kept
  */
 export async function putNar(name: string, request: CacheRequest, options: PutNarOptions): Promise<Upload> {
-  const { store, uploads, narSizeMax } = options
+  const { store, uploads, narSizeMax, entriesMax } = options
   const parsed = parseUploadName(name)
   if (parsed === undefined) {
     return refuse({
@@ -64,6 +65,7 @@ export async function putNar(name: string, request: CacheRequest, options: PutNa
   const ingested = await ingestNar(pieces, store, {
     signal,
     narSizeMax,
+    entriesMax,
     ...(expected !== undefined && { narHash: expected }),
   })
   const { node, narHash, narSize } = ingested

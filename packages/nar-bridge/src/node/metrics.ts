@@ -7,7 +7,7 @@ export interface CacheMetrics {
   render(): Promise<{ readonly type: string; readonly text: string }>
 }
 
-/** How large a store is, as names of what is counted. */
+/** Bytes of a store, by what they are. */
 export type StoreSizes = () => Promise<Readonly<Record<string, number>>>
 
 /** Seconds. */
@@ -54,8 +54,8 @@ export function cacheMetrics(storeSizes?: StoreSizes): CacheMetrics {
   const sizes = storeSizes === undefined ? undefined : remembered(storeSizes)
   if (sizes !== undefined) {
     const size = new Gauge({
-      name: "tvix_store_size",
-      help: "What is in the store.",
+      name: "tvix_store_bytes",
+      help: "What the store takes, and what there is room for.",
       labelNames: ["of"],
       registers: [],
       async collect() {

@@ -46,7 +46,7 @@ async function serving(
     uploading: () => () => {},
     failed: (error) => void failures.push(error),
   }
-  const metrics = cacheMetrics(async () => ({ chunks: 3 }))
+  const metrics = cacheMetrics(async () => ({ files: 3 }))
   const observer = observers(recording, metrics.observer)
   const app = binaryCache(store, {
     anonymousWrites: true,
@@ -268,7 +268,7 @@ describe("a cache on a port", () => {
       assert.match(text, /^tvix_cache_nars_stored_total 1$/m)
       assert.match(text, new RegExp(`^tvix_cache_nar_bytes_stored_total ${hello.nar.length}$`, "m"))
       assert.match(text, /^tvix_cache_uploads_in_progress 0$/m)
-      assert.match(text, /^tvix_store_size\{of="chunks"\} 3$/m)
+      assert.match(text, /^tvix_store_bytes\{of="files"\} 3$/m)
     }))
 
   test("ends when those that it answers have what they want", async () => {

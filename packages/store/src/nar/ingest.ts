@@ -1,5 +1,5 @@
 import { equal } from "@tvix-ts/bytes"
-import { TreeBuilder, type CallOptions, type Contents, type Node } from "@tvix-ts/castore"
+import { tellBoth, TreeBuilder, type CallOptions, type Contents, type Node, type TreeSink } from "@tvix-ts/castore"
 import { startHash } from "@tvix-ts/hash"
 import { NarReader, type StorePath } from "@tvix-ts/nix-compat"
 import { invalid } from "../path-info/check.ts"
@@ -14,6 +14,8 @@ export interface IngestOptions extends CallOptions {
   readonly narHash?: Uint8Array
   /** Bytes that the archive may have. */
   readonly narSizeMax?: number
+  /** Entries that its directories may have together: each takes some hundred bytes of memory while it is stored. */
+  readonly entriesMax?: number
   /** Store paths that the archive may mention. */
   readonly candidates?: Iterable<StorePath>
 }
@@ -42,7 +44,9 @@ export async function ingestNar(
   signal?.throwIfAborted()
   const builder = new TreeBuilder(store, options)
   try {
-    const reader = new NarReader(builder, { sizeMax })
+    const { entriesMax } = options
+    const sink = entriesMax === undefined ? builder : tellBoth(builder, entryLimit(entriesMax))
+    const reader = new NarReader(sink, { sizeMax })
     const hasher = startHash("sha256")
     const scanner = candidates.length === 0 ? undefined : new ReferenceScanner(candidates.map(({ digest }) => digest))
     let narSize = 0
@@ -67,5 +71,20 @@ export async function ingestNar(
   } catch (error) {
     await builder.abort()
     throw error
+  }
+}
+
+/** Refuses a tree of too many entries. */
+function entryLimit(max: number): TreeSink {
+  let count = 0
+  return {
+    file() {},
+    contents() {},
+    symlink() {},
+    directory() {},
+    entry() {
+      if (++count > max) invalid("archive", `it has more than ${max} files and folders`)
+    },
+    endDirectory() {},
   }
 }

@@ -1,5 +1,6 @@
 /** `tvix-store serve` */
 import { existsSync, readFileSync } from "node:fs"
+import { readdir, stat, statfs } from "node:fs/promises"
 import { dirname, join, resolve } from "node:path"
 import { byteStringOf, textOf } from "@tvix-ts/bytes"
 import { CastoreError } from "@tvix-ts/castore"
@@ -230,10 +231,16 @@ async function serve(
   log?.flush()
 }
 
-/** What is cheap to count. */
-async function sizesOf({ castore }: LocalStore): Promise<Readonly<Record<string, number>>> {
-  const { chunks, packs } = await castore.usage()
-  return { chunks: chunks.count, "chunk bytes": chunks.bytes, packs: packs.count, "pack bytes": packs.bytes }
+/** Bytes that its files have, and that there is room for. To count chunks would keep everybody waiting. */
+async function sizesOf({ dir }: LocalStore): Promise<Readonly<Record<string, number>>> {
+  let bytes = 0
+  for (const name of await readdir(dir, { recursive: true })) {
+    // Packs come and go.
+    const found = await stat(join(dir, name)).catch(() => undefined)
+    if (found?.isFile() === true) bytes += found.size
+  }
+  const { bavail, bsize } = await statfs(dir)
+  return { files: bytes, free: bavail * bsize }
 }
 
 function cacheUrl(address: string): string {
