@@ -153,7 +153,8 @@ export class S3BlobBatch implements BlobBatch {
   async #put({ digest, bytes }: Chunk): Promise<void> {
     const signal = this.#either()
     const name = objectName("chunks", digest)
-    if (bytes.length >= LOOK_FIRST && (await this.#objects.head(name, { signal })) !== undefined) return
+    // One that says nothing of its size is somebody else's, or was cut off by a service that stores half of what it gets.
+    if (bytes.length >= LOOK_FIRST && (await this.#objects.head(name, { signal }))?.size === bytes.length) return
     const compressed = await this.#zstd.compress(bytes)
     await this.#objects.put(name, compressed, { unless: "there", size: bytes.length, signal })
   }
