@@ -9,6 +9,8 @@ export interface Parts {
   readonly tmp: string
   /** The inputs that are files or directories, by name. */
   readonly inputs: ReadonlyMap<string, string>
+  /** Whether they are below `root` when bubblewrap starts, and links, too. */
+  readonly mounted: boolean
   /** A shell that needs no other files. */
   readonly binSh: string | undefined
 }
@@ -42,11 +44,14 @@ export function sandboxArguments(request: BuildRequest, parts: Parts, { filtered
   const folders = new Set([inputsDir, workingDir, ...foldersAbove([...scratchPaths, ...additionalFiles.keys()])])
   if (parts.binSh !== undefined) folders.add("bin")
   for (const path of [...foldersAbove([...folders]), ...folders]) words.push("--dir", `/${path}`)
-  for (const path of outermost(scratchPaths)) words.push("--bind", `${parts.root}/${path}`, `/${path}`)
+  const bound = outermost(scratchPaths)
+  // A folder that may not be written to comes before those in it that may.
+  if (parts.mounted && !isIn(inputsDir, bound)) words.push("--ro-bind", `${parts.root}/${inputsDir}`, `/${inputsDir}`)
+  for (const path of bound) words.push("--bind", `${parts.root}/${path}`, `/${path}`)
   for (const path of additionalFiles.keys()) {
     if (!isIn(path, scratchPaths)) words.push("--ro-bind", `${parts.root}/${path}`, `/${path}`)
   }
-  for (const [name, node] of inputs) {
+  for (const [name, node] of parts.mounted ? [] : inputs) {
     const path = `/${inputsDir}/${name}`
     // A link cannot be bound to a place, only what it leads to here.
     if (node.type === "symlink") words.push("--symlink", node.target, path)

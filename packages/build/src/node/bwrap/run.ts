@@ -12,6 +12,7 @@ import { runCommand, type Ended, type Started } from "../run-command.ts"
 import { processEnd, processId, type ProcessId } from "../wait-for-process.ts"
 import { ARGUMENTS_FD, FILTER_FD } from "./arguments.ts"
 import type { MemoryGroup, MemoryGroups } from "./memory.ts"
+import { enterLine } from "./mounts.ts"
 import { openingScript, type ClosedFolder } from "./reach.ts"
 
 export interface Sandbox {
@@ -21,6 +22,8 @@ export interface Sandbox {
   /** Of bubblewrap; byte strings, as the command's. */
   readonly words: readonly string[]
   readonly command: readonly string[]
+  /** Path of a table of mounts that have to be there before; see mounts.ts. */
+  readonly mounts: string | undefined
   /** Path of the system calls' filter. */
   readonly filter: string | undefined
   /** Who runs it, if not we. */
@@ -130,20 +133,29 @@ interface Launch {
 }
 
 /** A script that opens what bubblewrap needs and becomes it: so words can be any bytes, which Node's cannot. */
-function writeLaunch({ folder, words, command, filter, bwrap, user, closed }: Sandbox): Launch {
-  const argumentsFile = join(folder, "arguments")
-  writeFileSync(argumentsFile, Buffer.from(words.map((word) => `${word}\0`).join(""), "latin1"))
-  chmodSync(argumentsFile, 0o644)
+function writeLaunch({ folder, words, command, mounts, filter, bwrap, user, closed }: Sandbox): Launch {
+  const write = (name: string, text: string): string => {
+    const path = join(folder, name)
+    writeFileSync(path, Buffer.from(text, "latin1"))
+    chmodSync(path, 0o644)
+    return quoted(path)
+  }
   const changesUser = user !== undefined && closed.length > 0
-  const lines = [...LAUNCH_LINES, `exec ${ARGUMENTS_FD}<${quoted(argumentsFile)}`]
+  const lines = [
+    ...LAUNCH_LINES,
+    `exec ${ARGUMENTS_FD}<${write("arguments", words.map((word) => `${word}\0`).join(""))}`,
+  ]
   if (filter !== undefined) lines.push(`exec ${FILTER_FD}<${quoted(filter)}`)
   if (changesUser) lines.push(...openingScript(closed, join(folder, "stage")))
   const become = changesUser ? `setpriv --reuid ${user} --regid ${user} --clear-groups ` : ""
-  const sandboxed = command.map(quoted).join(" ")
-  lines.push(`exec ${become}${quoted(bwrap)} --args ${ARGUMENTS_FD} -- ${sandboxed}`)
+  const bubblewrap = `${quoted(bwrap)} --args ${ARGUMENTS_FD} -- ${command.map(quoted).join(" ")}`
+  if (mounts === undefined) lines.push(`exec ${become}${bubblewrap}`)
+  else {
+    const inner = write("enter", `mount --all --fstab ${quoted(mounts)} && exec ${bubblewrap}\n`)
+    lines.push(enterLine(become, inner))
+  }
+  write("launch", `${lines.join("\n")}\n`)
   const script = join(folder, "launch")
-  writeFileSync(script, Buffer.from(`${lines.join("\n")}\n`, "latin1"))
-  chmodSync(script, 0o644)
   return changesUser
     ? { program: "unshare", words: ["--mount", "--propagation", "private", "/bin/sh", script], changesUser }
     : { program: "/bin/sh", words: [script], changesUser }

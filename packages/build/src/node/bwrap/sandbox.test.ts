@@ -101,6 +101,30 @@ describeSandboxed("a sandbox", () => {
     assert.deepEqual(others, [...folders, "/dev:", ...devices, "", "/etc:", "group", "hosts", "passwd", ""])
   })
 
+  for (const [where, changes] of [
+    ["where a build may write", {}],
+    ["where it may not", { inputsDir: "inputs" }],
+    ["around where it may", { inputsDir: "all", scratchPaths: ["all/out", "build", "store"] }],
+  ] as const) {
+    test(`shows hundreds of inputs, ${where}`, async () => {
+      const inputs = new Map([
+        ["a file", await storeExample("contents\n", services)],
+        ["a link", await storeExample({ link: "a file" }, services)],
+      ])
+      const expected = ["a file", "a link", "\xff"]
+      inputs.set("\xff", await storeExample({ x: { x: "#!/bin/sh\necho here\n" } }, services))
+      for (let i = 0; i < 300; i++) {
+        expected.push(`n${i}`)
+        inputs.set(`n${i}`, await storeExample({ f: `${i}\n` }, services))
+      }
+      const dir = "inputsDir" in changes ? changes.inputsDir : "store"
+      const script = `cd /${dir}; printf '%s\\n' * | grep -v '^out$'; $(printf '\\377')/x; cat n299/f 'a link'
+        for i in *; do touch "$i/new" 2>/dev/null; [ -d "$i" ] && touch "$i" 2>/dev/null; done`
+      const log = await logOf(script, { inputs, ...changes })
+      assert.equal(log, [...expected.toSorted(), "here", "299", "contents", ""].join("\n"))
+    })
+  }
+
   test("hides files that everybody may read", async () => {
     const secret = join(folder, "everybody")
     writeFileSync(secret, "readable")

@@ -17,6 +17,7 @@ import { Workspace } from "../workspace.ts"
 import { sandboxArguments, type Parts } from "./arguments.ts"
 import { writeEtc } from "./etc.ts"
 import { memoryGroups } from "./memory.ts"
+import { inputMounts, MANY_INPUTS } from "./mounts.ts"
 import { closedFolders } from "./reach.ts"
 import { runSandbox, type SandboxLimits } from "./run.ts"
 import { seccompFilter } from "./seccomp.ts"
@@ -73,6 +74,7 @@ class BwrapBuildService implements BuildService {
   readonly #pipes: LogPipes
   readonly #filter: string | undefined
   readonly #limits: SandboxLimits
+  readonly #canMount = ["unshare", "mount"].every((name) => findProgram(name) !== undefined)
 
   constructor(options: BwrapOptions, bwrap: string, workspace: Workspace) {
     this.#options = options
@@ -123,6 +125,12 @@ class BwrapBuildService implements BuildService {
     const inputs = await this.#place(request, options)
     const user = process.getuid?.() === 0 ? BUILD_USER : undefined
     const parts = await this.#prepare(folder, request, inputs, user)
+    let mounts: string | undefined
+    if (parts.mounted) {
+      mounts = join(folder, "mounts")
+      writeFileSync(mounts, inputMounts(`${parts.root}/${request.inputsDir}`, request, inputs), "latin1")
+      chmodSync(mounts, 0o644)
+    }
     const words = sandboxArguments(request, parts, { filtered: this.#filter !== undefined })
     const closed =
       user === undefined
@@ -133,6 +141,7 @@ class BwrapBuildService implements BuildService {
       folder,
       words,
       command: request.command,
+      mounts,
       filter: this.#filter,
       user,
       closed,
@@ -199,6 +208,8 @@ class BwrapBuildService implements BuildService {
     for (const path of outermost(scratchPaths)) make(path)
     for (const path of scratchPaths) make(path)
     if (isIn(workingDir, scratchPaths)) make(workingDir)
+    const mounted = inputs.size >= MANY_INPUTS && this.#canMount
+    if (mounted) make(request.inputsDir)
     for (const [path, contents] of additionalFiles) {
       if (path.includes("/")) make(path.slice(0, path.lastIndexOf("/")))
       const place = Buffer.from(`${root}/${path}`, "latin1")
@@ -206,7 +217,7 @@ class BwrapBuildService implements BuildService {
       chmodSync(place, 0o644)
       own(place)
     }
-    return { root, etc, tmp, inputs, binSh: constraints.binSh ? this.#shell() : undefined }
+    return { root, etc, tmp, inputs, mounted, binSh: constraints.binSh ? this.#shell() : undefined }
   }
 
   #shell(): string {
