@@ -8,7 +8,7 @@ const BLOCK_BYTES = 2 ** 17
 /** What the app is told: that it is done. */
 const SENT = new Response(null, { status: 200, headers: {} })
 /** How long a client may go on sending what nobody reads, so that it sees why. */
-const LINGER_MS = 1000
+const LINGER_MS = 2000
 
 export interface ExchangeOptions {
   readonly pace: Pace
@@ -105,7 +105,8 @@ export class Exchange implements NonNullable<HostBindings["host"]> {
     const { headers: asked, complete } = this.#incoming
     // Of a request without a body, the end may not have been seen yet.
     const unread = !complete && (asked["content-length"] ?? asked["transfer-encoding"] ?? "0") !== "0"
-    if (unread || this.#options.closing()) headers["Connection"] = "close"
+    // What comes next from who was never given leave to send its body is not the next request.
+    if ((unread && this.#expectsContinue) || this.#options.closing()) headers["Connection"] = "close"
     const withBody = event.method !== "HEAD" && answer.status !== 204 && answer.status !== 304
     const outgoing = this.#outgoing
     if (streamed === undefined) {
@@ -153,15 +154,19 @@ export class Exchange implements NonNullable<HostBindings["host"]> {
     }
   }
 
-  /** The client is still sending. If the connection ended at once, it would never see the answer. */
+  /**
+   * The client is still sending what nobody reads. If the connection ended at once, it would never see the answer; if it
+   * stops soon, the connection is as good as before.
+   */
   #lingerFor(): void {
-    const { socket } = this.#incoming
-    this.#outgoing.once("finish", () => {
-      this.#incoming.on("error", () => {})
-      this.#incoming.resume()
-      const timer = setTimeout(() => socket.destroy(), LINGER_MS)
-      socket.once("close", () => clearTimeout(timer))
-    })
+    const incoming = this.#incoming
+    const { socket } = incoming
+    incoming.on("error", () => {})
+    incoming.resume()
+    const timer = setTimeout(() => socket.destroy(), LINGER_MS)
+    const settled = (): void => clearTimeout(timer)
+    incoming.once("end", settled)
+    socket.once("close", settled)
   }
 }
 

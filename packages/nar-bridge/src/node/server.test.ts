@@ -183,6 +183,19 @@ describe("a cache on a port", () => {
       { limits: { narSizeMax: 2 ** 20 } },
     ))
 
+  test("and while it is sent, so that the client sees it", () =>
+    serving(
+      async ({ url }) => {
+        for (const body of [Buffer.alloc(2 ** 25), Buffer.alloc(2 ** 21)]) {
+          const [status, text] = await put(`${url}/nar/x.nar`, body)
+          assert.deepEqual([status, text], [413, "the file is larger than 1048576 bytes\n"])
+        }
+        const [status] = await put(`${url}/nar/x.nar`, Buffer.alloc(2 ** 19))
+        assert.equal(status, 400)
+      },
+      { limits: { narSizeMax: 2 ** 20 } },
+    ))
+
   test("lets a body come that waits for leave", () =>
     serving(async ({ url }) => {
       const { narUrl, file } = parcelOf(hello)
