@@ -16,7 +16,7 @@ import type { Store } from "../store.ts"
 export interface NarFile {
   /** Bytes. */
   readonly size: number
-  /** Pieces are never empty, and the caller may keep them. */
+  /** Pieces are never empty, and the caller may keep them, unless they are `fleeting`. */
   read(options?: ReadNarOptions): AsyncIterable<Uint8Array>
 }
 
@@ -24,8 +24,12 @@ export interface ReadNarOptions extends CallOptions {
   /** The half-open range of bytes that is wanted: [from, to), cut off at the end of the archive. All of it without. */
   readonly from?: number
   readonly to?: number
+  /** That each piece is done with before the next is asked for, which saves copying. */
+  readonly fleeting?: boolean
 }
 
+/** Bytes of files that are read at once, as trees are walked. */
+const SMALL = 256 * 1024
 /** Entries that a tree may have to be opened: the index takes some 300 bytes for each. */
 const ENTRIES_MAX = 5_000_000
 
@@ -135,8 +139,16 @@ class NarIndex {
     this.size += size
   }
 
-  async *read(store: Pick<Store, "blobs">, from: number, to: number, options: CallOptions): AsyncGenerator<Uint8Array> {
-    options.signal?.throwIfAborted()
+  async *read(
+    store: Pick<Store, "blobs">,
+    from: number,
+    to: number,
+    options: Pick<ReadNarOptions, "signal" | "fleeting">,
+  ): AsyncGenerator<Uint8Array> {
+    const { signal, fleeting = false } = options
+    signal?.throwIfAborted()
+    /** Where there is one, small files need not wait. */
+    const reader = store.blobs.reader?.()
     let at = Math.max(from, 0)
     // The first file that begins at `at` or later; of the one before it, contents may still be wanted.
     let next = this.#firstFileFrom(at)
@@ -146,14 +158,21 @@ class NarIndex {
       if (at < end) {
         const start = this.#offsets[before]!
         const stop = Math.min(to, end)
-        yield* fileRange(store, this.#files[before]!, at - start, stop - start, options)
+        const file = this.#files[before]!
+        const whole = file.size <= SMALL ? reader?.read(file.digest) : undefined
+        if (whole?.length === file.size) {
+          signal?.throwIfAborted()
+          const bytes = whole.subarray(at - start, stop - start)
+          yield fleeting ? bytes : bytes.slice()
+        } else yield* fileRange(store, file, at - start, stop - start, options)
         at = stop
         continue
       }
       const stop = Math.min(to, this.#offsets[next] ?? this.size)
       if (at < stop) {
         const literalAt = (this.#literalEnds[next] ?? this.#used) - ((this.#offsets[next] ?? this.size) - at)
-        yield this.#literals.slice(literalAt, literalAt + (stop - at))
+        const literals = this.#literals.subarray(literalAt, literalAt + (stop - at))
+        yield fleeting ? literals : literals.slice()
         at = stop
       }
       next++
@@ -177,7 +196,7 @@ async function* fileRange(
   file: { readonly digest: B3Digest; readonly size: number },
   from: number,
   to: number,
-  options: CallOptions,
+  options: Pick<ReadNarOptions, "signal" | "fleeting">,
 ): AsyncGenerator<Uint8Array> {
   const what = `blob ${formatDigest(file.digest)}`
   // Of all of it, an end that comes too late is noticed as well.

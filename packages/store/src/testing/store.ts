@@ -77,6 +77,10 @@ export function testStore(
               const part = await Array.fromAsync(opened.read({ from, to: from + length }))
               assert.ok(equal(concat(part), nar.subarray(from, from + length)), `from ${from}, ${length} bytes`)
               assert.ok(part.every((piece) => piece.length > 0))
+              const copied: Uint8Array[] = []
+              const fleeting = opened.read({ from, to: from + length, fleeting: true })
+              for await (const piece of fleeting) copied.push(piece.slice())
+              assert.ok(equal(concat(copied), nar.subarray(from, from + length)), `fleeting, from ${from}`)
             }
           },
         ),
