@@ -27,6 +27,8 @@ export interface Store {
   readonly archives?: Archives
   /** Whether nothing is to be put into it: what stands in front of it keeps that to itself. */
   readonly readOnly?: boolean
+  /** Of several binary caches, the one with the lowest is asked first. */
+  readonly priority?: (options?: CallOptions) => Promise<number>
   /** Closes its services. Nothing may be called afterwards, except `close` again. */
   close(): Promise<void>
 }

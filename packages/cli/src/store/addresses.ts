@@ -19,7 +19,8 @@ export function addressHelp(): string {
                            of a binary cache in a folder, as nix copy --to file:///DIR writes it
   memory:                  empty, and gone when the command ends
   cache(NEAR,FAR)          two addresses: what is read from FAR is kept in NEAR and read there the next time; what is
-                           written goes to FAR. Quote it, for the shell's sake.
+                           written goes to FAR. There may be several FAR if all are binary caches: they are asked in the
+                           order of their priorities. Quote it, for the shell's sake.
 
 Options of binary caches, NAME=VALUE with & between them:
 

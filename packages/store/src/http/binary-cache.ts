@@ -7,7 +7,7 @@ import type { PathInfoService } from "../path-info/service.ts"
 import { SharedCalls } from "../shared-calls.ts"
 import type { Archives, Store, TransferOptions } from "../store.ts"
 import type { CacheFiles, Codecs } from "./cache-files.ts"
-import { CACHE_INFO, readCacheInfo, writeCacheInfo, type CacheInfo } from "./cache-info.ts"
+import { CACHE_INFO, PRIORITY, readCacheInfo, writeCacheInfo, type CacheInfo } from "./cache-info.ts"
 import { download } from "./download.ts"
 import { descriptionOf, NarInfos } from "./nar-infos.ts"
 import { mergeNarInfo, uploadArchive, uploadNarInfo, type UploadCompression } from "./upload.ts"
@@ -19,8 +19,13 @@ export interface BinaryCacheOptions {
   readonly trust: Trust
   /** Where trees are put when path infos are asked for; it stays open when the cache is closed. */
   readonly castore: Pick<Store, "blobs" | "directories">
-  /** Whether nobody else uses the castore, so that what was put there stays. */
-  readonly ownCastore: boolean
+  /**
+   * Bytes of archives that may be put there, if nobody else uses the castore, so that what was put stays; `undefined` if it
+   * is somebody else's.
+   */
+  readonly ownBytesMax: number | undefined
+  /** In place of what the cache itself says. */
+  readonly priority: number | undefined
   readonly codecs: Codecs
   /** Of archives that are put. */
   readonly compression: UploadCompression
@@ -39,6 +44,7 @@ export class BinaryCache implements PathInfoService, Archives {
   readonly #fetching = new SharedCalls<PathInfo>()
   /** What is in our own castore. */
   readonly #fetched = new Map<string, PathInfo>()
+  #fetchedBytes = 0
   #info: Promise<CacheInfo | undefined> | undefined
 
   constructor(files: CacheFiles, options: BinaryCacheOptions) {
@@ -58,14 +64,25 @@ export class BinaryCache implements PathInfoService, Archives {
   async get(digest: string, options: CallOptions = {}): Promise<PathInfo | undefined> {
     const narInfo = await this.#narInfo(digest, options)
     if (narInfo === undefined) return undefined
-    const { castore, ownCastore } = this.#options
+    const { castore, ownBytesMax } = this.#options
     const fetched = this.#fetched.get(digest)
     if (fetched !== undefined) return fetched
     return this.#fetching.run(digest, options.signal, async (signal) => {
+      if (ownBytesMax === undefined) return this.#fetch(narInfo, castore, { signal })
+      if (this.#fetchedBytes + narInfo.narSize > ownBytesMax) {
+        const reason = `more than ${ownBytesMax} bytes of archives would be in a temporary folder; cache(NEAR,FAR) keeps them`
+        throw new CastoreError({ code: "full", reason })
+      }
+      this.#fetchedBytes += narInfo.narSize
       const pathInfo = await this.#fetch(narInfo, castore, { signal })
-      if (ownCastore) this.#fetched.set(digest, pathInfo)
+      this.#fetched.set(digest, pathInfo)
       return pathInfo
     })
+  }
+
+  /** Of several caches, the one with the lowest is asked first. */
+  async priority(): Promise<number> {
+    return this.#options.priority ?? (await this.#cacheInfo())?.priority ?? PRIORITY
   }
 
   /** Sends archive and narinfo, unless they are there. The tree is that in the castore. */

@@ -12,7 +12,7 @@ export interface CacheInfo {
 export const CACHE_INFO = "nix-cache-info"
 const SIZE_MAX = 65_536
 /** As in C++ Nix, for caches that say nothing. */
-const PRIORITY = 50
+export const PRIORITY = 50
 
 /**
  * `undefined` if there is none: then it is no binary cache, or an empty one.

@@ -30,6 +30,7 @@ export function binaryCacheStore(
     archives: cache,
     nar: calculatingNarService(castore, memoryNarCache()),
     readOnly,
+    priority: () => cache.priority(),
     close: () => closeAll(cache, { close }),
   }
 }

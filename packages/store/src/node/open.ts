@@ -1,5 +1,7 @@
 import { fileURLToPath } from "node:url"
 import { CastoreError } from "@tvix-ts/castore"
+import { closeAll } from "../close-all.ts"
+import { firstOf } from "../http/first-of.ts"
 import { cacheStore, memoryStore, type Store } from "../store.ts"
 import { innerAddresses, isWhole, lackingIn, openParts, PARTS_FORM, type Pieces } from "./parts.ts"
 import { openPostgres } from "./postgres.ts"
@@ -83,7 +85,8 @@ async function openCache(address: string, near: Store | undefined): Promise<Stor
  *     nix+https://HOST/PATH    of a binary cache, with the options of `CACHE_OPTIONS`; nix+http://, nix+file:///DIR
  *     s3://BUCKET/PREFIX       in a bucket: s3/address.ts
  *     postgres://HOST/DATABASE directories and path infos, for `parts`: postgres/address.ts
- *     cache(NEAR,FAR)          two addresses: what is read from the second is kept in the first
+ *     cache(NEAR,FAR)          two addresses: what is read from the second is kept in the first; there may be several FAR,
+ *                              binary caches that are asked in the order of their priorities
  *     parts(blobs=A,directories=B,pathinfos=C)
  *                              of each of these addresses that part
  *
@@ -104,15 +107,20 @@ async function openPieces(address: string, before: Store | undefined): Promise<P
   const text = address.trim()
   if (text === "") wrong(address, "it is empty")
   if (text.startsWith("cache(")) {
-    const [near, far, more] = innerAddresses(text, (reason) => wrong(address, reason))
-    if (near === undefined || far === undefined || more !== undefined) {
-      return wrong(address, "'cache' takes two addresses, and a comma between them")
+    const [near, far, ...more] = innerAddresses(text, (reason) => wrong(address, reason))
+    if (near === undefined || far === undefined || (more.length > 0 && ![far, ...more].every(isCacheAddress))) {
+      return wrong(address, "'cache' takes two addresses, and a comma between them; more if they are of binary caches")
     }
-    const nearStore = await open(near, undefined)
+    const opened: Store[] = []
     try {
-      return cacheStore(nearStore, await open(far, nearStore))
+      const nearStore = await open(near, undefined)
+      opened.push(nearStore)
+      // oxlint-disable-next-line no-await-in-loop -- whatever fails, those before it are closed
+      for (const one of [far, ...more]) opened.push(await open(one, nearStore))
+      const [first, ...others] = opened.slice(1)
+      return cacheStore(nearStore, others.length === 0 ? first! : firstOf([first!, ...others]))
     } catch (error) {
-      await nearStore.close()
+      await closeAll(...opened)
       throw error
     }
   }
@@ -134,6 +142,10 @@ async function openPieces(address: string, before: Store | undefined): Promise<P
     return wrong(address, `'${name}:' is unknown; known are ${known}`)
   }
   return scheme.open(text, before)
+}
+
+function isCacheAddress(address: string): boolean {
+  return /^\s*nix\+(?:https?|file):/.test(address)
 }
 
 function localDirectory(address: string): string {

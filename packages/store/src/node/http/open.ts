@@ -17,6 +17,9 @@ export interface BinaryCacheSettings extends Partial<HttpSettings> {
   readonly now?: () => number
 }
 
+/** Bytes of archives in a temporary folder, where equal ones are stored once. */
+const TEMPORARY_BYTES_MAX = 16 * 2 ** 30
+
 /**
  * The binary cache at an address, as {@link parseCacheAddress} reads them.
  *
@@ -25,7 +28,7 @@ export interface BinaryCacheSettings extends Partial<HttpSettings> {
  */
 export function openBinaryCache(address: string, castore?: Castore, settings: BinaryCacheSettings = {}): Store {
   const parsed = parseCacheAddress(address)
-  const { trust, readOnly, compression, level, absentMs } = parsed.options
+  const { trust, priority, readOnly, compression, level, absentMs } = parsed.options
   const files = filesOf(parsed, settings)
   const temporary = castore === undefined ? new TemporaryCastore() : undefined
   return binaryCacheStore(
@@ -37,7 +40,8 @@ export function openBinaryCache(address: string, castore?: Castore, settings: Bi
       ...(level !== undefined && { level }),
       absentMs,
       castore: castore ?? temporary!,
-      ownCastore: castore === undefined,
+      ownBytesMax: castore === undefined ? TEMPORARY_BYTES_MAX : undefined,
+      priority,
       codecs: NODE_CODECS,
       now: settings.now ?? (() => performance.now()),
     },

@@ -9,6 +9,7 @@ import { brotliCompressSync, gzipSync, zstdCompressSync } from "node:zlib"
 import { byteStringFrom, bytesOf, concat, utf8 } from "@tvix-ts/bytes"
 import { CastoreError } from "@tvix-ts/castore"
 import { fingerprint, formatNarInfo, formatPublicKey, SecretKey, type NarInfo } from "@tvix-ts/nix-compat"
+import { firstOf } from "../../http/first-of.ts"
 import { cacheStore, memoryStore, type Store } from "../../store.ts"
 import { exampleStorePath } from "../../testing/path-info-service.ts"
 import { directory, file, noise, symlink } from "../../testing/trees.ts"
@@ -605,6 +606,61 @@ describe("in front of it, another store", () => {
     await far.pathInfos.get(pathInfo.storePath.digest)
     await far.pathInfos.get(pathInfo.storePath.digest)
     assert.equal(asked(narPath), 2)
+  })
+
+  test("several caches are asked in the order of their priorities, and do for each other", async () => {
+    const [other, third] = [await cacheServer(), await cacheServer()]
+    try {
+      other.files.set("/nix-cache-info", utf8("StoreDir: /nix/store\nPriority: 10\n"))
+      const near = memoryStore()
+      const far = [server, other, third].map(({ address }, i) => {
+        const store = openBinaryCache(`${address}?${trusted}${i === 2 ? "&priority=5" : ""}&attempts=1`, near, {
+          env: { HOME: emptyHome },
+        })
+        stores.push(store)
+        return store
+      })
+      const store = cacheStore(near, firstOf([far[0]!, far[1]!, far[2]!]))
+      const { pathInfo, infoPath } = await publish(server.files, tree, "x", { key })
+      third.answers.set(infoPath, (_, response) => response.writeHead(500).end())
+      await publish(other.files, tree, "x", { key: otherKey })
+      assert.deepEqual(await store.pathInfos.get(pathInfo.storePath.digest), pathInfo)
+      const last = [server, other, third].map(
+        ({ asked: lines }) => lines.filter((line) => line.endsWith(infoPath)).length,
+      )
+      assert.deepEqual(last, [1, 1, 1])
+    } finally {
+      await other.close()
+      await third.close()
+    }
+  })
+
+  test("if one of several caches fails and nobody has it, that is said; it is left alone for a while", async () => {
+    let now = 0
+    const near = memoryStore()
+    const { digest } = exampleStorePath("x")
+    server.answers.set(`/${digest}.narinfo`, (_, response) => response.writeHead(500).end())
+    const other = await cacheServer()
+    try {
+      const second = openBinaryCache(`${other.address}?${trusted}`, near, { env: { HOME: emptyHome } })
+      stores.push(second)
+      const store = cacheStore(
+        near,
+        firstOf([open(`${trusted}&attempts=1`, {}, near), second], () => now),
+      )
+      for (const [at, asks] of [
+        [0, 1],
+        [59_999, 1],
+        [60_000, 2],
+      ] as const) {
+        now = at
+        await assert.rejects(store.pathInfos.describe(digest), problem("unavailable", /500/))
+        assert.equal(asked(`/${digest}.narinfo`), asks)
+      }
+      assert.equal(other.asked.filter((line) => line.endsWith(".narinfo")).length, 1)
+    } finally {
+      await other.close()
+    }
   })
 
   test("what is put goes to the cache, unless that is read-only", async () => {
