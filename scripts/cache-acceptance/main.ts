@@ -51,7 +51,7 @@ const PARTS: Readonly<Record<string, () => Promise<void>>> = {
       join(dir, "attacks"),
       quick
         ? { bombBytes: 256 * MiB, slowConnections: 50, idleConnections: 500 }
-        : { bombBytes: 2048 * MiB, slowConnections: 500, idleConnections: 2000 },
+        : { bombBytes: 1024 * MiB, slowConnections: 500, idleConnections: 2000 },
       random,
     ),
   kills: () => killedWhileUploading(tally, join(dir, "kills"), quick ? 3 : 20, random),
