@@ -26,8 +26,8 @@ Options of binary caches, NAME=VALUE with & between them:
 
 ${cacheOptions()}
 
-A cache that wants to know who writes gets the token in $TVIX_CACHE_TOKEN, unless another is named. It is never part of the
-address.
+A cache that wants to know who writes gets the token in $TVIX_CACHE_TOKEN, unless another is named. It is never part
+of the address.
 
 Without --store, $TVIX_STORE is the address; without that, the store in your data directory. Now it is
   ${storeAddress(storeSettings())}

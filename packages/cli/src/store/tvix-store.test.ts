@@ -229,6 +229,45 @@ describe("from store to store", () => {
   })
 })
 
+describe("binary caches", () => {
+  test("copy into one and out of it; info asks for no archive, nar and ls do", () => {
+    const cache = `nix+file://${folder}/cache`
+    const believed = `${cache}?require-signatures=false`
+    assert.equal(out("copy", "--to", cache, GARDEN), `${GARDEN}\n`)
+    assert.equal(out("copy", "--to", cache, GARDEN), "")
+    const [archive] = readdirSync(join(folder, "cache", "nar"))
+    assert.match(archive!, /\.nar\.zst$/)
+    assert.equal(sha256(out("--store", believed, "nar", GARDEN)), GARDEN_NAR)
+    assert.equal(out("--store", believed, "ls", GARDEN), "beds\nfirst\nwater\n")
+    const target = `local://${folder}/from-cache`
+    const copied = json("copy", "--from", believed, "--to", target, GARDEN, "--json")
+    assert.deepEqual(copied, { copied: [GARDEN], bytesCopied: GARDEN_NAR_SIZE })
+    assert.equal(sha256(out("--store", target, "nar", GARDEN)), GARDEN_NAR)
+    rmSync(join(folder, "cache", "nar"), { recursive: true })
+    assert.doesNotMatch(out("--store", believed, "info", GARDEN), /^ {2}tree/m)
+    const record = json("--store", believed, "info", "--json", GARDEN) as Record<string, { narSize: number }>
+    assert.deepEqual([record[GARDEN]?.narSize, "node" in record[GARDEN]!], [GARDEN_NAR_SIZE, false])
+    const gone = run(["--store", believed, "nar", GARDEN])
+    assert.match(gone.error, /^error: the archive of .* is not in the store\n$/)
+    assert.match(out("help", "stores"), /^ {2}trusted-public-keys=/m)
+  })
+
+  test("what nobody trusted has signed is copied from nowhere", () => {
+    const keys = "test-1:9QkFIzdB1jj1bYI9QxCGbK/piq/1zgABSDpOklOYsJs="
+    const binary = join(folder, "unsigned")
+    writeFileSync(binary, "unsigned")
+    const path = out("import", "unsigned").trim()
+    const cache = `nix+file://${folder}/unsigned-cache`
+    // It is content-addressed, and nobody has to vouch for it.
+    assert.equal(out("copy", "--to", cache, "--trusted-public-keys", keys, path), `${path}\n`)
+    const narInfo = join(folder, "unsigned-cache", `${path.slice(11, 43)}.narinfo`)
+    writeFileSync(narInfo, readFileSync(narInfo, "latin1").replace(/CA: .*\n/, ""))
+    const { status, error } = run(["copy", "--from", `${cache}?trusted-public-keys=${keys}`, "--to", "memory:", path])
+    assert.equal(status, 1)
+    assert.match(error, /^error: .*narinfo' is damaged: no signature by a trusted key holds: it is signed by nobody/)
+  })
+})
+
 describe("keeping and deleting", () => {
   const store = (): string[] => ["--store", `local://${folder}/kept`]
 
@@ -391,6 +430,13 @@ const MISTAKES: readonly { readonly args: readonly string[]; readonly status: 1 
   { args: ["info", `${GARDEN_DIGEST}-gradne`], status: 1, error: /but \S+-garden is/ },
   { args: ["copy", "--all"], status: 2, error: /say --from where or --to where/ },
   { args: ["copy", "--to", "local:", "--all"], status: 1, error: /^error: store address 'local:': it names no folder/ },
+  {
+    args: ["copy", "--to", "memory:", "--trusted-public-keys", "x", GARDEN],
+    status: 2,
+    error: /--trusted-public-keys: public key is corrupt/,
+  },
+  { args: ["copy", "--from", "nix+file:///x", "--all"], status: 1, error: /does not say which it has/ },
+  { args: ["--store", "nix+file:///no/such", "ls", GARDEN], status: 1, error: /say whose signatures count/ },
   { args: ["daemon"], status: 2, error: /say where to listen/ },
   { args: ["daemon", "-l", "here"], status: 2, error: /'here' is no address/ },
   { args: ["daemon", "-l", "127.0.0.1:65536"], status: 2, error: /65536 is no port: the last is 65535/ },

@@ -10,7 +10,7 @@ import type { PathDescription } from "./path-info.ts"
 const SIGNATURES_MAX = 64
 
 /** Whether one of the signatures is by one of the keys, and holds. */
-export async function isSignedBy(description: PathDescription, keys: readonly PublicKey[]): Promise<boolean> {
+async function isSignedBy(description: PathDescription, keys: readonly PublicKey[]): Promise<boolean> {
   const text = fingerprint(description)
   for (const signature of description.signatures.slice(0, SIGNATURES_MAX)) {
     // oxlint-disable-next-line no-await-in-loop -- of most, the first is enough
@@ -23,7 +23,7 @@ export async function isSignedBy(description: PathDescription, keys: readonly Pu
  * Whether the store path follows from the content address and the references, so that the contents, once they are checked
  * ({@link checkContents}), need nobody to vouch for them. Paths that refer to themselves are signed like others.
  */
-export function isContentAddressed(description: PathDescription): boolean {
+function isContentAddressed(description: PathDescription): boolean {
   const { storePath, contentAddress, references } = description
   if (contentAddress === undefined) return false
   if (references.some(({ digest }) => digest === storePath.digest)) return false

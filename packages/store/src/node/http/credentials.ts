@@ -19,7 +19,7 @@ export interface CredentialSources {
 }
 
 /** For those who push without more ado; no server is told it that we only read from. */
-export const PUSH_TOKEN_VARIABLE = "TVIX_CACHE_TOKEN"
+const PUSH_TOKEN_VARIABLE = "TVIX_CACHE_TOKEN"
 
 /** What proves to one server who we are. Printing it shows nothing. */
 export class Credentials {
