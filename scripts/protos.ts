@@ -19,6 +19,7 @@ const GEN = join(ROOT, "packages/protos/src/gen")
 const DERIVED: readonly { readonly from: string; readonly to: string }[] = [
   { from: "tvix/castore", to: "snix/castore" },
   { from: "tvix/store", to: "snix/store" },
+  { from: "tvix/build", to: "snix/build" },
   { from: "grpc/reflection/v1", to: "grpc/reflection/v1alpha" },
 ]
 

@@ -16,6 +16,8 @@ export type BuildProblem =
   /** An output has something in it that no tree can hold: a socket, a device. */
   | { readonly code: "output-invalid"; readonly path: string; readonly reason: string }
   | { readonly code: "disk-full"; readonly reason: string }
+  /** Another machine says so, in its own words. */
+  | { readonly code: "failed"; readonly reason: string }
 
 export class BuildError extends Error {
   override readonly name = "BuildError"
@@ -32,6 +34,7 @@ function describe(problem: BuildProblem): string {
       return `the build request is not valid: ${problem.field} ${problem.reason}`
     case "unsupported":
     case "start":
+    case "failed":
       return problem.reason
     case "exit":
       return `builder failed with exit code ${problem.status}`

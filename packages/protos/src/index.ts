@@ -14,9 +14,25 @@ export {
   type ServerReflectionResponse,
 } from "./gen/grpc/reflection/v1/reflection_pb.ts"
 export { ServerReflection as ServerReflectionAlpha } from "./gen/grpc/reflection/v1alpha/reflection_pb.ts"
+export { BuildService as SnixBuildService } from "./gen/snix/build/v1/build_service_pb.ts"
 export { BlobService as SnixBlobService } from "./gen/snix/castore/v1/blob_service_pb.ts"
 export { DirectoryService as SnixDirectoryService } from "./gen/snix/castore/v1/directory_service_pb.ts"
 export { PathInfoService as SnixPathInfoService } from "./gen/snix/store/v1/path_info_service_pb.ts"
+export {
+  Build_OutputNeedlesSchema,
+  BuildRequest_AdditionalFileSchema,
+  BuildRequest_BuildConstraintsSchema,
+  BuildRequest_EnvVarSchema,
+  BuildRequestSchema,
+  BuildSchema,
+  type Build,
+  type Build_OutputNeedles,
+  type BuildRequest,
+  type BuildRequest_AdditionalFile,
+  type BuildRequest_BuildConstraints,
+  type BuildRequest_EnvVar,
+} from "./gen/tvix/build/v1/build_pb.ts"
+export { BuildService as TvixBuildService } from "./gen/tvix/build/v1/build_service_pb.ts"
 export {
   BlobChunkSchema,
   BlobService as TvixBlobService,
@@ -73,6 +89,15 @@ export {
   type GetPathInfoRequest,
   type ListPathInfoRequest,
 } from "./gen/tvix/store/v1/path_info_service_pb.ts"
+export {
+  BuildEventSchema,
+  BuildFailureSchema,
+  ToldBuildRequestSchema,
+  ToldBuildService,
+  type BuildEvent,
+  type BuildFailure,
+  type ToldBuildRequest,
+} from "./gen/tvix_ts/build/v1/told_build_service_pb.ts"
 export {
   BulkBlobService,
   BulkPutRequestSchema,

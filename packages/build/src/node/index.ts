@@ -1,4 +1,6 @@
 export { bwrapBuildService, type BwrapOptions } from "./bwrap/service.ts"
+export { grpcBuildService } from "./grpc/client.ts"
+export { buildServices } from "./grpc/server.ts"
 export { plainBuildService, type PlainOptions } from "./plain.ts"
 export { TreeFolder } from "./tree-folder.ts"
 export type { Trees } from "./trees.ts"
