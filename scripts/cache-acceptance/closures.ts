@@ -15,8 +15,8 @@ export interface ClosureShape {
   /** Of contents, about. */
   readonly bytes: number
   /**
-   * From 0. With every version all store paths are others, as after a change to what everything is built with, and in one
-   * of four packages a tenth of the contents is too.
+   * From 0. With every version all store paths are others, as after a change to what everything is built with, and so is one
+   * of forty files.
    */
   readonly version?: number
   /** Of its store paths. */
@@ -112,36 +112,43 @@ function singleQuoted(program: string): string {
   return `'${program.replaceAll(/\s*\n\s*/g, " ")}'`
 }
 
-/** Which files each package but the last, which has none, consists of. */
+/**
+ * Which files each package but the last, which has none, consists of: every so-many-th file, large ones among small ones as
+ * they are on this machine, since what is alike in two versions depends on that.
+ */
 function contentsOf({ paths, bytes, version = 0 }: ClosureShape): File[][] {
   const pool = SOURCES.flatMap(filesBelow)
-  const poolBytes = pool.reduce((sum, { size }) => sum + size, 0)
-  const count = paths - 1
+  const step = Math.max(1, bytesOf(pool) / bytes)
+  const files: File[] = []
+  for (let i = 0; Math.floor(i * step) + 1 < pool.length; i++) {
+    const file = pool[Math.floor(i * step)]!
+    const next = pool[Math.floor(i * step) + 1]!
+    const isNew = version > 0 && i % 40 === version
+    files.push(isNew && file.size < NEW_MAX && next.size < NEW_MAX ? next : file)
+  }
   // A few large packages and many small ones.
+  const count = paths - 1
   const weights = Array.from({ length: count }, (_, i) => 1 / (1 + ((i * 7) % count)) ** 0.6)
-  const weight = weights.reduce((sum, each) => sum + each, 0)
+  const each = bytesOf(files) / weights.reduce((sum, weight) => sum + weight, 0)
   const packages: File[][] = []
   let at = 0
-  for (const each of weights) {
-    const quota = (bytes * each) / weight
-    const room = (poolBytes * each) / weight
-    const files: File[] = []
-    const isNew = version > 0 && packages.length % 4 === version % 4
-    let taken = 0
-    let passed = 0
-    let skip = isNew ? quota / 10 : 0
-    for (; at < pool.length && passed < room; at++) {
-      const file = pool[at]!
-      passed += file.size
-      if (skip > 0) skip -= file.size
-      else if (taken + file.size <= quota * 1.05) {
-        files.push(file)
-        taken += file.size
-      }
-    }
-    packages.push(files)
+  let due = 0
+  let taken = 0
+  for (const [i, weight] of weights.entries()) {
+    due += weight * each
+    const from = at++
+    taken += files[from]!.size
+    // One at least is left for each of the others.
+    for (; taken < due && at < files.length - (count - i - 1); at++) taken += files[at]!.size
+    packages.push(files.slice(from, at))
   }
   return packages
+}
+/** Larger ones stay, so that every version is as large as the others. */
+const NEW_MAX = MiB
+
+function bytesOf(files: readonly File[]): number {
+  return files.reduce((sum, { size }) => sum + size, 0)
 }
 
 /** Files and symbolic links below a folder of /usr, in an order that is the same for the same names. */

@@ -1,9 +1,9 @@
 /**
  * `npm run cache-acceptance`: what a binary cache has to be for real Nix clients, found out with real Nix clients.
  *
- *     npm run cache-acceptance -- [--quick] [--only NAME]... [--dir DIR] [--seed N]
+ *     npm run cache-acceptance -- [--quick] [--only PART]... [--dir DIR] [--seed N]
  *
- * The released bundle serves; C++ Nix of apt and the current one (scripts/oracle.ts) push and pull, each with a store of its
+ * The released bundle serves; C++ Nix of apt and the current one (scripts/oracle.ts) push and pull, each with a store of built
  * own. Prints figures, and fails where something is not as it has to be. `--quick` does the same with less of everything.
  */
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
@@ -25,7 +25,7 @@ import { proxies } from "./proxying.ts"
 import { has } from "./server.ts"
 import { Tally } from "./tally.ts"
 import { successiveVersions } from "./versions.ts"
-import { COMPACT, makeWorld } from "./world.ts"
+import { COMPACT, makeWorld, type World } from "./world.ts"
 
 const MiB = 2 ** 20
 
@@ -45,6 +45,13 @@ const tally = new Tally()
 const PARTS: Readonly<Record<string, () => Promise<void>>> = {
   guide: () => guide(tally, join(dir, "guide")),
   clients: withClients,
+  "our client": async () => {
+    for (const compression of ["xz", "zstd"]) {
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      await readsFromStatic(tally, await world(), compression)
+    }
+  },
+  versions: async () => successiveVersions(tally, await world(), quick ? 2 : 5, (quick ? 6 : 100) * MiB),
   attacks: () =>
     attacks(
       tally,
@@ -62,44 +69,42 @@ const PARTS: Readonly<Record<string, () => Promise<void>>> = {
   },
 }
 
-/** @throws nothing: what goes wrong is one more failure */
-async function attempt(name: string, part: () => Promise<void>): Promise<void> {
-  try {
-    await part()
-  } catch (error) {
-    tally.check(`${name}: ${error instanceof Error ? error.message : String(error)}`, false)
-  }
+let made: Promise<World> | undefined
+/** Made when somebody needs it. */
+function world(): Promise<World> {
+  return (made ??= makeOurWorld())
 }
-
-/** What needs C++ Nix. */
-async function withClients(): Promise<void> {
+async function makeOurWorld(): Promise<World> {
   const nixes = await findNixes()
   tally.check("there are two C++ Nixes", nixes.length === 2, nixes.map(({ version }) => version).join(", "))
-  const shape = quick ? COMPACT : { paths: 60, bytes: 430 * MiB }
-  const world = await makeWorld(join(dir, "world"), nixes, shape)
-  const { closure } = world
+  const shape = quick ? COMPACT : { paths: 60, bytes: 330 * MiB }
+  const result = await makeWorld(join(dir, "world"), nixes, shape)
+  const { paths, narBytes } = result.closure
   tally.figure(
     "the closure",
-    `${closure.paths.length} store paths, ${(closure.narBytes / 1e6).toFixed(0)} MB of NARs`,
-    quick ? undefined : { of: "50 paths, 300 MB", holds: closure.paths.length >= 50 && closure.narBytes >= 300e6 },
+    `${paths.length} store paths, ${(narBytes / 1e6).toFixed(0)} MB of NARs`,
+    quick ? undefined : { of: "50 paths, 300 MB", holds: paths.length >= 50 && narBytes >= 300e6 },
   )
+  return result
+}
+
+async function withClients(): Promise<void> {
+  const built = await world()
+  const { nixes } = built
   for (const [i, nix] of nixes.entries()) {
     // oxlint-disable-next-line no-await-in-loop -- each has the machine for itself
-    const cache = await startCache(world, `cache-${nix.version}`)
+    const cache = await startCache(built, `cache-${nix.version}`)
     // oxlint-disable-next-line no-await-in-loop
-    await roundTrips(tally, world, nix, i === 0 ? "zstd" : "none", cache)
+    await roundTrips(tally, built, nix, i === 0 ? "zstd" : "none", cache)
     // oxlint-disable-next-line no-await-in-loop
-    await refusedReads(tally, world, nix, cache)
+    await refusedReads(tally, built, nix, cache)
     // oxlint-disable-next-line no-await-in-loop
-    await refusedWrites(tally, world, nix)
+    await refusedWrites(tally, built, nix)
     // oxlint-disable-next-line no-await-in-loop
-    if (i === nixes.length - 1) await proxies(tally, world, cache)
+    if (i === nixes.length - 1) await proxies(tally, built, cache)
     // oxlint-disable-next-line no-await-in-loop
     tally.equal(`Nix ${nix.version}: the server ends in order`, await cache.server.stop(), 0)
   }
-  await attempt("our client", () => readsFromStatic(tally, world, "xz"))
-  await attempt("our client", () => readsFromStatic(tally, world, "zstd"))
-  await attempt("versions", () => successiveVersions(tally, world, quick ? 2 : 5, (quick ? 6 : 100) * MiB))
 }
 
 try {
@@ -107,8 +112,12 @@ try {
   console.log(`seed ${options.seed}`)
   for (const [name, part] of Object.entries(PARTS)) {
     if (options.only !== undefined && !options.only.includes(name)) continue
-    // oxlint-disable-next-line no-await-in-loop -- one after the other
-    await attempt(name, part)
+    try {
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      await part()
+    } catch (error) {
+      tally.check(`${name}: ${error instanceof Error ? error.message : String(error)}`, false)
+    }
   }
 } finally {
   // Nix takes the right to write from what it stores.
