@@ -1,6 +1,6 @@
 /** One world of evaluation: its files, settings and globals. What builtins have for `this`. */
 import { describe as describeSyntax, describeWarning, parse, SourceFile, type Expr } from "@tvix-ts/syntax"
-import { attrsFrom, type AttrSet, type Position } from "./attrs.ts"
+import { attrsFrom, AttrSet, compareNames, Shape, type Position } from "./attrs.ts"
 import type { Builtin } from "./builtins/builtin.ts"
 import { withCoreFiles } from "./core-files.ts"
 import { compile, UndefinedVariable } from "./compiler/compile.ts"
@@ -13,9 +13,19 @@ import { fail, Failure, type EvalProblem } from "./problem.ts"
 import { UnitReader } from "./unit-reader.ts"
 import type { UnitCache } from "./unit-cache.ts"
 import { NixString, Thunk, type Forced, type Value } from "./value.ts"
-import { Code } from "./vm/code.ts"
+import { Code, type Result } from "./vm/code.ts"
 import { LoadedUnit } from "./vm/load.ts"
-import { asFailure, Run, type Outcome, type RunOptions, type Task, vm } from "./vm/machine.ts"
+import {
+  asFailure,
+  force,
+  pause,
+  Run,
+  vm,
+  type Continuation,
+  type Outcome,
+  type RunOptions,
+  type Task,
+} from "./vm/machine.ts"
 import { absPath, parentPath } from "./text/canon-path.ts"
 
 export interface Limits {
@@ -83,8 +93,12 @@ export class Evaluation {
   readonly positions = new PositionTable()
   /** The outermost scope. */
   readonly globals: AttrSet
-  /** Values of imported files, by resolved path. */
-  readonly #files = new Map<string, Thunk>()
+  /** By resolved path. */
+  readonly #files = new Map<string, ImportedFile>()
+  /** The same, by the paths that programs have them by. */
+  readonly #imports = new Map<string, ImportedFile>()
+  /** Listings of folders, as sets, by path. */
+  readonly #listings = new Map<string, AttrSet>()
   readonly #units: UnitReader | undefined
   /** Store paths of copies, by path. */
   readonly #copies = new Map<string, NixString>()
@@ -147,6 +161,8 @@ export class Evaluation {
   /** Imports from now on read files anew. */
   forgetFiles(): void {
     this.#files.clear()
+    this.#imports.clear()
+    this.#listings.clear()
     this.#copies.clear()
     this.io.forget?.()
   }
@@ -181,17 +197,19 @@ export class Evaluation {
   /** A task whose result is the value of the file at `path`, or of its `default.nix`. */
   *importFile(path: string): Task<Forced> {
     const resolved = yield* this.resolveImport(path)
-    let value = this.#files.get(resolved)
-    if (value === undefined) {
-      const loaded = yield* this.#loadFile(resolved)
-      value = this.#files.get(resolved) ?? loaded
-      this.#files.set(resolved, value)
+    let file = this.#files.get(resolved)
+    if (file === undefined) {
+      const contents = yield* this.#loadFile(resolved)
+      file = this.#files.get(resolved) ?? { path: resolved, contents }
+      this.#files.set(resolved, file)
     }
-    try {
-      return (yield value) as Forced
-    } catch (problem) {
-      throw asFailure(problem).traced(0, `while evaluating the file '${resolved}':`)
-    }
+    this.#imports.set(path, file)
+    return (yield () => forceFile(file)) as Forced
+  }
+
+  /** As {@link importFile}, at once: the file is known if it was asked for by this path before. */
+  imported(path: string): ImportedFile | undefined {
+    return this.#imports.get(path)
   }
 
   *#loadFile(path: string): Task<Thunk> {
@@ -211,6 +229,20 @@ export class Evaluation {
     const resolved = yield* this.resolveImport(path)
     const source = new SourceFile(resolved, yield* this.readSource(resolved))
     return (yield this.load(source, parentPath(resolved), scope)) as Forced
+  }
+
+  /** A task whose result is the listing of the folder at `path`, as a set. */
+  *readDir(path: string): Task<AttrSet> {
+    const entries = [...(yield* this.ask(() => this.io.readDir(path)))].sort(([a], [b]) => compareNames(a, b))
+    const names = entries.map(([name]) => name)
+    const types = entries.map(([, type]) => type)
+    const listing = new AttrSet(new Shape(names, true, undefined), types)
+    this.#listings.set(path, listing)
+    return listing
+  }
+  /** The same, if it was asked for before. */
+  listed(path: string): AttrSet | undefined {
+    return this.#listings.get(path)
   }
 
   /** A task whose result is the text of the file at `path`, links followed. */
@@ -392,6 +424,21 @@ async function untilAborted<T>(answer: PromiseLike<T>, signal: AbortSignal | und
   } finally {
     signal.removeEventListener("abort", stop)
   }
+}
+
+export interface ImportedFile {
+  /** Resolved. */
+  readonly path: string
+  readonly contents: Thunk
+}
+export function forceFile({ path, contents }: ImportedFile): Result {
+  const value = force(contents, 0)
+  return value === undefined ? pause(IN_FILE, path) : value
+}
+const IN_FILE: Continuation = {
+  name: "in-file",
+  resume: (_, value) => value,
+  trace: ({ a: path }, failure) => failure.traced(0, `while evaluating the file '${path}':`),
 }
 
 const COLUMN = new Code((position) => lineAndColumn(position as unknown as Position).column, 1)

@@ -8,6 +8,7 @@ import {
   encodeElement,
   isStorePath,
   makeString,
+  runBuiltin,
   type Task,
 } from "@tvix-ts/eval/builtins"
 import { DERIVATION_SUFFIX, STORE_DIR } from "@tvix-ts/nix-compat"
@@ -18,19 +19,27 @@ import type { DerivationRecord, EvaluationStore } from "./store.ts"
 export function importBuiltins(store: EvaluationStore): readonly Builtin[] {
   return BUILTINS.filter(({ name }) => name === "import" || name === "scopedImport").map((original) => {
     const { name, params, doc, global } = original
-    return new Builtin({
+    const general = new Builtin({
       name,
       params,
       doc,
-      global,
       *run(...args) {
         const path = yield* derivationFile(args.at(-1) as Value)
         const record = path === undefined ? undefined : yield* this.ask(() => store.derivation(path))
         if (record !== undefined) return (yield asEvaluated(path!, record)) as Value
-        return yield* original.run.call(this, ...(args as Value[])) as Task
+        return (yield () => runBuiltin(original, args as Value[])) as Value
       },
     })
+    const native = (...args: unknown[]): ReturnType<typeof runBuiltin> =>
+      runBuiltin(isNoDerivation(args.at(-1) as Value) ? original : general, args as Value[])
+    return new Builtin({ name, params, doc, global, native })
   })
+}
+
+/** What most paths can be seen to be. */
+function isNoDerivation(value: Value): boolean {
+  const path = value instanceof Thunk && value.code === null ? value.state : value
+  return path instanceof NixPath && !path.path.endsWith(DERIVATION_SUFFIX)
 }
 
 /** The path that `value` names, if it is that of a derivation. */

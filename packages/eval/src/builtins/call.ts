@@ -192,7 +192,8 @@ function run2(builtin: Builtin, a: Value, b: Value): Result {
     return raise(problem)
   }
 }
-function run(builtin: Builtin, args: readonly Value[]): Result {
+/** Runs `builtin` for another one, its strict arguments forced. */
+export function run(builtin: Builtin, args: readonly Value[]): Result {
   try {
     return settle(builtin, builtin.run.apply(vm.evaluation, args as Value[]))
   } catch (problem) {

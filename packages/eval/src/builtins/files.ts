@@ -1,15 +1,15 @@
 /** Builtins that look at files, through {@link EvalIO}. */
-import { AttrSet, compareNames, Shape } from "../attrs.ts"
+import { AttrSet } from "../attrs.ts"
 import { coerceToPath, coerceToString, ContextBuilder } from "../coerce.ts"
 import { corePath, isCorePath } from "../core-files.ts"
 import { fail, Failure, type EvalProblem } from "../problem.ts"
 import { elementsOf } from "../string-context.ts"
 import { canonPath } from "../text/canon-path.ts"
 import { makeString, NixPath, NixString, Thunk, type Forced, type StringContext, type Value } from "../value.ts"
-import type { Evaluation } from "../evaluation.ts"
+import { forceFile, type Evaluation } from "../evaluation.ts"
 import type { DerivationOutputName, FileType } from "../io.ts"
-import type { Task } from "../vm/machine.ts"
-import { asFailure } from "../vm/machine.ts"
+import { resultOf } from "../print/value.ts"
+import { asFailure, runTask, vm, type Task } from "../vm/machine.ts"
 import { any, builtin, lazy, list, plainString, refersToStore } from "./define.ts"
 
 export const fileBuiltins = [
@@ -18,8 +18,10 @@ export const fileBuiltins = [
     global: "name",
     params: [lazy("path")],
     doc: "The value of the Nix file at `path`, or of `default.nix` in it if it is a directory. Each file is evaluated once.",
-    *run(path) {
-      return yield* this.importFile(yield* pathOf(this, path))
+    native(value) {
+      const path = resultOf(value)
+      const file = path instanceof NixPath ? vm.evaluation.imported(path.path) : undefined
+      return file === undefined ? runTask(importFile(vm.evaluation, value)) : forceFile(file)
     },
   }),
   builtin({
@@ -85,9 +87,10 @@ export const fileBuiltins = [
     name: "readDir",
     params: [lazy("path")],
     doc: 'What is in the directory at `path`: each name with its type, "regular", "directory", "symlink" or "unknown".',
-    *run(value) {
-      const path = value instanceof NixPath ? value.path : yield* pathOf(this, value)
-      return entriesOf(yield* this.ask(() => this.io.readDir(path)))
+    native(value) {
+      const path = resultOf(value)
+      const listed = path instanceof NixPath ? vm.evaluation.listed(path.path) : undefined
+      return listed ?? runTask(readDir(vm.evaluation, value))
     },
   }),
   builtin({
@@ -109,20 +112,12 @@ export const fileBuiltins = [
   }),
 ]
 
-/** The sets for listings: programs ask for some folders again and again, and EvalIO may well have the same answer. */
-const listed = new WeakMap<Listing, AttrSet>()
-type Listing = readonly (readonly [name: string, type: FileType])[]
-function entriesOf(listing: Listing): AttrSet {
-  let set = listed.get(listing)
-  if (set === undefined) {
-    const sorted = listing.toSorted(([a], [b]) => compareNames(a, b))
-    const names = sorted.map(([name]) => name)
-    const types = sorted.map(([, type]) => type)
-    listed.set(listing, (set = new AttrSet(new Shape(names, true, undefined), types)))
-  }
-  return set
+function* importFile(evaluation: Evaluation, path: Value): Task {
+  return yield* evaluation.importFile(yield* pathOf(evaluation, path))
 }
-
+function* readDir(evaluation: Evaluation, path: Value): Task {
+  return yield* evaluation.readDir(yield* pathOf(evaluation, path))
+}
 function* pathOf(evaluation: Evaluation, value: Value): Task<string> {
   const into = new ContextBuilder()
   const path = yield* coerceToPath(value, "while realising the context of a path", into)

@@ -10,5 +10,5 @@ export { elementsOf, encodeElement, isStorePath, type ContextElement } from "../
 export { bytesOfString, isList, isString, makeString } from "../value.ts"
 export { asFailure, force, UNWINDING, type Task } from "../vm/machine.ts"
 export { Builtin } from "./builtin.ts"
-export { call } from "./call.ts"
+export { call, run as runBuiltin } from "./call.ts"
 export { any, attrs, builtin, isCallable, lazy, list, plainString, refersToStore, string } from "./define.ts"
