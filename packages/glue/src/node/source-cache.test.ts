@@ -236,6 +236,19 @@ describe("large sources are read again only when they have changed", () => {
     }
   })
 
+  test("small ones are remembered where there are many", async () => {
+    // An entry, two files and an end each: with the 32nd there are 128.
+    for (let i = 0; i < 40; i++) {
+      mkdirSync(join(tree, `s${i}`))
+      for (const name of ["a", "b"]) write(`s${i}/${name}`, `${name} of ${i}`)
+    }
+    const small = `toString [ ${Array.from({ length: 40 }, (_, i) => `"\${./tree/s${i}}"`).join(" ")} ]`
+    const first = await pathOf(small, settledIo)
+    assert.equal(read.length, 80)
+    assert.equal(await pathOf(small, settledIo), first)
+    assert.equal(read.length, 62)
+  })
+
   test("small ones are not remembered", async () => {
     await pathOf(`"\${./tree/0}"`, settledIo)
     assert.deepEqual(readdirSync(directory).sort(), ["tree"])

@@ -43,6 +43,8 @@ export function nodeSourceCache({
       "DELETE FROM sources WHERE fingerprint IN (SELECT fingerprint FROM sources ORDER BY used LIMIT ?)",
     ),
   }))
+  /** Rows, at most: counting them takes longer the more there are. */
+  let entries: number | undefined
   return {
     get: (fingerprint) =>
       cache.use(({ get, use }) => {
@@ -59,9 +61,11 @@ export function nodeSourceCache({
     put(fingerprint, nar) {
       cache.use(({ put, count, forget }) => {
         put.run(fingerprint, nar.narSize, nar.narHash, checkOf(fingerprint, nar), Date.now())
-        const entries = Number(count.get()!["entries"])
+        if (entries === undefined || ++entries > entriesMax) entries = Number(count.get()!["entries"])
+        if (entries <= entriesMax) return
         // Some more than necessary, so that it is not necessary each time.
-        if (entries > entriesMax) forget.run(entries - Math.floor(entriesMax * 0.9))
+        forget.run(entries - Math.floor(entriesMax * 0.9))
+        entries = undefined
       })
     },
     close: () => cache.close(),
