@@ -19,6 +19,10 @@ const ABSENT: ReadonlySet<number> = new Set([403, 404, 410])
 const TRANSIENT: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 527])
 /** Bytes of a download after which a connection that breaks is one that got on. */
 const PROGRESS = 65_536
+/** Characters of what a server says that are repeated. */
+const SAID_MAX = 200
+/** Bytes of a narinfo, where a server does not say whether there is one without giving it. */
+const SMALL_MAX = 2 ** 20
 /** Of an answer that nobody wants: less than what a new connection costs. */
 const DRAINED_MAX = 65_536
 const ENCODINGS_MAX = 2
@@ -69,26 +73,7 @@ export class HttpFiles implements CacheFiles {
 
   async read(path: string, sizeMax: number, { signal }: CallOptions = {}): Promise<Uint8Array | undefined> {
     const url = this.#urlOf(path)
-    return this.#attempts("GET", url, signal).run(async () => {
-      const answer = await this.#ask({ method: "GET", url, headers: {} }, signal)
-      if (isAbsent(answer)) return undefined
-      if (answer.status !== 200) throw unexpected(answer, "GET", url)
-      const { response } = answer
-      const { stalledTimeoutMs } = this.#settings
-      const pieces: Uint8Array[] = []
-      let size = 0
-      try {
-        for await (const piece of decoded(bodyOf(response, stalledTimeoutMs), response, shownUrl(url))) {
-          size += piece.length
-          if (size > sizeMax) throw corrupt(url, `it has more than ${sizeMax} bytes`)
-          pieces.push(piece.slice())
-        }
-      } catch (error) {
-        signal?.throwIfAborted()
-        throw error instanceof CompressionError ? corrupt(url, error.message) : error
-      }
-      return concat(pieces)
-    })
+    return this.#attempts("GET", url, signal).run(() => this.#get(url, sizeMax, signal))
   }
 
   async stream(path: string, { signal }: CallOptions = {}): Promise<AsyncIterable<Uint8Array> | undefined> {
@@ -107,6 +92,10 @@ export class HttpFiles implements CacheFiles {
     return this.#attempts("HEAD", url, signal).run(async () => {
       const answer = await this.#ask({ method: "HEAD", url, headers: {} }, signal)
       if (isAbsent(answer)) return false
+      if (answer.status === 405 || answer.status === 501) {
+        drain(answer.response)
+        return (await this.#get(url, SMALL_MAX, signal)) !== undefined
+      }
       if (answer.status !== 200 && answer.status !== 204) throw unexpected(answer, "HEAD", url)
       drain(answer.response)
       return true
@@ -117,7 +106,10 @@ export class HttpFiles implements CacheFiles {
     const url = this.#urlOf(path)
     await this.#attempts("PUT", url, signal).run(async () => {
       const answer = await this.#ask({ method: "PUT", url, headers: { "content-type": type }, body: contents }, signal)
-      if (answer.status < 200 || answer.status > 299) throw unexpected(answer, "PUT", url)
+      if (answer.status < 200 || answer.status > 299) {
+        const said = await this.#saidIn(answer.response)
+        throw unexpected(answer, "PUT", url, said)
+      }
       drain(answer.response)
     })
   }
@@ -125,6 +117,27 @@ export class HttpFiles implements CacheFiles {
   async close(): Promise<void> {
     this.#agents.http.destroy()
     this.#agents.https.destroy()
+  }
+
+  /** All of a small file, over one connection. */
+  async #get(url: URL, sizeMax: number, signal: AbortSignal | undefined): Promise<Uint8Array | undefined> {
+    const answer = await this.#ask({ method: "GET", url, headers: {} }, signal)
+    if (isAbsent(answer)) return undefined
+    if (answer.status !== 200) throw unexpected(answer, "GET", url)
+    const { response } = answer
+    const pieces: Uint8Array[] = []
+    let size = 0
+    try {
+      for await (const piece of decoded(bodyOf(response, this.#settings.stalledTimeoutMs), response, shownUrl(url))) {
+        size += piece.length
+        if (size > sizeMax) throw corrupt(url, `it has more than ${sizeMax} bytes`)
+        pieces.push(piece.slice())
+      }
+    } catch (error) {
+      signal?.throwIfAborted()
+      throw error instanceof CompressionError ? corrupt(url, error.message) : error
+    }
+    return concat(pieces)
   }
 
   /** The bytes of a file, over as many connections as it takes. */
@@ -167,6 +180,22 @@ export class HttpFiles implements CacheFiles {
         await attempts.failed(error)
       }
     }
+  }
+
+  /** The first line of what a server says about what it does not want. */
+  async #saidIn(response: http.IncomingMessage): Promise<string> {
+    let text = ""
+    try {
+      for await (const piece of bodyOf(response, this.#settings.stalledTimeoutMs)) {
+        text += Buffer.from(piece).toString("utf8")
+        if (text.length > SAID_MAX) break
+      }
+    } catch {
+      // It has said no: why, is a courtesy.
+    }
+    const [line = ""] = text.trim().split(/[\r\n]/)
+    // A page is for browsers.
+    return line.startsWith("<") ? "" : line.replaceAll(/\p{Cc}/gu, "").slice(0, SAID_MAX)
   }
 
   /** Asks, and follows where the server points to. */
@@ -272,13 +301,15 @@ function checked(answer: Answer, method: Method, url: URL): Answer {
   return answer
 }
 
-function unexpected({ status, response }: Answer, method: Method, url: URL): Error {
-  const reason = `the server answers ${status} ${http.STATUS_CODES[status] ?? ""}`.trimEnd()
+/** @param said what the server says about it */
+function unexpected({ status, response }: Answer, method: Method, url: URL, said = ""): Error {
+  const name = `the server answers ${status} ${http.STATUS_CODES[status] ?? ""}`.trimEnd()
+  const reason = said === "" ? name : `${name}: ${said}`
   drain(response)
   if (TRANSIENT.has(status)) {
     return new Transient(reason, { afterMs: retryAfterMs(response.headers["retry-after"], Date.now()) })
   }
-  const hint = status === 401 || status === 403 ? ": it wants another token, or name and password" : ""
+  const hint = status === 401 ? "; a token, or name and password, may be missing" : ""
   return new CastoreError({ code: "invalid", field: `${method} ${shownUrl(url)}`, reason: reason + hint })
 }
 

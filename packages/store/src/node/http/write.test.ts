@@ -178,6 +178,36 @@ describe("put", () => {
   }
 })
 
+test("what a server says about a path that it does not want is repeated, without what it does to terminals", async () => {
+  const near = memoryStore()
+  const pathInfo = await add(near, tree, "x")
+  for (const [body, said] of [
+    [
+      "the path is signed by nobody\x1b[2J\nand more",
+      /answers 422 Unprocessable Entity: the path is signed by nobody\[2J$/,
+    ],
+    ["<html><title>No</title>", /answers 422 Unprocessable Entity$/],
+    ["y".repeat(1000), /Entity: y{200}$/],
+  ] as const) {
+    server.answers.get = (path: string) =>
+      path.endsWith(".narinfo")
+        ? (request, response) => response.writeHead(request.method === "PUT" ? 422 : 404).end(body)
+        : undefined
+    await assert.rejects(openServer("", {}, near).pathInfos.put(pathInfo), problem("invalid", said))
+  }
+})
+
+test("a server that knows no HEAD is asked for the whole", async () => {
+  const near = memoryStore()
+  const pathInfo = await add(near, tree, "x")
+  server.answers.get = () => (request, response) => {
+    if (request.method === "HEAD") response.writeHead(405).end()
+    else serveFile(server.files, request, response)
+  }
+  assert.equal((await copyPaths([pathInfo.storePath], near, openServer(""))).length, 1)
+  assert.equal((await copyPaths([pathInfo.storePath], near, openServer(""))).length, 0)
+})
+
 describe("who we are", () => {
   const tokenFile = join(dir, "token")
   writeFileSync(tokenFile, "from-a-file\n")
