@@ -24,15 +24,29 @@ export interface BuildCommandSettings extends Settings {
   dryRun: boolean
 }
 
+/** What was asked for and is there now. */
+export interface BuiltOutput {
+  readonly of: Instantiated
+  /** A byte string. */
+  readonly storePath: string
+}
+
+/** Takes what was built, while the store is still open. */
+export type Deliver = (built: readonly BuiltOutput[], store: Store, builder: Builder) => Promise<void>
+
 /** Builds the derivations of the programs; the result is the exit code. */
-export async function buildPrograms(settings: BuildCommandSettings, options: RunOptions): Promise<number> {
+export async function buildPrograms(
+  settings: BuildCommandSettings,
+  options: RunOptions,
+  deliver: Deliver = (built, store, builder) => link(settings, built, store, builder),
+): Promise<number> {
   let status = 0
   const code = await withEvaluation(settings, options, async (run) => {
     const found: Instantiated[] = []
     for (const program of options.programs) await instantiate(run, settings, program, (one) => void found.push(one))
     await run.session.store.flush()
     run.progress.clear()
-    status = await buildFound(run, settings, found, options)
+    status = await buildFound(run, settings, found, options, deliver)
   })
   return code === 0 ? status : code
 }
@@ -42,6 +56,7 @@ async function buildFound(
   settings: BuildCommandSettings,
   found: readonly Instantiated[],
   { voice }: RunOptions,
+  deliver: Deliver,
 ): Promise<number> {
   const store = await session.openStore()
   const display = new BuildDisplay({ quiet: settings.quiet, logs: settings.logs })
@@ -57,7 +72,7 @@ async function buildFound(
       }
       const realised = await builder.realise(wanted)
       display.close()
-      await deliver(settings, found, realised, store, builder)
+      await deliver(builtOf(found, realised), store, builder)
       const { messages, status } = failuresOf(realised, voice)
       for (const message of messages) writeError(`error: ${message}\n`)
       return status
@@ -95,20 +110,25 @@ function wantedOf(found: readonly Instantiated[]): Wanted[] {
   return [...wanted].map(([derivation, outputs]) => ({ derivation, outputs }))
 }
 
+function builtOf(found: readonly Instantiated[], { outputs }: Realised): BuiltOutput[] {
+  return found.flatMap((of) => {
+    const storePath = outputs.get(of.drvPath)?.get(of.output)
+    return storePath === undefined ? [] : [{ of, storePath }]
+  })
+}
+
 /** Puts what was built where it can be used, links to it, and prints where it is. */
-async function deliver(
+async function link(
   { outLink, printPaths, output: format }: BuildCommandSettings,
-  found: readonly Instantiated[],
-  { outputs }: Realised,
+  built: readonly BuiltOutput[],
   store: Store,
   { root }: Builder,
 ): Promise<void> {
   const roots = isLocal(store) ? store.roots : undefined
   const records: object[] = []
   let count = 0
-  for (const { attrPath, name, drvPath, output } of found) {
-    const storePath = outputs.get(drvPath)?.get(output)
-    if (storePath === undefined) continue
+  for (const { of, storePath } of built) {
+    const { attrPath, name, drvPath, output } = of
     let target = ""
     // What was asked for comes last.
     for (const { storePath: path } of await closureOf([parseStorePath(storePath)], store.pathInfos)) {

@@ -31,8 +31,9 @@ export interface BuilderContext {
 }
 
 export interface Builder {
-  /** Where what was built can be used. */
+  /** Where what was built can be used: by name, and as it is. */
   readonly root: StoreRoot
+  readonly trees: TreeFolder
   realise(wanted: readonly Wanted[]): Promise<Realised>
   plan(wanted: readonly Wanted[]): Promise<RealisePlan>
 }
@@ -55,6 +56,7 @@ export async function withBuilder<T>(context: BuilderContext, work: (builder: Bu
     const logs = new BuildLogs(logFolder(store))
     return await work({
       root: new StoreRoot(join(folder, "root"), trees),
+      trees,
       plan: (wanted) => planRealise(wanted, base),
       async realise(wanted) {
         const builder = closed(await bwrapBuildService({ ...store, trees, dir: join(folder, "builds") }))

@@ -17,6 +17,14 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "build the derivations that Nix programs evaluate to",
     load: async () => (await import("./build.ts")).command,
   },
+  run: {
+    summary: "build a program, and run it",
+    load: async () => (await import("./run.ts")).command,
+  },
+  shell: {
+    summary: "build programs, and start a shell that has them",
+    load: async () => (await import("./shell.ts")).command,
+  },
   log: {
     summary: "print what the builder of a store path said",
     load: async () => (await import("./log.ts")).command,

@@ -17,6 +17,14 @@ export function addressHelp(): string {
                            folder while the command runs. OPTIONS are below; quote them.
   nix+file:///DIR[?OPTIONS]
                            of a binary cache in a folder, as nix copy --to file:///DIR writes it
+  s3://BUCKET[/PREFIX][?endpoint=URL&region=NAME&profile=NAME&style=path|host&anonymous=true]
+                           in a bucket of a service that speaks as Amazon S3 does, with nothing beside it. Credentials
+                           are in the environment or in ~/.aws/credentials, never part of the address.
+  postgres://[USER@]HOST/DATABASE[?schema=NAME&sslmode=disable|require|verify-full]
+                           directories and path infos, for parts(…); for a socket postgres:///DATABASE?host=/FOLDER.
+                           The password is $PGPASSWORD, or in ~/.pgpass.
+  parts(blobs=A,directories=B,pathinfos=C)
+                           three addresses: of each, that part. Quote it.
   memory:                  empty, and gone when the command ends
   cache(NEAR,FAR)          two addresses: what is read from FAR is kept in NEAR and read there the next time; what is
                            written goes to FAR. There may be several FAR if all are binary caches: they are asked in the

@@ -1,0 +1,64 @@
+/** Programs that were built find each other below /nix/store: they are run where their store paths are. */
+import { Failure } from "@tvix-ts/eval"
+import { formatStorePath, parseStorePath, STORE_DIR } from "@tvix-ts/nix-compat"
+import { closureOf, type Store } from "@tvix-ts/store"
+import { textOf } from "@tvix-ts/bytes"
+import type { Trees } from "@tvix-ts/build/node"
+import { existsSync, lstatSync, readdirSync, readlinkSync } from "node:fs"
+import { delimiter, join } from "node:path"
+
+/** A command line, ready to become this process. */
+export interface EnterCommand {
+  readonly program: string
+  readonly words: readonly string[]
+}
+
+/**
+ * How to run something with `paths`, and all that they refer to, in their places: this machine as it is, seen from a mount
+ * namespace of its own, with a store directory in which they are. It takes no rights. The machine's own store, if it has
+ * one, cannot be seen from there.
+ *
+ * @param paths store paths, byte strings
+ * @throws {Failure} without bubblewrap
+ */
+export async function enterCommand(paths: readonly string[], store: Store, trees: Trees): Promise<EnterCommand> {
+  const bwrap = findProgram("bwrap")
+  if (bwrap === undefined) {
+    // oxlint-disable-next-line no-throw-literal -- a Failure is not an Error on purpose
+    throw new Failure({
+      code: "invalid-argument",
+      message: "running what was built needs bubblewrap: there is no 'bwrap' in PATH",
+    })
+  }
+  const words: string[] = []
+  const [storeRoot = ""] = STORE_DIR.split("/").filter((name) => name !== "")
+  for (const name of readdirSync("/")) {
+    const path = `/${name}`
+    if (name === storeRoot) continue
+    if (lstatSync(path).isSymbolicLink()) words.push("--symlink", readlinkSync(path), path)
+    else words.push("--dev-bind", path, path)
+  }
+  const closure = await closureOf(
+    paths.map((path) => parseStorePath(path)),
+    store.pathInfos,
+  )
+  for (const { storePath } of closure) {
+    const info = await store.pathInfos.get(storePath.digest)
+    if (info === undefined) continue
+    const path = textOf(formatStorePath(storePath))
+    if (info.node.type === "symlink") words.push("--symlink", textOf(info.node.target), path)
+    else words.push("--ro-bind", await trees.place(path, info.node), path)
+  }
+  return { program: bwrap, words: [...words, "--chdir", process.cwd(), "--"] }
+}
+
+function findProgram(name: string): string | undefined {
+  const folders = (process.env["PATH"] ?? "").split(delimiter)
+  return folders.map((folder) => join(folder, name)).find((path) => existsSync(path))
+}
+
+/** Becomes another program, as a shell's `exec` does. */
+export function become({ program, words }: EnterCommand, command: readonly string[], env: NodeJS.ProcessEnv): never {
+  process.execve!(program, [program, ...words, ...command], env)
+  throw new Error("execve came back")
+}
