@@ -194,13 +194,13 @@ export class S3Bucket {
 
   async #sign({ method, key, query, headers = {}, body }: S3Request): Promise<{
     readonly url: string
-    readonly headers: Iterable<readonly [string, string]> | Readonly<Record<string, string>>
+    readonly headers: Record<string, string>
   }> {
     const parameters = Object.entries(query ?? {}).map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
     const path = key === "" ? (this.options.bucketIn === "path" ? "" : "/") : `/${key}`
     const url = `${this.#base}${path}${parameters.length === 0 ? "" : `?${parameters.join("&")}`}`
     const { credentials } = this.options
-    if (credentials === undefined) return { url, headers }
+    if (credentials === undefined) return { url, headers: { ...headers } }
     this.#credentials ??= credentials()
     let known: S3Credentials
     try {
@@ -222,7 +222,7 @@ export class S3Bucket {
       cache: this.#signingKeys,
     })
     const signed = await signer.sign()
-    return { url, headers: signed.headers }
+    return { url, headers: Object.fromEntries(signed.headers as Iterable<readonly [string, string]>) }
   }
 
   async #pause(attempt: number, retryAfter: string | undefined, signal: AbortSignal | undefined): Promise<void> {

@@ -1,13 +1,17 @@
 import type { CallOptions } from "../call.ts"
-import { digestKey, digestOf, type B3Digest } from "../digest.ts"
-import { ClosureCheck, traverse, type EncodedDirectory } from "../directory/closure.ts"
+import { digestKey, digestOf, formatDigest, type B3Digest } from "../digest.ts"
+import { ClosureCheck, type EncodedDirectory } from "../directory/closure.ts"
 import { encodeDirectory } from "../directory/codec.ts"
 import type { Directory, DirectoryPutter, DirectoryService } from "../directory/service.ts"
 import { decodeStored } from "../directory/stored.ts"
+import { CastoreError } from "../problem.ts"
 import { readVerified } from "./contents.ts"
 import { objectName } from "./names.ts"
 import { S3Objects } from "./objects.ts"
 import type { S3Options, Zstd } from "./options.ts"
+
+/** Directories of a tree that are read at once: as many as go in a round trip. */
+const READS_AT_ONCE = 32
 
 /**
  * Directories as objects, one each. Of a tree, each is stored after those in it, so that whoever finds one finds all that is
@@ -31,8 +35,41 @@ class S3Directories implements DirectoryService {
     return bytes && decodeStored(digest, bytes)
   }
 
-  getRecursive(digest: B3Digest, options: CallOptions = {}): AsyncIterable<Directory> {
-    return traverse((one) => this.get(one, options), digest, options.signal)
+  async *getRecursive(digest: B3Digest, options: CallOptions = {}): AsyncGenerator<Directory, void, undefined> {
+    const stop = new AbortController()
+    const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal])
+    const seen = new Set([digestKey(digest)])
+    /** Level by level: those that are known of, and, before them, those that are being read. */
+    const known: B3Digest[] = [digest]
+    const underWay: { readonly digest: B3Digest; readonly directory: Promise<Directory | undefined> }[] = []
+    let taken = 0
+    try {
+      for (;;) {
+        while (underWay.length < READS_AT_ONCE && taken < known.length) {
+          const next = known[taken++]!
+          const directory = this.get(next, { signal })
+          // Its turn comes later, or not at all.
+          directory.catch(() => {})
+          underWay.push({ digest: next, directory })
+        }
+        const first = underWay.shift()
+        if (first === undefined) return
+        const directory = await first.directory
+        options.signal?.throwIfAborted()
+        if (directory === undefined) {
+          if (first.digest === digest) return
+          throw new CastoreError({ code: "missing", what: `directory ${formatDigest(first.digest)}` })
+        }
+        for (const [, node] of directory.entries) {
+          if (node.type !== "directory" || seen.has(digestKey(node.digest))) continue
+          seen.add(digestKey(node.digest))
+          known.push(node.digest)
+        }
+        yield directory
+      }
+    } finally {
+      stop.abort()
+    }
   }
 
   async put(directory: Directory, options: CallOptions = {}): Promise<B3Digest> {

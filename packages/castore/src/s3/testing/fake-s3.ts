@@ -6,13 +6,13 @@ import { createHash, createHmac } from "node:crypto"
 import { once } from "node:events"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
+import { setTimeout as sleep } from "node:timers/promises"
 import { zstd } from "../../node/zstd.ts"
 import type { S3Options } from "../options.ts"
 
 const CREDENTIALS = { accessKeyId: "AKEXAMPLE", secretAccessKey: "not/a+secret" }
 const BUCKET = "bucket"
 const REGION = "eu-test-1"
-const PAGE = 3
 
 interface Stored {
   readonly bytes: Buffer
@@ -37,6 +37,10 @@ export interface FakeS3 {
   readonly requests: string[]
   /** What goes wrong with a request, if anything does; it has then had no effect. */
   fault: (request: FakeRequest) => Fault | undefined
+  /** Objects in one answer to a question for a list. */
+  pageLength: number
+  /** ms before each answer. */
+  latencyMs: number
   /** Whether `If-Match` and `If-None-Match` are known; else they are refused. */
   conditions: boolean
   options(changes?: Partial<S3Options>): S3Options
@@ -53,6 +57,8 @@ export async function startFakeS3(): Promise<FakeS3> {
     uploads: new Map(),
     requests: [],
     fault: () => undefined,
+    pageLength: 3,
+    latencyMs: 0,
     conditions: true,
     options: (changes = {}) => ({
       bucket: BUCKET,
@@ -87,6 +93,7 @@ async function answer(fake: FakeS3, message: IncomingMessage, response: ServerRe
     return
   }
   const body = Buffer.concat(pieces)
+  if (fake.latencyMs > 0) await sleep(fake.latencyMs)
   const fault = fake.fault(request)
   if (fault === "cut") {
     message.socket.destroy()
@@ -137,7 +144,7 @@ function perform(
   switch (method) {
     case "GET":
     case "HEAD": {
-      if (key === "") return { body: list(objects, query) }
+      if (key === "") return { body: list(objects, query, fake.pageLength) }
       if (stored === undefined) return { status: 404, code: "NoSuchKey" }
       const size = stored.size === undefined ? undefined : { "x-amz-meta-size": stored.size }
       return { body: stored.bytes, headers: { etag: etagOf(stored.bytes), ...size } }
@@ -173,11 +180,11 @@ function perform(
   }
 }
 
-function list(objects: FakeS3["objects"], query: URLSearchParams): Buffer {
+function list(objects: FakeS3["objects"], query: URLSearchParams, pageLength: number): Buffer {
   const after = Buffer.from(query.get("continuation-token") ?? "", "base64").toString()
   const keys = [...objects.keys()].filter((key) => key.startsWith(query.get("prefix") ?? "") && key > after).sort()
-  const page = keys.slice(0, PAGE)
-  const more = keys.length > PAGE
+  const page = keys.slice(0, pageLength)
+  const more = keys.length > pageLength
   const token = more ? `<NextContinuationToken>${btoa(page.at(-1)!)}</NextContinuationToken>` : ""
   const contents = page.map((key) => `<Contents><Key>${key}</Key><ETag>&quot;x&quot;</ETag></Contents>`).join("\n")
   const inner = `<IsTruncated>${more}</IsTruncated>${token}${contents}`
