@@ -27,7 +27,7 @@ for (const { name, chunks, expected } of [
     chunks: [chunk("a", text(200_000)), chunk("b", text(400_000))],
     expected: ["packed a", "packed b"],
   },
-  { name: "noise", chunks: [chunk("a", noise(200_000)), chunk("b", noise(5000))], expected: ["a", "b"] },
+  { name: "noise", chunks: [chunk("a", noise(200_000)), chunk("b", noise(5000))], expected: ["a b"] },
   {
     name: "small chunks, up to 128 KiB together",
     chunks: ["a", "b", "c", "d", "e"].map((letter) => chunk(letter, text(50_000))),
@@ -40,8 +40,8 @@ for (const { name, chunks, expected } of [
   },
   {
     name: "noise too short to tell by looking",
-    chunks: [chunk("a", noise(3000, 1)), chunk("b", noise(3000, 2))],
-    expected: ["a b"],
+    chunks: [chunk("a", noise(1000, 1)), ...["b", "c", "d", "e"].map((letter, i) => chunk(letter, noise(1000, i + 2)))],
+    expected: ["a b c d e"],
   },
   {
     name: "a large chunk behind a small one",

@@ -1,6 +1,6 @@
 /**
  * How chunks lie in packs: as they are, or several after one another in a *frame* of Zstandard (RFC 8878). Files of some
- * kilobytes hardly shrink alone, and starting to decompress takes as long as 20 KiB of it; but trees are read in order.
+ * kilobytes hardly shrink alone, and starting to decompress takes as long as 16 KiB of it; but trees are read in order.
  */
 import { promisify } from "node:util"
 import {
@@ -23,7 +23,7 @@ export const FRAME_SLACK = 64
 const FRAME_MIN = 4096
 /** What does not shrink to this part is not worth the time that reading takes longer. */
 const WORTH = 7 / 8
-/** See docs/decisions/0009-compression.md. */
+/** See docs/decisions/0010-compression.md. */
 const LEVEL = 1
 /** Frames that are compressed at once: as many as Node has threads for it. */
 const AT_ONCE = 4
@@ -69,12 +69,17 @@ interface Group<C> {
 function group<C extends { readonly bytes: Uint8Array }>(chunks: readonly C[]): Group<C>[] {
   const groups: Group<C>[] = []
   let open: Group<C> | undefined
+  /** What was met last, if it is not worth trying. */
+  let random: Group<C> | undefined
   for (const chunk of chunks) {
     const { length } = chunk.bytes
     if (looksRandom(chunk.bytes)) {
-      groups.push({ chunks: [chunk], unpacked: length, promising: false })
+      if (random === undefined) groups.push((random = { chunks: [], unpacked: 0, promising: false }))
+      random.chunks.push(chunk)
+      random.unpacked += length
       continue
     }
+    random = undefined
     if (open === undefined || open.unpacked + length > 2 * FRAME_BYTES) {
       open = { chunks: [], unpacked: 0, promising: true }
       groups.push(open)
@@ -111,21 +116,24 @@ function asFrame<C extends { readonly bytes: Uint8Array }>(
   return packed instanceof Promise ? packed.then(judge) : judge(packed)
 }
 
-/** Bytes that are looked at to guess whether a chunk can be compressed, in so many places. */
+/** Bytes that are looked at to guess whether a chunk can be compressed, in so many places; of small ones fewer. */
 const SAMPLE_BYTES = 4096
+const SMALL_SAMPLE_BYTES = 1024
+const SMALL_SAMPLE_OF = 32_768
 const SAMPLE_PLACES = 16
-/**
- * The sum of the squares of how often each byte is in the sample. If all are equally likely it is 69,616, give or take 361;
- * what has been compressed already stays below this, machine code begins at 90,000.
- */
-const RANDOM_SQUARES = 72_000
 const counts = new Uint16Array(256)
 
-/** Whether its bytes are spread evenly. That there are long repetitions of such, nobody notices: it hardly ever happens. */
+/**
+ * Whether its bytes are spread evenly: that there are long repetitions of such, nobody notices, but it hardly ever happens.
+ *
+ * The sum of the squares of how often each of n bytes is there is n²/256 + n if all are equally likely, give or take n/11. What
+ * has been compressed already stays below what is refused here, 4 times as much off; machine code begins at a third above.
+ */
 function looksRandom(bytes: Uint8Array): boolean {
-  if (bytes.length < SAMPLE_BYTES) return false
+  if (bytes.length < SMALL_SAMPLE_BYTES) return false
+  const size = bytes.length < SMALL_SAMPLE_OF ? SMALL_SAMPLE_BYTES : SAMPLE_BYTES
   counts.fill(0)
-  const run = SAMPLE_BYTES / SAMPLE_PLACES
+  const run = size / SAMPLE_PLACES
   const step = Math.floor((bytes.length - run) / (SAMPLE_PLACES - 1))
   for (let place = 0; place < SAMPLE_PLACES; place++) {
     const from = place * step
@@ -133,7 +141,7 @@ function looksRandom(bytes: Uint8Array): boolean {
   }
   let squares = 0
   for (let i = 0; i < 256; i++) squares += counts[i]! * counts[i]!
-  return squares < RANDOM_SQUARES
+  return squares < (size * size) / 256 + size + (4 * size) / 11
 }
 
 /**

@@ -128,8 +128,9 @@ function print(report: GarbageReport, { dryRun, bytesMax }: GcSettings): void {
     formatCount(removed.directories, "directory", "directories"),
     `${formatCount(removed.chunks, "chunk")} of ${formatBytes(removed.chunkBytes)}`,
   ].join(", ")
+  const stored = removed.storedBytes === 0 ? "" : `, ${formatBytes(removed.storedBytes)} as they are stored`
   const kept = `${formatCount(keptPaths, "path")} stay${keptPaths === 1 ? "s" : ""}`
-  if (dryRun) lines.add(`${what} would go, ${formatBytes(removed.storedBytes)} as they are stored; ${kept}`)
+  if (dryRun) lines.add(`${what} would go${stored}; ${kept}`)
   else lines.add(`${what} deleted, ${formatBytes(Math.max(0, freed))} freed; ${kept}`)
   const left = after.packs.bytes + after.indexBytes
   if (bytesMax !== undefined && left > bytesMax) {
