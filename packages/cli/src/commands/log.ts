@@ -1,10 +1,10 @@
 /** `tvix log` */
 import { CastoreError } from "@tvix-ts/castore"
 import { BuildLogs } from "@tvix-ts/glue/build/node"
-import { DERIVATION_SUFFIX, formatStorePath, STORE_DIR } from "@tvix-ts/nix-compat"
-import { readlinkSync } from "node:fs"
+import { DERIVATION_SUFFIX, formatStorePath } from "@tvix-ts/nix-compat"
 import { textOf } from "@tvix-ts/bytes"
 import { logFolder } from "../build/folders.ts"
+import { linkedPath } from "../build/linked-path.ts"
 import { UsageError } from "../options.ts"
 import { writeOutBytes } from "../output.ts"
 import { findPathInfo, parsePathWord } from "../store/lookup.ts"
@@ -33,17 +33,6 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
     writeOutBytes(log)
     return 0
   })
-}
-
-/** Where a link such as `./result` leads, if the word is one. */
-function linkedPath(word: string): string {
-  try {
-    const target = readlinkSync(word)
-    const at = target.indexOf(`${STORE_DIR}/`)
-    return at < 0 ? word : target.slice(at)
-  } catch {
-    return word
-  }
 }
 
 export const command: Command = {

@@ -25,6 +25,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "build programs, and start a shell that has them",
     load: async () => (await import("./shell.ts")).command,
   },
+  "why-depends": {
+    summary: "say how one store path leads to another",
+    load: async () => (await import("./why-depends.ts")).command,
+  },
   log: {
     summary: "print what the builder of a store path said",
     load: async () => (await import("./log.ts")).command,
