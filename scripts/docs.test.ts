@@ -3,7 +3,7 @@
  *
  * ```sh blocks hold commands that must succeed, a line each; ```console blocks hold `$ command` lines, each followed by
  * exactly what a terminal shows, problems included; ```ts blocks that import something are programs, and each line that
- * one prints stands in it as a comment, in order. What .ci/run runs in a section of its own is not run again here.
+ * one prints stands in it as a comment, in order. A block that "needs bwrap" is run where that is. What .ci/run runs in a section of its own is not run again here.
  */
 import assert from "node:assert/strict"
 import { spawnSync } from "node:child_process"
@@ -19,16 +19,19 @@ interface Command {
   readonly line: number
   /** What it prints, if the text says so. */
   readonly output: string | undefined
+  /** A program of the system without which it cannot be run. */
+  readonly needs: string | undefined
 }
 
 function commandsOf(markdown: string): Command[] {
   const found: Command[] = []
-  for (const { 0: block, 1: kind, 2: body = "", index } of markdown.matchAll(/^```(sh|console)\n([^]*?)^```$/gm)) {
+  const blocks = markdown.matchAll(/^```(sh|console)(?: needs (\w+))?\n([^]*?)^```$/gm)
+  for (const { 0: block, 1: kind, 2: needs, 3: body = "", index } of blocks) {
     const first = markdown.slice(0, index).split("\n").length + 1
     const lines = body.split("\n").slice(0, -1)
     if (kind === "sh") {
       for (const [at, text] of lines.entries()) {
-        if (text !== "" && !text.startsWith("#")) found.push({ text, line: first + at, output: undefined })
+        if (text !== "" && !text.startsWith("#")) found.push({ text, line: first + at, output: undefined, needs })
       }
       continue
     }
@@ -36,7 +39,7 @@ function commandsOf(markdown: string): Command[] {
     const starts = lines.flatMap((line, at) => (line.startsWith("$ ") ? [at] : []))
     for (const [nth, at] of starts.entries()) {
       const output = lines.slice(at + 1, starts[nth + 1] ?? lines.length).map((line) => `${line}\n`)
-      found.push({ text: lines[at]!.slice(2), line: first + at, output: output.join("") })
+      found.push({ text: lines[at]!.slice(2), line: first + at, output: output.join(""), needs })
     }
   }
   return found
@@ -56,7 +59,10 @@ function programsOf(markdown: string): Program[] {
   })
 }
 
-const PAGES = ["*.md", "docs/**/*.md", "packages/*/README.md", "examples/*.md", "bench/*.md", "lang-tests/*.md"]
+const onPath = (program: string): boolean =>
+  (process.env["PATH"] ?? "").split(delimiter).some((dir) => existsSync(join(dir, program)))
+
+const PAGES = ["*.md", "docs/**/*.md", "packages/*/README.md", "examples/**/*.md", "bench/*.md", "lang-tests/*.md"]
 const ci = readFileSync(join(ROOT, ".ci/run"), "utf8")
 
 for (const page of globSync(PAGES, { cwd: ROOT }).sort()) {
@@ -65,10 +71,11 @@ for (const page of globSync(PAGES, { cwd: ROOT }).sort()) {
   const store = join(ROOT, ".cache", "docs", `${page.replaceAll("/", "-")}.store`)
   rmSync(store, { recursive: true, force: true })
   describe(page, () => {
-    for (const { text, line, output } of commandsOf(markdown)) {
+    for (const { text, line, output, needs } of commandsOf(markdown)) {
       const inCi = new RegExp(`^section '[^']*' ${text.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&")}$`, "m").test(ci)
       if (inCi && output === undefined) continue
-      test(`line ${line}: ${text}`, () => {
+      const skip = needs === undefined || onPath(needs) ? false : `needs ${needs}`
+      test(`line ${line}: ${text}`, { skip }, () => {
         const shown = output === undefined ? text : `exec 2>&1; ${text}`
         const run = spawnSync("bash", ["-euo", "pipefail", "-c", shown], {
           cwd: ROOT,
