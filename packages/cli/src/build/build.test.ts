@@ -1,7 +1,16 @@
 /** `tvix build`, `tvix log` and `nix-build` as programs: what they build, print, link and leave behind. */
 import assert from "node:assert/strict"
 import { spawn, spawnSync } from "node:child_process"
-import { existsSync, lstatSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs"
+import {
+  existsSync,
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, before, describe, test } from "node:test"
@@ -101,9 +110,11 @@ describe("building", { skip: isReady ? false : "needs Linux, bubblewrap and busy
     const path = readlinkSync(join(folder, "kept")).slice(`${store}/root`.length)
     assert.equal(run("tvix-store gc --grace 0 --all", store).status, 0)
     assert.equal(run(`tvix-store info ${path}`, store).status, 0)
+    assert.ok(existsSync(join(store, "root", path)))
     rmSync(join(folder, "kept"))
     assert.equal(run("tvix-store gc --grace 0 --all", store).status, 0)
     assert.equal(run(`tvix-store info ${path}`, store).status, 1)
+    assert.deepEqual([readdirSync(join(store, "trees")), readdirSync(join(store, "root", "nix", "store"))], [[], []])
   })
 
   test("nix-build prints paths, and numbers its links", () => {

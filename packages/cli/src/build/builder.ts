@@ -18,7 +18,7 @@ import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import { SYSTEM } from "../session.ts"
 import type { Settings } from "../settings.ts"
-import { buildFolder, logFolder } from "./folders.ts"
+import { buildFolder, logFolder, rootFolder, treeFolder } from "./folders.ts"
 import { StoreRoot } from "./store-root.ts"
 
 export interface BuilderContext {
@@ -49,13 +49,13 @@ export async function withBuilder<T>(context: BuilderContext, work: (builder: Bu
     return one
   }
   try {
-    const trees = closed(await TreeFolder.open(join(folder, "trees"), store))
+    const trees = closed(await TreeFolder.open(treeFolder(folder), store))
     const substituters: Store[] = []
     for (const address of substituterAddresses(settings)) substituters.push(closed(await openStore(address)))
     const base = { store, readDerivation, substituters, ...(signal !== undefined && { signal }) }
     const logs = new BuildLogs(logFolder(store))
     return await work({
-      root: new StoreRoot(join(folder, "root"), trees),
+      root: new StoreRoot(rootFolder(folder), trees),
       trees,
       plan: (wanted) => planRealise(wanted, base),
       async realise(wanted) {

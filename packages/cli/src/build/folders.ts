@@ -8,6 +8,14 @@ export function buildFolder(store: Store): string {
   return isLocal(store) ? store.dir : stateDirectory()
 }
 
+/** Of {@link buildFolder}: trees that programs read, and store paths as links to them. */
+export function treeFolder(folder: string): string {
+  return join(folder, "trees")
+}
+export function rootFolder(folder: string): string {
+  return join(folder, "root")
+}
+
 export function logFolder(store: Store): string {
   return join(buildFolder(store), "log")
 }

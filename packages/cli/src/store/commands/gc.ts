@@ -98,6 +98,13 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
       ...(bytesMax !== undefined && { bytesMax }),
       onProgress: ({ step, done, total }) => progress.steps(STEPS[step], done, total),
     })
+    if (!dryRun) {
+      const { sweepTrees } = await import("../../build/sweep.ts")
+      await sweepTrees(
+        store,
+        report.removedPaths.flatMap(({ pathInfo }) => pathInfo ?? []),
+      )
+    }
     progress.clear()
     if (json) writeOut(`${byteStringOf(JSON.stringify(record(report, dryRun)))}\n`)
     else print(report, settings)
