@@ -189,8 +189,8 @@ export function testBuildService(name: string, open: () => Promise<OpenBuildServ
     }
 
     test("gives the outputs in the order of the request", async () => {
-      const outputs = ["a", "b/c", "d"].map((path) => inPlace(`store/${path}`))
-      const built = await build({ script: "cd $store; mkdir b; echo 3 >d; echo 2 >b/c; echo 1 >a", outputs })
+      const outputs = ["a", "below/b", "c"].map((path) => inPlace(`store/${path}`))
+      const built = await build({ script: "cd $store; mkdir below; echo 3 >c; echo 2 >below/b; echo 1 >a", outputs })
       assert.deepEqual(
         built.map(({ path }) => path),
         outputs,

@@ -19,11 +19,13 @@ export interface Parts {
 export const SANDBOX_UID = 1000
 export const SANDBOX_GID = 100
 
-/** What bubblewrap inherits: two channels to us, and two files that the script opens which becomes it. */
-const STATUS_FD = 3
-const START_FD = 4
-export const ARGUMENTS_FD = 5
-export const FILTER_FD = 6
+/** Channels to us: what bubblewrap says, what lets it go on, and one of the process that sets limits. */
+export const STATUS_FD = 3
+export const START_FD = 4
+export const LIMITS_FD = 5
+/** Files that the script opens which becomes bubblewrap. */
+export const ARGUMENTS_FD = 6
+export const FILTER_FD = 7
 
 /** What bubblewrap is to do, as words of its command line; byte strings. Later ones cover earlier ones. */
 export function sandboxArguments(request: BuildRequest, parts: Parts, { filtered }: { filtered: boolean }): string[] {

@@ -1,16 +1,14 @@
-import { execFile } from "node:child_process"
 import { chmodSync, writeFileSync } from "node:fs"
 import { constants } from "node:os"
 import { join } from "node:path"
-import { promisify } from "node:util"
 import { textOf } from "@tvix-ts/bytes"
-import type { BuildProblem } from "../../problem.ts"
+import { BuildError, type BuildProblem } from "../../problem.ts"
 import type { BuildOptions } from "../../service.ts"
 import type { LogPipe } from "../log-pipe.ts"
 import { LAUNCH_LINES, quoted } from "../shell.ts"
 import { runCommand, type Ended, type Started } from "../run-command.ts"
 import { processEnd, processId, type ProcessId } from "../wait-for-process.ts"
-import { ARGUMENTS_FD, FILTER_FD } from "./arguments.ts"
+import { ARGUMENTS_FD, FILTER_FD, LIMITS_FD, START_FD, STATUS_FD } from "./arguments.ts"
 import type { MemoryGroup, MemoryGroups } from "./memory.ts"
 import { enterLine } from "./mounts.ts"
 import { openingScript, type ClosedFolder } from "./reach.ts"
@@ -60,9 +58,9 @@ export async function runSandbox(
   log: LogPipe,
   options: BuildOptions,
 ): Promise<BuildProblem | undefined> {
-  const launch = writeLaunch(sandbox)
   const { limits, user } = sandbox
   const group = limits.memoryMax === undefined ? undefined : limits.groups?.make(limits.memoryMax)
+  const launch = writeLaunch(sandbox, group)
   /** The first process of the sandbox, and the number with which the command ended. */
   let first: ProcessId | undefined
   let exitCode: number | undefined
@@ -76,10 +74,10 @@ export async function runSandbox(
         env: { PATH: "/usr/bin:/bin:/usr/sbin:/sbin" },
         ...(user === undefined || launch.changesUser ? {} : { uid: user, gid: user }),
       },
-      // STATUS_FD and START_FD.
-      channels: 2,
+      // STATUS_FD, START_FD and LIMITS_FD.
+      channels: 3,
       onStart({ channels }, fail) {
-        const [status, start] = channels
+        const [status, start, limiter] = channels
         let text = ""
         statusEnd = new Promise((resolve) => status!.once("close", resolve))
         status!.on("data", (bytes: Buffer) => {
@@ -92,10 +90,17 @@ export async function runSandbox(
             const pid = said["child-pid"]
             if (pid === undefined) continue
             first = processId(pid)
-            // It waits until it is told to go on.
-            limit(pid, sandbox, group).then(() => start!.end("\n"), fail)
+            try {
+              group?.add(pid)
+            } catch (error) {
+              fail(error)
+            }
+            limiter!.write(`${pid}\n`)
           }
         })
+        // It waits until it is told to go on.
+        limiter!.once("data", () => start!.end("\n"))
+        limiter!.once("end", () => start!.writableEnded || fail(new BuildError(UNLIMITED)))
       },
       kill({ pid }: Started) {
         // Bubblewrap takes the rest with it, but not before it has asked for that.
@@ -113,16 +118,24 @@ export async function runSandbox(
   }
 }
 
-/** Limits the first process of a sandbox, and so all that come from it. */
-async function limit(pid: number, { limits, user }: Sandbox, group: MemoryGroup | undefined): Promise<void> {
+/** The answer of {@link limiter} fails to come, too, if the sandbox could not be made. */
+const UNLIMITED: BuildProblem = { code: "start", reason: "the sandbox cannot be made, or not be limited" }
+
+/**
+ * The line of a script for a process that waits for the number of the sandbox's first process, limits it, and so all that
+ * come from it, and says that it has. From outside, as a limit of processes that is set before there is the user namespace
+ * counts what else the user has; and from here, as starting a process costs Node more than a shell.
+ */
+function limiter({ limits }: Sandbox, group: MemoryGroup | undefined, become: string): string {
   const { processesMax, memoryMax, prlimit } = limits
-  group?.add(pid)
-  if (prlimit === undefined) return
-  // From outside, as a limit of processes set before there is the user namespace counts what else the user has.
-  const words = ["--pid", String(pid), `--nproc=${processesMax}`]
-  if (memoryMax !== undefined && group === undefined) words.push(`--as=${memoryMax}`)
+  const memory = memoryMax !== undefined && group === undefined ? ` --as=${memoryMax}` : ""
   // Who it belongs to may always do that; root only where it has all of its rights.
-  await promisify(execFile)(prlimit, words, user === undefined ? {} : { uid: user, gid: user })
+  const set = prlimit === undefined ? ":" : `${become}${quoted(prlimit)} --pid "$pid" --nproc=${processesMax}${memory}`
+  return `{ read -r pid && ${set} && echo; } <&${LIMITS_FD} >&${LIMITS_FD} 2>/dev/null ${closing([STATUS_FD, START_FD, LIMITS_FD])} &`
+}
+
+function closing(files: readonly number[]): string {
+  return files.map((file) => `${file}>&-`).join(" ")
 }
 
 interface Launch {
@@ -133,7 +146,8 @@ interface Launch {
 }
 
 /** A script that opens what bubblewrap needs and becomes it: so words can be any bytes, which Node's cannot. */
-function writeLaunch({ folder, words, command, mounts, filter, bwrap, user, closed }: Sandbox): Launch {
+function writeLaunch(sandbox: Sandbox, group: MemoryGroup | undefined): Launch {
+  const { folder, words, command, mounts, filter, bwrap, user, closed } = sandbox
   const write = (name: string, text: string): string => {
     const path = join(folder, name)
     writeFileSync(path, Buffer.from(text, "latin1"))
@@ -141,13 +155,14 @@ function writeLaunch({ folder, words, command, mounts, filter, bwrap, user, clos
     return quoted(path)
   }
   const changesUser = user !== undefined && closed.length > 0
+  const become = changesUser ? `setpriv --reuid ${user} --regid ${user} --clear-groups ` : ""
   const lines = [
     ...LAUNCH_LINES,
-    `exec ${ARGUMENTS_FD}<${write("arguments", words.map((word) => `${word}\0`).join(""))}`,
+    limiter(sandbox, group, become),
+    `exec ${closing([LIMITS_FD])} ${ARGUMENTS_FD}<${write("arguments", words.map((word) => `${word}\0`).join(""))}`,
   ]
   if (filter !== undefined) lines.push(`exec ${FILTER_FD}<${quoted(filter)}`)
   if (changesUser) lines.push(...openingScript(closed, join(folder, "stage")))
-  const become = changesUser ? `setpriv --reuid ${user} --regid ${user} --clear-groups ` : ""
   const bubblewrap = `${quoted(bwrap)} --args ${ARGUMENTS_FD} -- ${command.map(quoted).join(" ")}`
   if (mounts === undefined) lines.push(`exec ${become}${bubblewrap}`)
   else {

@@ -279,6 +279,22 @@ describeSandboxed("a sandbox", () => {
     assert.deepEqual(left, [])
   })
 
+  const small = mkdtempSync(join(tmpdir(), "small-"))
+  const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=24m,mode=0711", "build-test", small]).status === 0
+  after(async () => {
+    if (mounted) spawnSync("umount", ["--lazy", small])
+    await removeTree(small)
+  })
+  test("says that the disk is full", { skip: !mounted && "only root can make a small disk" }, async () => {
+    const cramped = await openService({ dir: join(small, "work") })
+    const fill = "dd if=/dev/zero of=/build/zeros bs=1024k 2>&1; :"
+    const failing = await problemOf(build({ script: `${fill}; exit 1` }, {}, cramped))
+    assert.equal(failing.code, "disk-full")
+    assert.match(await logOf(`${fill} | tail -n 1; rm zeros`, {}, cramped), /No space left/)
+    assert.deepEqual(await problemOf(build({ script: "exit 1" }, {}, cramped)), { code: "exit", status: 1 })
+    await cramped.close()
+  })
+
   /** Builds in another process, which ends up killed or by itself. */
   const elsewhere = (script: string, dir: string, options = {}): ChildProcess =>
     spawn(process.execPath, [...NODE_OPTIONS, BUILD_PROCESS, dir, script], {
@@ -296,7 +312,7 @@ describeSandboxed("a sandbox", () => {
     const asleep = mark()
     const child = elsewhere(`echo begun; mkdir a; chmod 0 a; sleep ${asleep}`, dir)
     await once(child.stdout!, "data")
-    assert.equal(processesWith(asleep).length > 0, true)
+    while (processesWith(asleep).length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
     child.kill("SIGKILL")
     await once(child, "exit")
     while (processesWith(asleep).length > 0) await new Promise((resolve) => setTimeout(resolve, 5))

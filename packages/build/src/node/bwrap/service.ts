@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, existsSync, mkdirSync, writeFileSync } from "node:fs"
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { statfs } from "node:fs/promises"
 import { join } from "node:path"
 import process from "node:process"
@@ -43,8 +43,24 @@ export interface BwrapOptions {
 
 const PROCESSES_MAX = 8192
 
-/** Who builds when we are root: the first of the users that C++ Nix gives to builds by itself. Nothing else belongs to it. */
-const BUILD_USER = 872_415_232
+/**
+ * Who builds when we are root: the first of the users that C++ Nix gives to builds by itself, or, in containers that have no
+ * such number, the first that its installer makes.
+ */
+const BUILD_USERS = [872_415_232, 30_001]
+
+/** `undefined` for ourselves: if we are not root, or nobody else is known here, so that root is not the machine's. */
+function findBuildUser(): number | undefined {
+  if (process.getuid?.() !== 0) return undefined
+  const ranges = readFileSync("/proc/self/uid_map", "latin1").trim().split("\n")
+  return BUILD_USERS.find((user) =>
+    ranges.some((range) => {
+      const [first = 0, , count = 0] = range.trim().split(/\s+/).map(Number)
+      return user >= first && user < first + count
+    }),
+  )
+}
+
 const BUSYBOX = ["/bin/busybox", "/usr/bin/busybox"]
 
 /** Below this many bytes a failed build is taken for one that found no room, as C++ Nix does. */
@@ -74,6 +90,7 @@ class BwrapBuildService implements BuildService {
   readonly #pipes: LogPipes
   readonly #filter: string | undefined
   readonly #limits: SandboxLimits
+  readonly #user = findBuildUser()
   readonly #canMount = ["unshare", "mount"].every((name) => findProgram(name) !== undefined)
 
   constructor(options: BwrapOptions, bwrap: string, workspace: Workspace) {
@@ -123,7 +140,7 @@ class BwrapBuildService implements BuildService {
 
   async #buildIn(folder: string, request: BuildRequest, options: BuildOptions): Promise<readonly BuildOutput[]> {
     const inputs = await this.#place(request, options)
-    const user = process.getuid?.() === 0 ? BUILD_USER : undefined
+    const user = this.#user
     const parts = await this.#prepare(folder, request, inputs, user)
     let mounts: string | undefined
     if (parts.mounted) {

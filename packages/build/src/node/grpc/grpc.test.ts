@@ -57,8 +57,8 @@ async function withServer(
     await server.close(1_000)
   }
 }
-const textsOf = (files: ReadonlyMap<string, Uint8Array>): [string, string][] =>
-  [...files].map(([path, contents]): [string, string] => [path, new TextDecoder().decode(contents)]).sort()
+const textsOf = (files: ReadonlyMap<string, Uint8Array>): ReadonlyMap<string, string> =>
+  new Map([...files].map(([path, contents]) => [path, new TextDecoder().decode(contents)]))
 const plainOnly = ({ descriptor }: GrpcService): boolean => !descriptor.typeName.startsWith("tvix_ts.")
 
 describe("builds over gRPC", () => {
