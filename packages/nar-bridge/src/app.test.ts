@@ -11,7 +11,7 @@ import {
   SecretKey,
   verifySignature,
 } from "@tvix-ts/nix-compat"
-import { ingestNar, memoryStore, type PathInfo, type Store } from "@tvix-ts/store"
+import { ingestNar, memoryStore, storeTree, type PathInfo, type Store } from "@tvix-ts/store"
 import { binaryCache, memoryTokens, type CacheOptions } from "./index.ts"
 import { clientPath, fileTree, folderTree, type ClientPath } from "./testing/paths.ts"
 
@@ -263,6 +263,29 @@ describe("listings", () => {
     assert.ok(text.type === "regular")
     const { size, narOffset } = text
     assert.equal(byteStringFrom(hello.nar.subarray(narOffset, narOffset! + size)), "x".repeat(1000))
+  })
+
+  test("are UTF-8, and there is none of names that are not", async () => {
+    const { app, store } = await cache()
+    for (const [name, shown] of [
+      ["\xc3\xa9", "é"],
+      ["\xff", undefined],
+    ] as const) {
+      const { storePath } = await storeTree(
+        async (sink) => {
+          sink.directory()
+          sink.entry(name)
+          sink.symlink("x")
+          sink.endDirectory()
+        },
+        store,
+        { name: "accents" },
+      )
+      const response = await app.request(`/${storePath.digest}.ls`)
+      assert.equal(response.status, shown === undefined ? 404 : 200)
+      const text = await response.text()
+      if (shown !== undefined) assert.ok(text.includes(`"${shown}"`), text)
+    }
   })
 
   test("there is none of what is not there", async () => {

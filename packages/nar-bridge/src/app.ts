@@ -5,6 +5,7 @@
  *     PUT  /<digest>.narinfo  /<digest>.ls  /nar/<file>
  *     GET  /  /healthz  /metrics
  */
+import { byteStringOf } from "@tvix-ts/bytes"
 import { formatPublicKey, STORE_DIR, type PublicKey, type SecretKey } from "@tvix-ts/nix-compat"
 import type { Store } from "@tvix-ts/store"
 import { Hono, type Context } from "hono"
@@ -265,7 +266,7 @@ class BinaryCache {
     const { signal } = request
     const pathInfo = digest === undefined ? undefined : await this.#store.pathInfos.get(digest, { signal })
     if (pathInfo === undefined) refuse({ code: "not-found", what: name })
-    const text = await narListing(pathInfo.node, this.#store, { signal })
+    const text = byteStringOf(await narListing(pathInfo.node, this.#store, { signal }))
     const etag = etagOf(text)
     const headers = { "Content-Type": "application/json", ETag: etag, ...this.#cacheFor(NARINFO_SECONDS) }
     if (matches(request.header("if-none-match"), etag)) return { status: 304, headers }
@@ -275,14 +276,14 @@ class BinaryCache {
   page(): Answer {
     const keys = this.#keys.map(({ publicKey }) => formatPublicKey(publicKey))
     const headers = { "Content-Type": "text/html; charset=utf-8", ...this.#cacheFor(60) }
-    return { status: 200, headers, body: frontPage(keys, this.#options) }
+    return { status: 200, headers, body: byteStringOf(frontPage(keys, this.#options)) }
   }
 
   async metrics(): Promise<Answer> {
     const { metrics } = this.#options
     if (metrics === undefined) return refuse({ code: "not-found", what: "metrics" })
     const { type, text } = await metrics()
-    return { status: 200, headers: { "Content-Type": type, "Cache-Control": "no-store" }, body: text }
+    return { status: 200, headers: { "Content-Type": type, "Cache-Control": "no-store" }, body: byteStringOf(text) }
   }
 
   async putNar(request: CacheRequest, name: string): Promise<Answer> {

@@ -1,3 +1,4 @@
+import { byteStringOf, bytesOf } from "@tvix-ts/bytes"
 /** Takes bytes, which it may keep only until it returns or, if it returns a promise, until that is fulfilled. */
 export type Output = (bytes: Uint8Array) => void | Promise<void>
 
@@ -13,30 +14,30 @@ export interface StreamedBody {
 export interface Answer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
-  /** Text is UTF-8. */
-  readonly body?: string | Uint8Array | StreamedBody
+  /** Text is a byte string. */
+  readonly body?: string | StreamedBody
 }
 
-/** An answer of a line of text, whatever is in it of what the client said. */
+/** An answer of a line of text, in UTF-8, whatever is in it of what the client said. */
 export function textAnswer(status: number, text: string, headers: Readonly<Record<string, string>> = {}): Answer {
   const line = text.replaceAll(/[\x00-\x1f\x7f]/g, "?")
-  return { status, headers: { "Content-Type": "text/plain; charset=utf-8", ...headers }, body: `${line}\n` }
+  return {
+    status,
+    headers: { "Content-Type": "text/plain; charset=utf-8", ...headers },
+    body: byteStringOf(`${line}\n`),
+  }
 }
 
 /** As web standards have it. @param withBody not of the answer to HEAD */
 export function responseOf({ status, headers, body }: Answer, withBody: boolean): Response {
-  if (typeof body !== "object" || body instanceof Uint8Array) {
-    const length = body === undefined ? 0 : typeof body === "string" ? utf8Length(body) : body.length
-    const empty = body === undefined || !withBody || status === 204 || status === 304
-    const sized = body === undefined ? headers : { ...headers, "Content-Length": String(length) }
-    return new Response(empty ? null : (body as string | Uint8Array<ArrayBuffer>), { status, headers: sized })
-  }
-  const sized = body.length === undefined ? headers : { ...headers, "Content-Length": String(body.length) }
-  return new Response(withBody ? streamOf(body) : null, { status, headers: sized })
-}
-
-function utf8Length(text: string): number {
-  return new TextEncoder().encode(text).length
+  const { length } = body ?? ""
+  const isEmpty = status === 204 || status === 304
+  const sized = length === undefined || isEmpty ? headers : { ...headers, "Content-Length": String(length) }
+  if (body === undefined || isEmpty || !withBody) return new Response(null, { status, headers: sized })
+  return new Response(typeof body === "string" ? new Uint8Array(bytesOf(body)) : streamOf(body), {
+    status,
+    headers: sized,
+  })
 }
 
 function streamOf(body: StreamedBody): ReadableStream {

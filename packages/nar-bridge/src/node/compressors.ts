@@ -3,7 +3,7 @@ import { compress } from "@tvix-ts/store/node"
 import type { Compressor, Compressors } from "../nar-files.ts"
 
 /** What is made while it is sent has to be made as fast as it is sent: levels are low. */
-const LEVELS = { zstd: 3, xz: 1, br: 4, gzip: 6 } as const
+const LEVELS = { zstd: 1, xz: 0, br: 4, gzip: 6 } as const
 
 /** What this machine can compress with, while it sends. xz needs a library that may be missing. */
 export function nodeCompressors(): Compressors {

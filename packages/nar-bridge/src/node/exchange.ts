@@ -99,8 +99,7 @@ export class Exchange implements NonNullable<HostBindings["host"]> {
   }
 
   deliver(answer: Answer, event: RequestEvent): Response {
-    const { body } = answer
-    const streamed = typeof body === "object" && !(body instanceof Uint8Array) ? body : undefined
+    const { body = "" } = answer
     const headers: Record<string, string | number> = { ...answer.headers }
     const { headers: asked, complete } = this.#incoming
     // Of a request without a body, the end may not have been seen yet.
@@ -109,22 +108,15 @@ export class Exchange implements NonNullable<HostBindings["host"]> {
     if ((unread && this.#expectsContinue) || this.#options.closing()) headers["Connection"] = "close"
     const withBody = event.method !== "HEAD" && answer.status !== 204 && answer.status !== 304
     const outgoing = this.#outgoing
-    if (streamed === undefined) {
-      // Text goes out together with the headers.
-      const whole = (body as Uint8Array | string | undefined) ?? ""
-      const length = typeof whole === "string" ? Buffer.byteLength(whole) : whole.length
-      if (answer.status !== 204 && answer.status !== 304) headers["Content-Length"] = length
-      outgoing.writeHead(answer.status, headers)
-      if (withBody) {
-        this.#bytesOut = length
-        outgoing.end(whole)
-      } else outgoing.end()
-    } else {
-      if (streamed.length !== undefined) headers["Content-Length"] = streamed.length
-      outgoing.writeHead(answer.status, headers)
-      if (withBody) void this.#send(streamed, event)
-      else outgoing.end()
-    }
+    const hasLength = body.length !== undefined && answer.status !== 204 && answer.status !== 304
+    if (hasLength) headers["Content-Length"] = body.length
+    outgoing.writeHead(answer.status, headers)
+    if (!withBody) outgoing.end()
+    else if (typeof body === "string") {
+      this.#bytesOut = body.length
+      // One string goes out together with the headers.
+      outgoing.end(body, "latin1")
+    } else void this.#send(body, event)
     const closed = (): void => {
       this.#options.observer.answered(event, this.#bytesIn, this.#bytesOut, outgoing.writableFinished)
     }

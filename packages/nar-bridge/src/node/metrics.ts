@@ -51,6 +51,19 @@ export function cacheMetrics(storeSizes?: StoreSizes): CacheMetrics {
     },
   })
   registry.registerMetric(memory)
+  const parts = new Gauge({
+    name: "tvix_cache_memory_bytes",
+    help: "Memory that JavaScript knows of, by what it is.",
+    labelNames: ["of"],
+    registers: [],
+    collect() {
+      const { heapUsed, external, arrayBuffers } = process.memoryUsage()
+      this.set({ of: "heap" }, heapUsed)
+      this.set({ of: "array buffers" }, arrayBuffers)
+      this.set({ of: "other" }, external - arrayBuffers)
+    },
+  })
+  registry.registerMetric(parts)
   const sizes = storeSizes === undefined ? undefined : remembered(storeSizes)
   if (sizes !== undefined) {
     const size = new Gauge({
