@@ -8,7 +8,8 @@
  *
  * The floor is a server in Node that does nothing but answer (floor.ts). wrk asks, with one thread: what it could ask of
  * nginx shows that it is not what holds up. Medians of N runs (default 3) of so many seconds (default 4), after one that is
- * not timed. Nobody logs. What the three answer is the same, byte for byte.
+ * not timed; and what of processors each of them takes for it, which is the same on a machine that has other things to do. Nobody
+ * logs. What the three answer is the same, byte for byte.
  */
 import { spawn, spawnSync, type ChildProcess } from "node:child_process"
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs"
@@ -19,6 +20,7 @@ import { parseArgs } from "node:util"
 import { CacheServer, has, TVIX_STORE } from "../../scripts/cache-acceptance/server.ts"
 import { field, wrk, wrkScript } from "../../scripts/cache-acceptance/wrk.ts"
 import { modernNode } from "../../scripts/toolchain.mjs"
+import { cpuSeconds } from "./cpu-time.ts"
 import { startNginx } from "./nginx.ts"
 
 const MiB = 2 ** 20
@@ -66,9 +68,9 @@ try {
   )
   const floor = await startFloor(folder)
   const peers = [
-    { name: "nginx", url: nginxes[0]!.nginx.url },
-    { name: "nginx with one worker", url: nginxes[1]!.nginx.url },
-    { name: "floor", url: floor.url },
+    { ...nginxes[0]!.nginx, name: "nginx" },
+    { ...nginxes[1]!.nginx, name: "nginx with one worker" },
+    { name: "floor", url: floor.url, pid: floor.child.pid! },
   ]
   try {
     await compare(
@@ -100,6 +102,7 @@ if (failures > 0) process.exitCode = 1
 interface Peer {
   readonly name: string
   readonly url: string
+  readonly pid: number
 }
 
 async function compare(
@@ -119,33 +122,46 @@ async function compare(
   }
   const script = join(dir, `${name}.lua`)
   writeFileSync(script, wrkScript(paths))
-  const sides = [{ name: "ours", url: ours.url }, ...peers]
+  const sides: readonly Peer[] = [{ name: "ours", url: ours.url, pid: ours.pid }, ...peers]
   const figures = new Map(sides.map((side) => [side.name, [] as Figures[]]))
   for (let run = 0; run <= runs; run++) {
     for (const side of sides) {
+      const before = cpuSeconds(side.pid)
       // oxlint-disable-next-line no-await-in-loop -- in turns
       const report = await wrk(side.url, script, connections, run === 0 ? 1 : seconds)
-      if (run > 0) figures.get(side.name)!.push(figuresOf(report))
+      if (run > 0) figures.get(side.name)!.push(figuresOf(report, cpuSeconds(side.pid) - before))
     }
   }
   const per = (side: string): number =>
     median(figures.get(side)!.map((each) => (name === "NAR" ? each.bytes : each.requests)))
   const shown = (value: number): string =>
     name === "NAR" ? `${(value / MiB).toFixed(0)} MiB/s` : `${value.toFixed(0)} requests/s`
+  // What a unit costs does not depend on who else is busy on the machine.
+  const cost = (side: string): number =>
+    median(
+      figures
+        .get(side)!
+        .map(({ cpu, total }) => (name === "NAR" ? (cpu / total.bytes) * 2 ** 30 : (cpu / total.requests) * 1e6)),
+    )
+  const costShown = (value: number): string =>
+    name === "NAR" ? `${value.toFixed(2)} s/GiB` : `${value.toFixed(1)} µs each`
   const p99 = median(figures.get("ours")!.map((each) => each.p99))
   const beside = peers.map((peer) => ({
     name: peer.name,
     perSecond: per(peer.name),
     ratio: per("ours") / per(peer.name),
+    cpu: cost(peer.name),
   }))
-  rows.push({ name, perSecond: per("ours"), p99, peers: beside, target: TARGETS[name] })
+  rows.push({ name, perSecond: per("ours"), p99, cpu: cost("ours"), peers: beside, target: TARGETS[name] })
   if (options.json) return
   const target = TARGETS[name]!
   const ratios = beside.map(
-    ({ name: peer, perSecond, ratio }) =>
-      `${peer} ${shown(perSecond)}, ratio ${ratio.toFixed(2)}${peer === "nginx" ? ` (≥ ${target})` : ""}`,
+    ({ name: peer, perSecond, ratio, cpu }) =>
+      `${peer} ${shown(perSecond)}, ratio ${ratio.toFixed(2)}${peer === "nginx" ? ` (≥ ${target})` : ""}, CPU ${costShown(cpu)}`,
   )
-  console.log(`${name.padEnd(8)} ours ${shown(per("ours"))}, p99 ${p99.toFixed(1)} ms; ${ratios.join("; ")}`)
+  console.log(
+    `${name.padEnd(8)} ours ${shown(per("ours"))}, p99 ${p99.toFixed(1)} ms, CPU ${costShown(cost("ours"))}; ${ratios.join("; ")}`,
+  )
 }
 
 interface Figures {
@@ -153,10 +169,13 @@ interface Figures {
   readonly bytes: number
   /** ms. */
   readonly p99: number
+  /** Seconds of processors, for all of it. */
+  readonly cpu: number
+  readonly total: { readonly requests: number; readonly bytes: number }
 }
 
 /** @throws {Error} if anything was answered with an error */
-function figuresOf(report: string): Figures {
+function figuresOf(report: string, cpu: number): Figures {
   if (/Non-2xx|Socket errors/.test(report)) throw new Error(report)
   const quantity = (pattern: RegExp): number => {
     const [, digits = "", unit = ""] = /^([\d.]+)([A-Za-z]*)$/.exec(field(report, pattern)) ?? []
@@ -166,6 +185,8 @@ function figuresOf(report: string): Figures {
     requests: quantity(/Requests\/sec:\s+(\S+)/),
     bytes: quantity(/Transfer\/sec:\s+(\S+)/),
     p99: quantity(/99%\s+(\S+)/),
+    cpu,
+    total: { requests: quantity(/(\d+) requests in/), bytes: quantity(/requests in [^,]+, (\S+) read/) },
   }
 }
 

@@ -1,5 +1,5 @@
 /** nginx, serving the files of a folder: what is as fast as it gets. */
-import { spawn, spawnSync } from "node:child_process"
+import { spawn } from "node:child_process"
 import { mkdirSync, writeFileSync } from "node:fs"
 import { createServer, type AddressInfo } from "node:net"
 import { join } from "node:path"
@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises"
 
 export interface Nginx {
   readonly url: string
+  readonly pid: number
   stop(): void
 }
 
@@ -48,16 +49,12 @@ http {
         () => false,
       )
     )
-      return { url, stop: () => void child.kill("SIGTERM") }
+      return { url, pid: child.pid!, stop: () => void child.kill("SIGTERM") }
     // oxlint-disable-next-line no-await-in-loop
     await sleep(50)
   }
   child.kill("SIGKILL")
   throw new Error("nginx does not listen")
-}
-
-export function haveNginx(): boolean {
-  return spawnSync("nginx", ["-v"], { stdio: "ignore" }).status === 0
 }
 
 function freePort(): Promise<number> {
