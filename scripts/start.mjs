@@ -1,6 +1,6 @@
 /**
  * `npm start`, also as the first command on a fresh clone: installs what is missing, builds, evaluates a real program,
- * puts a tree into a store, and says what to try next.
+ * puts a tree into a store, builds programs from their sources, and says what to try next.
  */
 import { spawnSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
@@ -52,7 +52,13 @@ try {
 }
 console.log(`
 Stored and verified in ${Math.round(performance.now() - begun)} ms, three starts included. The store path is what nix-store --add gives.
+`)
 
+const reason = whyNotBuild()
+if (reason === undefined) buildGreeting()
+else console.log(`Building a program from its sources is left out: ${reason}.`)
+
+console.log(`
 Try next:
   bin/tvix eval --raw ${PROGRAM} -A 'machines.web-1.files."/etc/nginx/nginx.conf"'
   bin/tvix eval --strict -E 'builtins.map (x: x * x) [ 1 2 3 ]'
@@ -61,6 +67,48 @@ Try next:
   npm test
 
 What is here and where: README.md, docs/ARCHITECTURE.md`)
+
+/** What keeps this machine from building examples/packages. */
+function whyNotBuild() {
+  if (process.platform !== "linux" || process.arch !== "x64") return "the example is for Linux on x86_64"
+  const runs = (/** @type {string} */ program) =>
+    spawnSync(program, ["--version"], { stdio: "ignore" }).error === undefined
+  if (!runs("apt-get")) return "the sources come from Debian, by apt-get, which is not here"
+  const missing = Object.entries({ bwrap: "bubblewrap", busybox: "busybox-static" }).filter(
+    ([program]) => !runs(program),
+  )
+  if (missing.length === 0) return undefined
+  const packages = missing.map(([, name]) => name)
+  if (process.getuid?.() !== 0) return `it needs Debian's ${packages.join(" and ")}`
+  console.log(`Installing ${packages.join(" and ")} (apt-get); this happens once …`)
+  spawnSync("apt-get", ["update", "-qq"], { stdio: "ignore" })
+  const { status } = spawnSync("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...packages], {
+    stdio: "ignore",
+    env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
+  })
+  return status === 0 ? undefined : `${packages.join(" and ")} could not be installed`
+}
+
+/** Builds from sources, in a store of its own that is kept: the second time there is nothing to build. */
+function buildGreeting() {
+  const sources = join(ROOT, ".cache", "packages")
+  console.log("Fetching sources that Debian ships (apt-get source); this happens once …")
+  run(modernNode(), [join("examples", "packages", "fetch.mjs"), sources])
+  const words = ["build", "examples/packages", "--argstr", "sources", sources, "-A", "greeting"]
+  console.log(`$ bin/tvix ${words.join(" ").replace(ROOT, "$PWD")}`)
+  const from = performance.now()
+  const env = { ...process.env, TVIX_STORE: join(ROOT, ".cache", "start-store") }
+  const tvix = join(ROOT, "bin", "tvix")
+  const { status } = spawnSync(tvix, [...words, "--out-link", ".cache/greeting"], { cwd: ROOT, env, stdio: "inherit" })
+  if (status !== 0) {
+    console.error("\nThe build failed; the message above says how. Is this clone unmodified?")
+    process.exit(status ?? 1)
+  }
+  const seconds = ((performance.now() - from) / 1000).toFixed(1)
+  console.log(`$ cat .cache/greeting\n${readFileSync(join(ROOT, ".cache", "greeting"), "utf8")}`)
+  console.log(`Built in ${seconds} s, in a sandbox: a C compiler's wrapper, make, hello, sed and lua from their sources, and with
+those the text above. C++ Nix builds the same, bit for bit: npm run packages.`)
+}
 
 /**
  * Runs the command, shows it and what it prints, and ends this process if it fails.
