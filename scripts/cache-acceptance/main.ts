@@ -51,7 +51,7 @@ const PARTS: Readonly<Record<string, () => Promise<void>>> = {
       await readsFromStatic(tally, await world(), compression)
     }
   },
-  versions: async () => successiveVersions(tally, await world(), quick ? 2 : 5, (quick ? 6 : 100) * MiB),
+  versions: async () => successiveVersions(tally, await world(), quick ? 2 : 5, (quick ? 6 : 85) * MiB),
   attacks: () =>
     attacks(
       tally,
