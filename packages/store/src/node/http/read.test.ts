@@ -6,6 +6,7 @@ import { join } from "node:path"
 import { describe, test } from "node:test"
 import { brotliCompressSync, gzipSync, zstdCompressSync } from "node:zlib"
 import { byteStringFrom, bytesOf, concat, utf8 } from "@tvix-ts/bytes"
+import { hash } from "@tvix-ts/hash"
 import { fingerprint, formatNarInfo, formatPublicKey, SecretKey, type NarInfo } from "@tvix-ts/nix-compat"
 import { firstOf } from "../../http/first-of.ts"
 import { cacheStore, memoryStore } from "../../store.ts"
@@ -234,8 +235,22 @@ describe("get", () => {
       // The next one is told of what is there by then.
       server.files.set(published.narPath, published.nar)
       assert.deepEqual(await store.pathInfos.get(published.pathInfo.storePath.digest), published.pathInfo)
+      assert.equal(asked(published.infoPath), 2)
     })
   }
+
+  test("refuses another archive, of which the narinfo says all but what is signed", async () => {
+    const { pathInfo, nar, narPath } = await publish(new Map(), tree, "x", { key })
+    const other = nar.with(5000, nar[5000]! ^ 1)
+    const change = (info: NarInfo): NarInfo => ({ ...info, fileHash: hash("sha256", other), fileSize: other.length })
+    await publish(server.files, tree, "x", { key, change })
+    server.files.set(narPath, other)
+    const near = memoryStore()
+    const getting = open(trusted, {}, near).pathInfos.get(pathInfo.storePath.digest)
+    await assert.rejects(getting, problem("corrupt", /the archive has another SHA-256 than it should have/))
+    assert.ok(pathInfo.node.type === "directory")
+    assert.equal(await near.directories.get(pathInfo.node.digest), undefined)
+  })
 
   const LIES: readonly [name: string, change: (info: NarInfo) => NarInfo, reason: RegExp][] = [
     ["FileHash", (info) => ({ ...info, fileHash: new Uint8Array(32) }), /another SHA-256 than its narinfo/],

@@ -292,6 +292,29 @@ describe("copyPaths", () => {
     assert.deepEqual(last, { ...expected, bytesCopied: bytes, bytesThere: 0 })
   })
 
+  test("a narinfo waits for those of all that it refers to", async () => {
+    const from = memoryStore()
+    const reference = await add(from, directory({ a: file("first") }), "reference")
+    const top = await add(from, directory({ b: file("second") }), "top", [reference.storePath])
+    const narInfo = (pathInfo: PathInfo): string => `/${pathInfo.storePath.digest}.narinfo`
+    const topArchived = Promise.withResolvers<void>()
+    const nars: string[] = []
+    server.answers.get = (path: string) => (request, response) => {
+      if (!path.startsWith("/nar/")) return serveFile(server.files, request, response)
+      nars.push(path)
+      // The archive of the reference is taken only when that of what refers to it is there.
+      response.on("finish", () => nars.length > 1 && path === nars[1] && topArchived.resolve())
+      if (path === nars[0])
+        void topArchived.promise.then(() => setImmediate(() => serveFile(server.files, request, response)))
+      else serveFile(server.files, request, response)
+    }
+    await copyPaths([top.storePath], from, openServer(""))
+    assert.deepEqual(
+      puts().filter((line) => line.endsWith(".narinfo")),
+      [`PUT ${narInfo(reference)}`, `PUT ${narInfo(top)}`],
+    )
+  })
+
   test("goes on where it was cut off", async () => {
     const from = memoryStore()
     const all = await closure(from, 30)
