@@ -85,6 +85,7 @@ async function main(words: readonly string[]): Promise<number> {
     outLink: "result",
     printPaths: true,
     logs: true,
+    logFormat: "text",
     dryRun: false,
   }
   let operands: string[]

@@ -13,6 +13,7 @@ import { isLocal } from "../store/local-store.ts"
 import { withBuilder, type Builder } from "./builder.ts"
 import { BuildDisplay } from "./display.ts"
 import { failuresOf } from "./failures.ts"
+import { timesFile } from "./folders.ts"
 
 export interface BuildCommandSettings extends Settings {
   /** Where to link what is built from. */
@@ -20,6 +21,8 @@ export interface BuildCommandSettings extends Settings {
   printPaths: boolean
   /** Whether what builders say is shown as it comes. */
   logs: boolean
+  /** How it is told what happens. */
+  logFormat: "text" | "json"
   /** Says what would be done, and does not. */
   dryRun: boolean
 }
@@ -59,7 +62,8 @@ async function buildFound(
   deliver: Deliver,
 ): Promise<number> {
   const store = await session.openStore()
-  const display = new BuildDisplay({ quiet: settings.quiet, logs: settings.logs })
+  const { quiet, logs, logFormat: format } = settings
+  const display = new BuildDisplay({ quiet, logs, format, timesFile: timesFile(store) })
   const { download } = session
   const readDerivation = async (path: string) => (await session.store.derivation(path))?.derivation
   try {

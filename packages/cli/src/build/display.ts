@@ -1,84 +1,89 @@
-/** What is said of builds while they run: lines, and on a terminal one more that says how far they are. */
+/** What is said of builds while they run: a tree on a terminal, lines elsewhere, JSON for machines. */
 import { byteStringFrom, byteStringOf, textOf } from "@tvix-ts/bytes"
 import type { RealiseEvent } from "@tvix-ts/glue/build"
-import { parseStorePath } from "@tvix-ts/nix-compat"
-import { formatBytes, formatDuration } from "../amounts.ts"
-import { printable, writeError } from "../output.ts"
-import { Progress } from "../progress.ts"
+import { formatStorePath } from "@tvix-ts/nix-compat"
+import { formatBytes } from "../amounts.ts"
+import { colorsWanted, isTerminal, printable, uptime, writeError } from "../output.ts"
+import { BuildTree, nameOf } from "./build-tree.ts"
+import { BuildTimes } from "./times.ts"
 
 export interface DisplayOptions {
-  /** Says nothing. */
+  /** Says nothing, but what goes wrong. */
   readonly quiet: boolean
   /** Whether what builders say is shown as it comes. */
   readonly logs: boolean
+  readonly format: "text" | "json"
+  /** Where it is kept how long builds take. */
+  readonly timesFile: string
 }
+
+const INTERVAL_MS = 100
 
 export class BuildDisplay {
   readonly #options: DisplayOptions
-  readonly #progress: Progress
-  /** Derivations that are being built, by path; paths that are being fetched. */
-  readonly #building = new Set<string>()
-  readonly #fetching = new Set<string>()
-  #built = 0
-  #fetched = 0
-  #waiting = 0
+  readonly #times: BuildTimes
+  readonly #tree: BuildTree
+  readonly #isLive: boolean
+  readonly #timer: NodeJS.Timeout | undefined
+  /** Lines of the tree that are on the screen. */
+  #height = 0
   /** Beginnings of lines that builders have not ended. */
   readonly #lines = new Map<string, string>()
-  readonly #timer: NodeJS.Timeout
 
   constructor(options: DisplayOptions) {
     this.#options = options
-    this.#progress = new Progress(options.quiet)
-    this.#timer = setInterval(() => this.#draw(), 200).unref()
+    this.#times = new BuildTimes(options.timesFile)
+    this.#tree = new BuildTree(this.#times.times)
+    const { quiet, format } = options
+    this.#isLive = !quiet && format === "text" && isTerminal(2) && (process.env["TERM"] ?? "dumb") !== "dumb"
+    if (this.#isLive) this.#timer = setInterval(() => this.#draw(), INTERVAL_MS).unref()
   }
 
   readonly event = (event: RealiseEvent): void => {
-    switch (event.kind) {
-      case "build-waiting":
-        this.#waiting++
-        break
-      case "build-started":
-        this.#waiting--
-        this.#building.add(event.derivation)
-        this.#say(`building '${textOf(event.derivation)}'`)
-        break
-      case "build-log":
-        if (this.#options.logs && !this.#options.quiet) this.#log(event.derivation, event.bytes)
-        break
-      case "build-done":
-        this.#built++
-        this.#end(event.derivation)
-        break
-      case "build-failed":
-      case "build-cancelled":
-        this.#end(event.derivation)
-        break
-      case "fetch-started":
-        this.#fetching.add(event.path)
-        this.#say(`fetching '${textOf(event.path)}' (${formatBytes(event.narSize)})`)
-        break
-      case "fetch-done":
-        this.#fetched++
-        this.#fetching.delete(event.path)
-    }
-    this.#draw()
+    const now = uptime()
+    this.#tree.event(event, now)
+    if (event.kind === "build-done")
+      this.#times.set(nameOf(event.derivation), this.#tree.elapsed(event.derivation, now))
+    if (this.#options.format === "json") writeError(`${byteStringOf(JSON.stringify(recordOf(event)))}\n`)
+    else if (!this.#options.quiet) this.#tell(event)
   }
 
-  /** Takes the line away: before anything else is written. */
+  /** Takes the tree away: before anything else is written. */
   clear(): void {
-    this.#progress.clear()
+    if (this.#height > 0) writeError(`\x1b[${this.#height}F\x1b[J`)
+    this.#height = 0
   }
 
   close(): void {
     clearInterval(this.#timer)
     this.clear()
+    this.#times.save()
   }
 
-  #end(derivation: string): void {
-    this.#building.delete(derivation)
-    const rest = this.#lines.get(derivation)
-    if (rest !== undefined && rest !== "") this.#write(derivation, rest)
-    this.#lines.delete(derivation)
+  #tell(event: RealiseEvent): void {
+    switch (event.kind) {
+      case "build-started":
+        if (!this.#isLive) this.#say(`building '${textOf(event.derivation)}'`)
+        break
+      case "build-log":
+        if (this.#options.logs) this.#log(event.derivation, event.bytes)
+        break
+      case "build-done":
+      case "build-failed":
+      case "build-cancelled": {
+        const rest = this.#lines.get(event.derivation) ?? ""
+        this.#lines.delete(event.derivation)
+        if (rest !== "") this.#write(event.derivation, rest)
+        break
+      }
+      case "fetch-started":
+        if (!this.#isLive) this.#say(`fetching '${textOf(event.path)}' (${formatBytes(event.narSize)})`)
+        break
+      case "build-planned":
+      case "build-waiting":
+      case "fetch-done":
+        break
+    }
   }
 
   #log(derivation: string, bytes: Uint8Array): void {
@@ -89,31 +94,51 @@ export class BuildDisplay {
 
   #write(derivation: string, line: string): void {
     this.clear()
-    writeError(`${nameOf(derivation)}> ${line}\n`)
+    // A terminal is not to obey what a builder says; whoever reads it from a file wants it as it was.
+    writeError(`${byteStringOf(nameOf(derivation))}> ${this.#isLive ? printable(line) : line}\n`)
   }
 
   #say(text: string): void {
-    if (this.#options.quiet) return
-    this.clear()
     writeError(`${byteStringOf(text)}\n`)
   }
 
   #draw(): void {
-    this.#progress.line((elapsedMs) => {
-      const parts = [`${this.#built} built`]
-      if (this.#building.size > 0) parts.push(`building ${namesOf(this.#building)}`)
-      if (this.#fetching.size > 0) parts.push(`fetching ${namesOf(this.#fetching)}`)
-      if (this.#fetched > 0) parts.push(`${this.#fetched} fetched`)
-      if (this.#waiting > 0) parts.push(`${this.#waiting} waiting`)
-      parts.push(formatDuration(elapsedMs))
-      return parts.join("  ")
-    })
+    // A terminal that does not know its size says 0.
+    const columns = process.stderr.columns || 80
+    const rows = process.stderr.rows || 24
+    const style = { width: columns - 1, height: Math.max(3, Math.min(rows - 2, 20)), color: colorsWanted() }
+    const lines = this.#tree.lines(uptime(), style)
+    this.clear()
+    writeError(byteStringOf(lines.map((line) => `${line}\n`).join("")))
+    this.#height = lines.length
   }
 }
 
-function nameOf(path: string): string {
-  return printable(parseStorePath(path).name.replace(/\.drv$/, ""))
-}
-function namesOf(paths: ReadonlySet<string>): string {
-  return [...paths].map((path) => textOf(nameOf(path))).join(", ")
+/** Texts, and what builders say as it would be on a terminal. */
+function recordOf(event: RealiseEvent): object {
+  switch (event.kind) {
+    case "build-log":
+      return { event: event.kind, derivation: textOf(event.derivation), text: textOf(byteStringFrom(event.bytes)) }
+    case "build-done": {
+      const outputs = event.outputs.map(({ storePath, narSize }) => ({
+        path: textOf(formatStorePath(storePath)),
+        narSize,
+      }))
+      return { event: event.kind, derivation: textOf(event.derivation), outputs }
+    }
+    case "build-failed": {
+      const message = event.error instanceof Error ? event.error.message : String(event.error)
+      return { event: event.kind, derivation: textOf(event.derivation), message }
+    }
+    case "build-planned":
+      return { event: event.kind, derivation: textOf(event.derivation), inputs: event.inputs.map(textOf) }
+    case "build-waiting":
+    case "build-started":
+    case "build-cancelled":
+      return { event: event.kind, derivation: textOf(event.derivation) }
+    case "fetch-started":
+      return { event: event.kind, path: textOf(event.path), narSize: event.narSize }
+    case "fetch-done":
+      return { event: event.kind, path: textOf(event.path) }
+  }
 }

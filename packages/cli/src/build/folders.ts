@@ -16,6 +16,10 @@ export function rootFolder(folder: string): string {
   return join(folder, "root")
 }
 
+export function timesFile(store: Store): string {
+  return join(buildFolder(store), "build-times.json")
+}
+
 export function logFolder(store: Store): string {
   return join(buildFolder(store), "log")
 }

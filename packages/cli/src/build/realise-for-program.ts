@@ -7,6 +7,7 @@ import type { Settings } from "../settings.ts"
 import { withBuilder } from "./builder.ts"
 import { BuildDisplay } from "./display.ts"
 import { failuresOf } from "./failures.ts"
+import { timesFile } from "./folders.ts"
 
 /**
  * The store paths of the outputs, which are in the session's store.
@@ -21,7 +22,12 @@ export async function realiseForProgram(
 ): Promise<string[]> {
   // What is put into this one counts as added by the evaluation.
   const store = await session.store.trees!()
-  const display = new BuildDisplay({ quiet: settings.quiet, logs: false })
+  const display = new BuildDisplay({
+    quiet: settings.quiet,
+    logs: false,
+    format: "text",
+    timesFile: timesFile(store),
+  })
   const readDerivation = async (path: string) => (await session.store.derivation(path))?.derivation
   const { download } = session
   const context = { settings, store, signal, download, readDerivation, onEvent: display.event }

@@ -1,7 +1,7 @@
 /** What the commands have in common that build: `tvix build`, `run` and `shell`. */
 import type { BuildCommandSettings } from "../build/build.ts"
 import { applyConfiguration } from "../nix-config.ts"
-import type { Option } from "../options.ts"
+import { UsageError, type Option } from "../options.ts"
 import type { Program } from "../session.ts"
 import { defaultSettings, EVALUATION_OPTIONS, wholeNumber } from "../settings.ts"
 import { parseDuration } from "../store/settings.ts"
@@ -20,6 +20,7 @@ export function programSettings(): ProgramSettings {
     outLink: "result",
     printPaths: false,
     logs: false,
+    logFormat: "text",
     dryRun: false,
     expressions: [],
   }
@@ -51,6 +52,15 @@ export const BUILD_OPTIONS: readonly Option<ProgramSettings>[] = [
     values: [],
     summary: "show what builders say as it comes",
     set: (to) => void (to.logs = true),
+  },
+  {
+    names: ["--log-format"],
+    values: ["FORMAT"],
+    summary: "tell what happens as text (the default) or as json: a line of it for each event, on standard error",
+    set: (to, format) => {
+      if (format !== "json" && format !== "text") throw new UsageError(`--log-format is text or json, not '${format}'`)
+      to.logFormat = format
+    },
   },
   {
     names: ["-j", "--max-jobs"],

@@ -80,6 +80,8 @@ export interface RealiseOptions {
 
 /** What happens, as it happens. */
 export type RealiseEvent =
+  /** Nobody has it. It is built when its inputs are there, paths of derivations of which some may be there already. */
+  | { readonly kind: "build-planned"; readonly derivation: string; readonly inputs: readonly string[] }
   /** Nothing keeps it from being built but that others are. */
   | { readonly kind: "build-waiting"; readonly derivation: string }
   | { readonly kind: "build-started"; readonly derivation: string }
@@ -172,6 +174,11 @@ class Realiser {
     const options = derivationOptions(derivation)
     if (options.allowSubstitutes && (await this.#substituteAll(wanted.values()))) return
     this.#checkPlatform(path, derivation, options)
+    this.#options.onEvent?.({
+      kind: "build-planned",
+      derivation: path,
+      inputs: [...derivation.inputDerivations.keys()],
+    })
     await this.#makeInputs(path, derivation)
     const releases: (() => void)[] = []
     try {

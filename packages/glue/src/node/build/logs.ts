@@ -41,6 +41,7 @@ export class BuildLogs {
       case "build-cancelled":
         this.#end(event.derivation)
         break
+      case "build-planned":
       case "build-waiting":
       case "fetch-started":
       case "fetch-done":

@@ -1,0 +1,58 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import type { RealiseEvent } from "@tvix-ts/glue/build"
+import { BuildTree, type TreeStyle } from "./build-tree.ts"
+
+const drv = (name: string): string => `/nix/store/${"0".repeat(32)}-${name}.drv`
+const PLAIN: TreeStyle = { width: 60, height: 10, color: false }
+const planned = (name: string, ...inputs: readonly string[]): RealiseEvent => ({
+  kind: "build-planned",
+  derivation: drv(name),
+  inputs: inputs.map(drv),
+})
+
+function treeOf(...events: readonly RealiseEvent[]): BuildTree {
+  const tree = new BuildTree(new Map([["zlib", 65_000]]))
+  for (const event of events) tree.event(event, 1000)
+  return tree
+}
+
+test("what runs is shown below what it runs for, each once", () => {
+  const tree = treeOf(
+    planned("app", "libs", "docs"),
+    planned("libs", "zlib", "curl"),
+    planned("docs", "zlib"),
+    planned("zlib"),
+    planned("curl"),
+    planned("idle"),
+    { kind: "build-started", derivation: drv("zlib") },
+    { kind: "build-started", derivation: drv("curl") },
+    { kind: "fetch-started", path: `/nix/store/${"0".repeat(32)}-src`, narSize: 2048 },
+  )
+  assert.deepEqual(tree.lines(4000, PLAIN), [
+    "↓ src  2 KiB  3 s",
+    "⏸ app",
+    "└─ ⏸ libs",
+    "   └─ ⏵ zlib  3 s (last time 1:05 min)",
+    "   └─ ⏵ curl  3 s",
+    "└─ ⏸ docs",
+    "0 built  2 building  4 waiting  1 fetching",
+  ])
+  tree.event({ kind: "build-done", derivation: drv("zlib"), outputs: [] }, 5000)
+  tree.event({ kind: "build-failed", derivation: drv("curl"), error: undefined }, 5000)
+  tree.event({ kind: "fetch-done", path: `/nix/store/${"0".repeat(32)}-src` }, 5000)
+  assert.equal(tree.elapsed(drv("zlib"), 5000), 4000)
+  assert.deepEqual(tree.lines(5000, PLAIN), ["1 built  4 waiting  1 failed  1 fetched"])
+})
+
+test("no more lines than there is room for, and none that a terminal would break", () => {
+  const names = Array.from({ length: 9 }, (_, i) => `package-with-a-long-name-${i}`)
+  const tree = treeOf(
+    ...names.map((name) => planned(name)),
+    ...names.map((name): RealiseEvent => ({ kind: "build-started", derivation: drv(name) })),
+  )
+  const lines = tree.lines(1000, { width: 20, height: 5, color: true })
+  assert.equal(lines.length, 5)
+  assert.equal(lines[3], "… and 6 more")
+  for (const line of lines) assert.ok(line.replaceAll(/\x1b\[\d*m/g, "").length <= 20, line)
+})

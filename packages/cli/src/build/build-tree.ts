@@ -1,0 +1,172 @@
+/** What is being built and fetched, and for whom, as lines of text. */
+import { textOf } from "@tvix-ts/bytes"
+import type { RealiseEvent } from "@tvix-ts/glue/build"
+import { parseStorePath } from "@tvix-ts/nix-compat"
+import { formatBytes, formatDuration } from "../amounts.ts"
+
+interface Build {
+  readonly name: string
+  readonly inputs: readonly string[]
+  state: "waiting" | "running" | "done" | "failed"
+  /** In milliseconds, on whatever clock. */
+  startedMs: number
+}
+
+export interface TreeStyle {
+  readonly width: number
+  /** Lines that there is room for. */
+  readonly height: number
+  readonly color: boolean
+}
+
+/** The name in a store path, as text: without `.drv`. */
+export function nameOf(path: string): string {
+  return textOf(parseStorePath(path).name.replace(/\.drv$/, ""))
+}
+
+/** Follows what happens. */
+export class BuildTree {
+  /** By path of the derivation, in the order in which they were met: those that need others come first. */
+  readonly #builds = new Map<string, Build>()
+  /** By path. */
+  readonly #fetches = new Map<string, { readonly narSize: number; readonly startedMs: number }>()
+  #fetched = 0
+  /** By name: how long it took the last time, in milliseconds. */
+  readonly #times: ReadonlyMap<string, number>
+
+  constructor(times: ReadonlyMap<string, number>) {
+    this.#times = times
+  }
+
+  event(event: RealiseEvent, nowMs: number): void {
+    switch (event.kind) {
+      case "build-planned": {
+        const { derivation, inputs } = event
+        this.#builds.set(derivation, { name: nameOf(derivation), inputs, state: "waiting", startedMs: nowMs })
+        break
+      }
+      case "build-started": {
+        const build = this.#builds.get(event.derivation)
+        if (build !== undefined) Object.assign(build, { state: "running", startedMs: nowMs })
+        break
+      }
+      case "build-done":
+        this.#end(event.derivation, "done")
+        break
+      case "build-failed":
+      case "build-cancelled":
+        this.#end(event.derivation, "failed")
+        break
+      case "fetch-started":
+        this.#fetches.set(event.path, { narSize: event.narSize, startedMs: nowMs })
+        break
+      case "fetch-done":
+        this.#fetches.delete(event.path)
+        this.#fetched++
+        break
+      case "build-waiting":
+      case "build-log":
+        break
+    }
+  }
+
+  #end(derivation: string, state: "done" | "failed"): void {
+    const build = this.#builds.get(derivation)
+    if (build !== undefined) build.state = state
+  }
+
+  /** How long a build that has just ended took. */
+  elapsed(derivation: string, nowMs: number): number {
+    return nowMs - (this.#builds.get(derivation)?.startedMs ?? nowMs)
+  }
+
+  /** What runs, below what it runs for, and a line with how much there is. */
+  lines(nowMs: number, style: TreeStyle): string[] {
+    const shown = [...this.#fetchLines(nowMs, style), ...this.#buildLines(nowMs, style)]
+    const room = Math.max(1, style.height - 1)
+    const cut = shown.length > room ? [...shown.slice(0, room - 1), `… and ${shown.length - room + 1} more`] : shown
+    return [...cut, this.#summary(style)].map((line) => clip(line, style.width))
+  }
+
+  #summary({ color }: TreeStyle): string {
+    const count = (state: Build["state"]): number =>
+      [...this.#builds.values()].filter((one) => one.state === state).length
+    const parts = [
+      [count("done"), "built", GREEN],
+      [count("running"), "building", YELLOW],
+      [count("waiting"), "waiting", BLUE],
+      [count("failed"), "failed", RED],
+      [this.#fetches.size, "fetching", YELLOW],
+      [this.#fetched, "fetched", GREEN],
+    ] as const
+    const told = parts.filter(([n], i) => n > 0 || i === 0)
+    return told.map(([n, what, code]) => painted(`${n} ${what}`, code, color)).join("  ")
+  }
+
+  #fetchLines(nowMs: number, { color }: TreeStyle): string[] {
+    return [...this.#fetches].map(([path, { narSize, startedMs }]) => {
+      const time = formatDuration(nowMs - startedMs)
+      return `${painted("↓", YELLOW, color)} ${nameOf(path)}  ${formatBytes(narSize)}  ${time}`
+    })
+  }
+
+  #buildLines(nowMs: number, { color }: TreeStyle): string[] {
+    const lines: string[] = []
+    const leads = this.#leadToRunning()
+    const isInput = new Set([...leads].flatMap((path) => this.#builds.get(path)!.inputs))
+    const drawn = new Set<string>()
+    const draw = (path: string, depth: number): void => {
+      if (drawn.has(path)) return
+      drawn.add(path)
+      const build = this.#builds.get(path)!
+      const margin = depth === 0 ? "" : `${"   ".repeat(depth - 1)}└─ `
+      lines.push(`${margin}${this.#describe(build, nowMs, color)}`)
+      for (const input of build.inputs) if (leads.has(input)) draw(input, depth + 1)
+    }
+    for (const path of leads) if (!isInput.has(path)) draw(path, 0)
+    return lines
+  }
+
+  #describe({ name, state, startedMs }: Build, nowMs: number, color: boolean): string {
+    if (state !== "running") return `${painted("⏸", BLUE, color)} ${name}`
+    const last = this.#times.get(name)
+    const before = last === undefined ? "" : ` (last time ${formatDuration(last)})`
+    return `${painted("⏵", YELLOW, color)} ${name}  ${formatDuration(nowMs - startedMs)}${before}`
+  }
+
+  /** Builds that run, and those that wait for one that does; what needs others comes first. */
+  #leadToRunning(): Set<string> {
+    const users = new Map<string, string[]>()
+    for (const [path, { inputs }] of this.#builds) {
+      for (const input of inputs) users.set(input, [...(users.get(input) ?? []), path])
+    }
+    const running = [...this.#builds].filter(([, { state }]) => state === "running").map(([path]) => path)
+    const leads = new Set(running)
+    // A set goes on with what is added meanwhile.
+    for (const path of leads) for (const user of users.get(path) ?? []) leads.add(user)
+    return new Set([...this.#builds.keys()].filter((path) => leads.has(path)))
+  }
+}
+
+const RED = 31
+const GREEN = 32
+const YELLOW = 33
+const BLUE = 34
+function painted(text: string, code: number, color: boolean): string {
+  return color ? `\x1b[${code}m${text}\x1b[m` : text
+}
+
+/** Cut off where a terminal would break it. What only colours takes no room. */
+function clip(line: string, width: number): string {
+  let room = width
+  let clipped = ""
+  for (const piece of line.split(/(\x1b\[\d*m)/)) {
+    if (piece.startsWith("\x1b")) clipped += piece
+    else {
+      const kept = Array.from(piece).slice(0, room)
+      clipped += kept.join("")
+      room -= kept.length
+    }
+  }
+  return clipped
+}
