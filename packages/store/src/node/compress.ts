@@ -2,8 +2,8 @@ import { Readable, type Transform } from "node:stream"
 import { constants, createBrotliCompress, createGzip, createZstdCompress } from "node:zlib"
 import type { Codecs } from "../http/cache-files.ts"
 import { LEVELS, type UploadCompression } from "../http/upload.ts"
-import { loadLzma } from "./decoders.ts"
 import { decompress, isCompression } from "./decompress.ts"
+import { loadLzma } from "./lzma.ts"
 
 /** Compresses with whatever binary caches know. Each piece, of `contents` as well, is done with when the next is asked for. */
 export function compress(
@@ -15,7 +15,7 @@ export function compress(
     case "none":
       return contents
     case "xz":
-      return loadLzma().xz.compressStream(ReadableStream.from(copies(contents)), { preset: level })
+      return loadLzma().xz.compressStream(webStream(copies(contents)), { preset: level })
     case "zstd":
       return through(contents, createZstdCompress({ params: { [constants.ZSTD_c_compressionLevel]: level } }))
     case "gzip":

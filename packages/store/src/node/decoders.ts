@@ -1,11 +1,11 @@
 /** What {@link decompress} chooses from. */
-import { createRequire } from "node:module"
 import { Readable, type Transform } from "node:stream"
+import { ReadableStream } from "node:stream/web"
 import { createBrotliDecompress, createGunzip, createZstdDecompress } from "node:zlib"
-import type * as Lzma from "@napi-rs/lzma"
 import { decompressBzip2 } from "../compression/bzip2.ts"
 import { CompressionError, type Compression } from "../compression/problem.ts"
 import type { DecompressOptions } from "./decompress.ts"
+import { loadLzma } from "./lzma.ts"
 
 type Decoder = (contents: AsyncIterable<Uint8Array>, options: DecompressOptions) => AsyncIterable<Uint8Array>
 
@@ -76,7 +76,7 @@ async function* decompressXz(contents: AsyncIterable<Uint8Array>): AsyncGenerato
   const failure = new SourceFailure()
   // The stream's own queue is bounded; the decoder's, for whoever calls it directly, is not.
   const source = failure.watch(contents)
-  const decoded = xz.decompressStream(ReadableStream.from(source))
+  const decoded = xz.decompressStream(webStream(source))
   try {
     for await (const piece of decoded) yield piece
   } catch (error) {
@@ -87,11 +87,7 @@ async function* decompressXz(contents: AsyncIterable<Uint8Array>): AsyncGenerato
   }
 }
 
-export function loadLzma(): typeof Lzma {
-  try {
-    // A native addon, which is in no bundle.
-    return createRequire(import.meta.url)("@napi-rs/lzma") as typeof Lzma
-  } catch (cause) {
-    throw new CompressionError({ code: "unavailable", compression: "xz", library: "@napi-rs/lzma" }, { cause })
-  }
+/** As the library takes it, whose types know the streams of pages only. */
+export function webStream(contents: AsyncIterable<Uint8Array>): Parameters<typeof Lzma.xz.compressStream>[0] {
+  return ReadableStream.from(contents) as unknown as Parameters<typeof Lzma.xz.compressStream>[0]
 }
