@@ -312,12 +312,13 @@ const CPU_NAMES: Readonly<Record<string, string>> = {
 export const SYSTEM = `${CPU_NAMES[process.arch] ?? process.arch}-${process.platform}`
 
 function limitsOf({ stepsMax, memoryMax, depthMax }: Settings): Limits {
+  let memory = memoryMax
   return {
     ...(stepsMax === undefined ? {} : { steps: stepsMax }),
     ...(depthMax === undefined ? {} : { depth: depthMax }),
-    // Asked for when it is needed: what tells it is a good part of Node.
+    // Asked for when it is needed, and once: what tells it is a good part of Node, and looks at the whole heap.
     get memory() {
-      return memoryMax ?? HEAP_SHARE * (heapStatistics().heap_size_limit - YOUNG_BYTES)
+      return (memory ??= HEAP_SHARE * (heapStatistics().heap_size_limit - YOUNG_BYTES))
     },
     heapUsed: sampledHeap(),
   }
