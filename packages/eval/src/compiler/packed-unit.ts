@@ -3,7 +3,15 @@ import type { SourceFile } from "@tvix-ts/syntax"
 import { sparseArray } from "../sparse-array.ts"
 import { internalize } from "../text/internalize.ts"
 import { makeInt, NixFloat, type Forced } from "../value.ts"
-import { PathLiteral, type CodeInfo, type LambdaInfo, type ParamInfo, type ShapeInfo, type Unit } from "./unit.ts"
+import {
+  PathLiteral,
+  type CodeInfo,
+  type FormalInfo,
+  type LambdaInfo,
+  type ParamInfo,
+  type ShapeInfo,
+  type Unit,
+} from "./unit.ts"
 import {
   ALIGNMENT,
   aligned,
@@ -14,8 +22,18 @@ import {
   SECTION_NAMES,
   SECTIONS,
   wordsOf,
-  type Section,
 } from "./unit-encoding.ts"
+
+const CODES = SECTION_NAMES.indexOf("codes")
+const WORDS = SECTION_NAMES.indexOf("words")
+const NAMES = SECTION_NAMES.indexOf("names")
+const CONSTANTS = SECTION_NAMES.indexOf("constants")
+const SHAPES = SECTION_NAMES.indexOf("shapes")
+const LINES = SECTION_NAMES.indexOf("lines")
+const STRINGS = SECTION_NAMES.indexOf("strings")
+const RECORDS = SECTION_NAMES.indexOf("records")
+/** Numbers of an element, by section. */
+const SIZES = SECTION_NAMES.map((name) => SECTIONS[name])
 
 /**
  * The tables of an encoded unit: checked for damage as a whole, decoded where they are asked for. What the checksum
@@ -27,8 +45,8 @@ export class PackedTables {
   readonly words: Int16Array | Int32Array
   readonly codeCount: number
   readonly #numbers: Int16Array | Int32Array
-  /** Index of each section's first number, and of its end. */
-  readonly #sections: Readonly<Record<Section, readonly [from: number, to: number]>>
+  /** Index of each section's first number; a section ends where the next one begins. */
+  readonly #starts: readonly number[]
   readonly #bytes: Uint8Array
   /** What strings are cut from, once one is needed. */
   #text: string | undefined
@@ -37,14 +55,14 @@ export class PackedTables {
     bytes: Uint8Array,
     sourceLength: number,
     numbers: Int16Array | Int32Array,
-    sections: Readonly<Record<Section, readonly [from: number, to: number]>>,
+    starts: readonly number[],
   ) {
     this.sourceLength = sourceLength
     this.#numbers = numbers
-    this.#sections = sections
+    this.#starts = starts
     this.#bytes = bytes
-    this.words = numbers.subarray(...sections.words)
-    this.codeCount = (sections.codes[1] - sections.codes[0]) / SECTIONS.codes
+    this.words = numbers.subarray(starts[WORDS], starts[WORDS + 1])
+    this.codeCount = this.#count(CODES)
   }
 
   /** The tables of the unit that `bytes` begin with; undefined if they are damaged, or not those of the source with `digest`. */
@@ -65,30 +83,30 @@ export class PackedTables {
     const numbersAt = entry.byteOffset + HEADER_BYTES
     const numbers =
       width === 2 ? new Int16Array(entry.buffer, numbersAt, count) : new Int32Array(entry.buffer, numbersAt, count)
-    const sections = {} as Record<Section, readonly [number, number]>
-    let from = SECTION_NAMES.length
-    for (let i = 0; i < SECTION_NAMES.length; i++) {
-      const name = SECTION_NAMES[i]!
+    const starts = [SIZES.length]
+    for (let i = 0; i < SIZES.length; i++) {
       const elements = numbers[i] ?? -1
       if (elements < 0) return undefined
-      const to = from + elements * SECTIONS[name]
-      sections[name] = [from, to]
-      from = to
+      starts.push(starts[i]! + elements * SIZES[i]!)
     }
-    return from === count ? new PackedTables(entry, sourceLength, numbers, sections) : undefined
+    return starts[SIZES.length] === count ? new PackedTables(entry, sourceLength, numbers, starts) : undefined
   }
 
   get byteLength(): number {
     return this.#bytes.length
   }
-  /** How many elements the section has. */
-  count(section: Section): number {
-    const [from, to] = this.#sections[section]
-    return (to - from) / SECTIONS[section]
+  get nameCount(): number {
+    return this.#count(NAMES)
+  }
+  get constantCount(): number {
+    return this.#count(CONSTANTS)
+  }
+  #count(section: number): number {
+    return (this.#starts[section + 1]! - this.#starts[section]!) / SIZES[section]!
   }
 
   code(index: number): CodeInfo {
-    const at = this.#element("codes", index)
+    const at = this.#element(CODES, index)
     const numbers = this.#numbers
     const parent = numbers[at]!
     const entry = numbers[at + 1]!
@@ -100,7 +118,7 @@ export class PackedTables {
     return { parent, entry, slots, at: numbers[at + 3]!, lambda: lambda < 0 ? undefined : this.#lambda(lambda) }
   }
   constant(index: number): Forced | PathLiteral {
-    const at = this.#element("constants", index)
+    const at = this.#element(CONSTANTS, index)
     const text = this.#string(this.#numbers[at + 1]!)
     const kind = CONSTANT_KINDS[this.#numbers[at]!]
     switch (kind) {
@@ -122,10 +140,10 @@ export class PackedTables {
     }
   }
   name(index: number): string {
-    return internalize(this.#string(this.#numbers[this.#element("names", index)]!))
+    return internalize(this.#string(this.#numbers[this.#element(NAMES, index)]!))
   }
   shape(index: number): ShapeInfo {
-    const record = new RecordReader(this, this.#numbers[this.#element("shapes", index)]!)
+    const record = new RecordReader(this, this.#numbers[this.#element(SHAPES, index)]!)
     const count = record.count(2)
     const names: string[] = []
     const offsets: number[] = []
@@ -136,8 +154,7 @@ export class PackedTables {
   lineStarts(): readonly number[] {
     const starts = [0]
     let start = 0
-    const [from, to] = this.#sections.lines
-    for (let i = from; i < to; i++) starts.push((start += this.#numbers[i]!))
+    for (let i = this.#starts[LINES]!; i < this.#starts[LINES + 1]!; i++) starts.push((start += this.#numbers[i]!))
     return starts
   }
 
@@ -160,39 +177,34 @@ export class PackedTables {
   #formals(record: RecordReader): ParamInfo["formals"] {
     const count = record.optionalCount(4)
     if (count === undefined) return undefined
-    return Array.from({ length: count }, () => ({
-      name: record.name(),
-      slot: record.number(),
-      at: record.number(),
-      fallback: record.number(),
-    }))
+    const formals: FormalInfo[] = []
+    for (let i = 0; i < count; i++) {
+      formals.push({ name: record.name(), slot: record.number(), at: record.number(), fallback: record.number() })
+    }
+    return formals
   }
 
   /** Index of the first number of an element. */
-  #element(section: Exclude<Section, "records">, index: number): number {
-    const [from, to] = this.#sections[section]
-    const at = from + index * SECTIONS[section]
-    if (!(index >= 0 && at < to)) throw damaged()
+  #element(section: number, index: number): number {
+    const at = this.#starts[section]! + index * SIZES[section]!
+    if (!(index >= 0 && at < this.#starts[section + 1]!)) throw damaged()
     return at
   }
   /** @internal */
   record(index: number): number {
-    const [from, to] = this.#sections.records
-    if (!(index >= 0 && from + index < to)) throw damaged()
-    return this.#numbers[from + index]!
+    return this.#numbers[this.#element(RECORDS, index)]!
   }
   /** @internal */
   recordCount(): number {
-    const [from, to] = this.#sections.records
-    return to - from
+    return this.#count(RECORDS)
   }
   #string(index: number): string {
-    const at = this.#element("strings", index)
+    const at = this.#element(STRINGS, index)
     this.#text ??= byteStringFrom(this.#textBytes())
     const from = this.#numbers[at]!
     const to = this.#numbers[at + 1]!
     // Of the last there is no next: what stands there is a record, or nothing.
-    if (!(at + 1 < this.#sections.strings[1] && from >= 0 && from <= to && to <= this.#text.length)) throw damaged()
+    if (!(at + 1 < this.#starts[STRINGS + 1]! && from >= 0 && from <= to && to <= this.#text.length)) throw damaged()
     return this.#text.slice(from, to)
   }
   /** @internal */
@@ -262,8 +274,8 @@ export class PackedUnit implements Unit {
     this.codeCount = tables.codeCount
     this.#tables = tables
     this.#codes = sparseArray(tables.codeCount)
-    this.#constants = sparseArray(tables.count("constants"))
-    this.#names = sparseArray(tables.count("names"))
+    this.#constants = sparseArray(tables.constantCount)
+    this.#names = sparseArray(tables.nameCount)
   }
 
   code(index: number): CodeInfo {
