@@ -4,7 +4,7 @@ import { coerceForced, ContextBuilder, type Coercion } from "../../coerce.ts"
 import { add } from "../../numbers.ts"
 import { Failure } from "../../problem.ts"
 import { canonPath } from "../../text/canon-path.ts"
-import { isInt, NixFloat, NixPath, NixString, type Forced } from "../../value.ts"
+import { isInt, isString, NixFloat, NixPath, NixString, type Forced } from "../../value.ts"
 import type { Binder } from "../binder.ts"
 import type { Exec, Result } from "../code.ts"
 import type { Frame } from "../frame.ts"
@@ -27,8 +27,12 @@ interface Site {
 }
 /** What has been put together so far. */
 class Buffer {
-  text = ""
-  readonly context = new ContextBuilder()
+  text: string
+  readonly context: ContextBuilder
+  constructor(text = "", context = new ContextBuilder()) {
+    this.text = text
+    this.context = context
+  }
 }
 
 function readSite(b: Binder, coercion: Coercion, result: Site["result"]): Site {
@@ -46,21 +50,27 @@ export function bindInterpolate(b: Binder): Exec {
   const site = readSite(b, INTO_STRING, "string")
   const { parts } = site
   return (frame) => {
-    // Nearly always every part is a string without a context: nothing to collect then.
+    // Nearly always every part is a string, and most have no context: nothing to collect then.
     const pieces = new Array<string>(parts.length)
+    let context: ContextBuilder | undefined
     let length = 0
     for (let i = 0; i < parts.length; i++) {
       const value = parts[i]!.exec(frame)
-      if (typeof value === "string") {
-        pieces[i] = value
-        length += value.length
-        continue
+      let piece: string
+      if (typeof value === "string") piece = value
+      else if (value instanceof NixString) {
+        piece = value.bytes
+        context ??= new ContextBuilder()
+        context.add(value)
+      } else {
+        const buffer = new Buffer(pieces.slice(0, i).join(""), context)
+        return value === undefined ? pause(PART, site, frame, buffer, i) : appendAndGoOn(site, frame, buffer, i, value)
       }
-      const buffer = new Buffer()
-      buffer.text = pieces.slice(0, i).join("")
-      return value === undefined ? pause(PART, site, frame, buffer, i) : appendAndGoOn(site, frame, buffer, i, value)
+      pieces[i] = piece
+      length += piece.length
     }
-    return length <= FLAT_MAX ? pieces.join("") : rope(pieces)
+    const text = length <= FLAT_MAX ? pieces.join("") : rope(pieces)
+    return context === undefined ? text : context.string(text)
   }
 }
 function rope(pieces: readonly string[]): string {
@@ -149,13 +159,18 @@ export function bindAdd(b: Binder): Exec {
   const site: AddSite = { at, leftAt, rightAt, right }
   return (frame) => {
     const x = left(frame)
+    if (typeof x === "string") {
+      const y = right(frame)
+      if (typeof y === "string") return x + y
+      return y === undefined ? pause(ADD_RIGHT, site, x) : addValues(site, x, y)
+    }
     if (x === undefined) return pause(ADD_LEFT, site, frame)
     if (isCoerced(x)) return concatenate(site, x, right, frame)
     const y = right(frame)
     if (typeof x === "number" && typeof y === "number") {
       const sum = x + y
       if (Number.isSafeInteger(sum)) return sum
-    } else if (typeof x === "string" && typeof y === "string") return x + y
+    }
     return y === undefined ? pause(ADD_RIGHT, site, x) : addValues(site, x, y)
   }
 }
@@ -182,7 +197,17 @@ function addValues(site: AddSite, x: Forced, y: Forced): Result {
       return failAs(asFailure(problem).placed(site.rightAt))
     }
   }
+  if (isString(x) && isString(y)) return joined(x, y)
+  if (x instanceof NixPath && typeof y === "string") return new NixPath(canonPath(x.path + y))
   return concatenate(site, x, () => y, null as never)
+}
+function joined(x: string | NixString, y: string | NixString): string | NixString {
+  if (typeof x === "string") return typeof y === "string" ? x + y : new NixString(x + y.bytes, y.context)
+  if (typeof y === "string") return new NixString(x.bytes + y, x.context)
+  const context = new ContextBuilder()
+  context.add(x)
+  context.add(y)
+  return context.string(x.bytes + y.bytes)
 }
 
 /** What becomes a string before the right operand is looked at, or is no operand at all. */
