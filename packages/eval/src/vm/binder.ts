@@ -8,7 +8,7 @@ import { forceSlot } from "./force-slot.ts"
 import { slotReader, type Frame, type Slot } from "./frame.ts"
 import type { LoadedUnit } from "./load.ts"
 import { force } from "./machine.ts"
-import { Argument, LazyOperand, type Early, type EarlyBinder } from "./operand.ts"
+import { Argument, LazyOperand, Variable, type Early, type EarlyBinder } from "./operand.ts"
 
 /** What {@link fillSlot} wants to know. */
 export interface SlotToFill {
@@ -194,6 +194,14 @@ export class Binder implements EarlyBinder {
     const owner = this.word()
     const index = this.word()
     return slotReader(this.loaded.unit.code(owner).slots, index, this.#hops(owner))
+  }
+  /** Reads an instruction that is a variable, for the one that it is an operand of; undefined if it is another one. */
+  variableOperand(): Variable | undefined {
+    if (this.peek() !== VARIABLE || this.loaded.observer !== undefined) return undefined
+    this.word()
+    const owner = this.word()
+    const slot = this.word()
+    return new Variable(this.loaded.unit.code(owner).slots, slot, this.#hops(owner), this.position())
   }
   /** Reads the operands of `variable`. */
   variable(): Exec {

@@ -2,10 +2,11 @@
  * Operands that are not evaluated now, as data instead of functions: most make a thunk, which whoever has the operand then
  * does on the spot, without a call and without a function for each.
  */
+import type { Position } from "../attrs.ts"
 import { Thunk, type Forced, type Value } from "../value.ts"
 import type { Code, Result } from "./code.ts"
-import type { Frame, Slot } from "./frame.ts"
-import { force } from "./machine.ts"
+import type { Frame, LargeFrame, MediumFrame, Slot, SmallFrame } from "./frame.ts"
+import { force, forceThunk } from "./machine.ts"
 import { runCode } from "./run-code.ts"
 
 export class LazyOperand {
@@ -30,6 +31,37 @@ export class LazyOperand {
 
 // All that a constant can be, at once: see the end of value.ts.
 for (const constant of [null, 0]) new LazyOperand(undefined, undefined, constant).constant = constant
+
+/** A variable that is an operand, read by the instruction itself: half of all operands are one. */
+export class Variable {
+  readonly hops: number
+  readonly isLarge: boolean
+  readonly slot: number
+  readonly at: Position
+
+  /** @param count slots of the frame that it is in */
+  constructor(count: number, slot: number, hops: number, at: Position) {
+    this.hops = hops
+    this.isLarge = count > 4
+    this.slot = slot
+    this.at = at
+  }
+
+  force(frame: Frame): Result {
+    const value = this.#read(frame)
+    if (!(value instanceof Thunk)) return value
+    return value.code === null ? (value.state as Forced) : forceThunk(value, this.at)
+  }
+  #read(frame: Frame): Slot {
+    const { slot } = this
+    let at = frame
+    for (let hops = this.hops; hops > 0; hops--) at = at.up!
+    if (this.isLarge) return (at as LargeFrame).slots[slot]
+    if (slot === 0) return (at as SmallFrame).a
+    if (slot === 1) return (at as SmallFrame).b
+    return slot === 2 ? (at as MediumFrame).c : (at as MediumFrame).d
+  }
+}
 
 /** Computes a value where that can be done without forcing anything and cannot fail; undefined where not. */
 export type Early = (frame: Frame) => Value | undefined

@@ -24,7 +24,7 @@ export class Pattern {
   readonly #body: Exec
   /** The shape last matched, and where in it each formal is (-1: nowhere). */
   #shape: Shape | undefined = undefined
-  #indices: number[] = []
+  readonly #indices: number[] = []
 
   /**
    * @param at where the pattern is
@@ -105,18 +105,18 @@ export class Pattern {
   /** Whether sets of `shape` match. */
   #learn(shape: Shape): boolean {
     const formals = this.#formals
-    const indices: number[] = []
+    const indices = this.#indices
+    this.#shape = undefined
     let used = 0
     for (let i = 0; i < formals.length; i++) {
       const { name, fallback } = formals[i]!
       const index = shape.find(name)
-      indices.push(index)
+      indices[i] = index
       if (index >= 0) used++
       else if (fallback === undefined) return false
     }
     if (!this.#ellipsis && used !== shape.names.length) return false
     this.#shape = shape
-    this.#indices = indices
     return true
   }
 

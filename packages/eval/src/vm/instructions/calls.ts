@@ -10,13 +10,14 @@ import { apply1, apply2, apply3, applyMany, pause, type Continuation } from "../
 
 export function bindCall(b: Binder): Exec {
   const at = b.position()
-  const fn = b.expr()
+  const variable = b.variableOperand()
+  const fn = variable === undefined ? b.expr() : undefined
   const args = b.many(() => b.argument())
   const [first, second, third] = args as [Argument, Argument, Argument]
   switch (args.length) {
     case 1:
       return (frame) => {
-        const callee = fn(frame)
+        const callee = variable === undefined ? fn!(frame) : variable.force(frame)
         if (callee instanceof Lambda && callee.code.arity === 1) {
           return apply1(callee, strict(callee, 1) ? first.eager(frame) : first.lazy(frame), at)
         }
@@ -24,7 +25,7 @@ export function bindCall(b: Binder): Exec {
       }
     case 2:
       return (frame) => {
-        const callee = fn(frame)
+        const callee = variable === undefined ? fn!(frame) : variable.force(frame)
         if (callee instanceof Lambda && callee.code.arity === 2) {
           return apply2(
             callee,
@@ -37,7 +38,7 @@ export function bindCall(b: Binder): Exec {
       }
     case 3:
       return (frame) => {
-        const callee = fn(frame)
+        const callee = variable === undefined ? fn!(frame) : variable.force(frame)
         if (callee instanceof Lambda && callee.code.arity === 3) {
           return apply3(
             callee,
@@ -51,7 +52,7 @@ export function bindCall(b: Binder): Exec {
       }
     default:
       return (frame) => {
-        const callee = fn(frame)
+        const callee = variable === undefined ? fn!(frame) : variable.force(frame)
         return callee === undefined ? pause(CALLEE, frame, args, at) : callOther(callee, frame, args, at)
       }
   }

@@ -7,25 +7,30 @@ import type { Binder } from "../binder.ts"
 import type { Exec, Result } from "../code.ts"
 import { notAName } from "./computed-name.ts"
 import type { Frame } from "../frame.ts"
+import { Variable } from "../operand.ts"
 import { BLACK_HOLE, failAs, forceThunk, pause, vm, type Continuation } from "../machine.ts"
 
 /** `subject.name`, by far the most frequent form. Remembers where the sets it last saw have the name. */
 export function bindSelect(b: Binder): Exec {
   const name = b.name()
   const at = b.position()
-  const subject = b.expr()
+  const variable = b.variableOperand()
+  const subject = variable === undefined ? b.expr() : undefined
   let shape: Shape = EMPTY_SHAPE
   let index = 0
+  let misses = 0
   return (frame) => {
-    const set = subject(frame)
+    const set = variable === undefined ? subject!(frame) : variable.force(frame)
     if (set instanceof AttrSet) {
       let value: Value | undefined
       if (set.shape === shape) value = set.values[index]
       else {
         const found = set.shape.find(name)
         if (found >= 0) {
-          shape = set.shape
-          index = found
+          if (isWorthKeeping(misses++)) {
+            shape = set.shape
+            index = found
+          }
           value = set.values[found]
         } else value = set.base === null ? undefined : set.base.get(name)
       }
@@ -36,6 +41,13 @@ export function bindSelect(b: Binder): Exec {
     }
     return set === undefined ? pause(SELECT, name, at) : notASet(set, at)
   }
+}
+/**
+ * Whether to remember the shape that was not the one expected. A place that nearly always meets another would tell the
+ * collector each time of an old object that refers to a new one.
+ */
+function isWorthKeeping(misses: number): boolean {
+  return misses < 8 || (misses & 7) === 0
 }
 function selectFrom(set: Forced, name: string, at: Position): Result {
   if (!(set instanceof AttrSet)) return notASet(set, at)
@@ -140,46 +152,58 @@ const NO_NAMES: readonly string[] = []
 
 export function bindSelectPath(b: Binder): Exec {
   const at = b.position()
-  const subject = b.expr()
+  const subject = readSubject(b)
   return bindPath(subject, { at, steps: readPath(b), onMissing: { kind: "fail" } })
 }
 export function bindSelectOr(b: Binder): Exec {
   const at = b.position()
-  const subject = b.expr()
+  const subject = readSubject(b)
   const exec = b.expr()
   return bindPath(subject, { at, steps: readPath(b), onMissing: { kind: "fallback", exec } })
 }
 export function bindHasAttr(b: Binder): Exec {
   const at = b.position()
-  const subject = b.expr()
+  const subject = readSubject(b)
   return bindPath(subject, { at, steps: readPath(b), onMissing: { kind: "false" } })
 }
+function readSubject(b: Binder): Exec | Variable {
+  return b.variableOperand() ?? b.expr()
+}
 
-function bindPath(subject: Exec, site: PathSite): Exec {
+function bindPath(operand: Exec | Variable, site: PathSite): Exec {
   const { steps, onMissing } = site
+  const variable = operand instanceof Variable ? operand : undefined
+  const subject = operand instanceof Variable ? undefined : operand
   const name = steps.length === 1 ? steps[0]!.name : undefined
   const general = (frame: Frame, value: Result): Result =>
     value === undefined ? pause(WALK, new Walk(site, frame, 0, NO_NAMES, 0)) : walk(site, frame, value, 0, NO_NAMES, 0)
-  if (name === undefined) return (frame) => general(frame, subject(frame))
+  if (name === undefined) {
+    return (frame) => general(frame, variable === undefined ? subject!(frame) : variable.force(frame))
+  }
   // `set ? name` and `set.name or fallback` on a set, remembering where sets of the last shape have the name, if at all.
   let shape: Shape = EMPTY_SHAPE
   let index = -1
+  let misses = 0
   const find = (set: AttrSet): Value | undefined => {
+    let i = index
     if (set.shape !== shape) {
-      shape = set.shape
-      index = shape.find(name)
+      i = set.shape.find(name)
+      if (isWorthKeeping(misses++)) {
+        ;({ shape } = set)
+        index = i
+      }
     }
-    if (index >= 0) return set.values[index]
+    if (i >= 0) return set.values[i]
     return set.base === null ? undefined : set.base.get(name)
   }
   if (onMissing.kind === "false") {
     return (frame) => {
-      const set = subject(frame)
+      const set = variable === undefined ? subject!(frame) : variable.force(frame)
       return set instanceof AttrSet ? find(set) !== undefined : general(frame, set)
     }
   }
   return (frame) => {
-    const set = subject(frame)
+    const set = variable === undefined ? subject!(frame) : variable.force(frame)
     if (!(set instanceof AttrSet)) return general(frame, set)
     const value = find(set)
     if (value === undefined) return onMissing.kind === "fallback" ? onMissing.exec(frame) : general(frame, set)
