@@ -3,6 +3,9 @@ const PAIRS: readonly string[] = Array.from({ length: 256 }, (_, byte) => DIGITS
 
 /** Two lower-case digits a byte. */
 export function encodeHex(bytes: Uint8Array): string {
+  // Newer engines do it themselves, in a tenth of the time.
+  const { toHex } = bytes as { readonly toHex?: (this: Uint8Array) => string }
+  if (toHex !== undefined) return toHex.call(bytes)
   let text = ""
   for (let i = 0; i < bytes.length; i++) text += PAIRS[bytes[i]!]!
   return text

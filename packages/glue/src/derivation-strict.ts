@@ -15,9 +15,9 @@ import {
 } from "@tvix-ts/eval/builtins"
 import {
   checkName,
+  complete,
   DERIVATION_SUFFIX,
   fixedOutputPath,
-  instantiate as instantiateDraft,
   StorePathError,
   type Derivation,
   type DerivationHashes,
@@ -79,7 +79,7 @@ function* instantiate(evaluation: Evaluation, store: EvaluationStore, name: stri
   const { env } = read
   // An attribute that is called like an output gives way to it.
   for (const output of outputs.keys()) env.set(output, "")
-  const draft: Derivation = {
+  const draft = {
     name,
     outputs,
     ...inputs,
@@ -91,7 +91,7 @@ function* instantiate(evaluation: Evaluation, store: EvaluationStore, name: stri
   }
   const known = read.outputHash === undefined ? yield* inputHashes(evaluation, store, draft) : new Map<string, never>()
   const hashesOfInput = (path: string): DerivationHashes => known.get(path)!
-  const { derivation, path, text, hashes } = checked(() => instantiateDraft(draft, hashesOfInput))
+  const { derivation, path, text, hashes } = checked(() => complete(draft, hashesOfInput))
   yield* evaluation.ask(() => store.addDerivation(path, { derivation, hashes }, text))
   return resultOf(path, derivation)
 }
@@ -168,7 +168,7 @@ function* closureOf(evaluation: Evaluation, store: EvaluationStore, path: string
 function* inputHashes(
   evaluation: Evaluation,
   store: EvaluationStore,
-  { inputDerivations }: Derivation,
+  { inputDerivations }: Pick<Derivation, "inputDerivations">,
 ): Task<Map<string, DerivationHashes>> {
   const found = new Map<string, DerivationHashes>()
   for (const path of [...inputDerivations.keys()].sort()) {

@@ -13,7 +13,7 @@ export interface Hasher {
  */
 export interface HashEngine {
   hash(algorithm: HashAlgorithm, bytes: Uint8Array): Uint8Array
-  /** The digest of a byte string in hexadecimal digits, if the host has a shorter way there than over arrays. */
-  hexDigest?(algorithm: HashAlgorithm, byteString: string): string | undefined
+  /** The digest of a byte string, in hexadecimal digits or as one, if the host has a shorter way there than over arrays. */
+  textDigest?(algorithm: HashAlgorithm, byteString: string, as: "hex" | "latin1"): string | undefined
   startHash(algorithm: HashAlgorithm): Hasher
 }

@@ -1,6 +1,6 @@
 export { digestLength, isHashAlgorithm, type HashAlgorithm } from "./algorithm.ts"
 export type { Hasher } from "./engine.ts"
-export { hash, hashByteString, hexDigest, startHash } from "./hash.ts"
+export { byteDigest, hash, hashByteString, hexDigest, startHash } from "./hash.ts"
 export { decodeNix32, encodeNix32, nix32Length } from "./nix32.ts"
 export {
   formatHash,

@@ -112,16 +112,21 @@ function promiseHashes({ outputs }: Derivation): DerivationHashes {
  * @throws {DerivationError}
  * @throws {StorePathError} if the name of the derivation or of an output is not valid
  */
-export function instantiate(
-  draft: Derivation,
+export function instantiate(draft: Derivation, hashesOfInput: HashesOfInput, storeDir?: string): Instantiated {
+  return complete({ ...draft, env: new Map(draft.env) }, hashesOfInput, storeDir)
+}
+
+/** As {@link instantiate}, the environment of `draft` becoming that of the result: copying it takes as long as hashing it. */
+export function complete(
+  draft: Derivation & { readonly env: Map<string, string> },
   hashesOfInput: HashesOfInput,
   storeDir: string = STORE_DIR,
 ): Instantiated {
   const kind = outputKind(draft)
-  const env = new Map(draft.env)
+  const { env } = draft
   // There already when the hash is taken, though empty.
   for (const name of draft.outputs.keys()) if (!env.has(name)) env.set(name, "")
-  const text = new AtermText({ ...draft, env })
+  const text = new AtermText(draft)
   const known = kind === "fixed" ? undefined : inputHashes(draft, kind, hashesOfInput)
   const inputs = known && text.inputs(known.inputs)
   const outputs = new Map(draft.outputs)
@@ -133,7 +138,7 @@ export function instantiate(
     }
   }
   for (const [name, output] of outputs) if ("path" in output && env.get(name) === "") env.set(name, output.path)
-  const derivation: Derivation = { ...draft, env, outputs }
+  const derivation: Derivation = { ...draft, outputs }
   const written = text.write(derivation, text.inputs())
   return {
     derivation,

@@ -29,6 +29,7 @@ export {
 } from "./derivation-options.ts"
 export { outputKind, type Derivation, type DerivationOutput, type DynamicInput } from "./derivation.ts"
 export {
+  complete,
   derivationHashes,
   derivationPath,
   instantiate,

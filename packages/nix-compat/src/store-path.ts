@@ -11,8 +11,7 @@
  *
  * Paths and names are byte strings.
  */
-import { decodeHex } from "@tvix-ts/bytes"
-import { decodeNix32, encodeNix32, formatPrefixedHash, hexDigest, type Hash } from "@tvix-ts/hash"
+import { byteDigest, decodeNix32, encodeNix32, formatPrefixedHash, hexDigest, type Hash } from "@tvix-ts/hash"
 import { NAME_LENGTH_MAX, StorePathError, type StorePathProblem } from "./problem.ts"
 
 export const STORE_DIR = "/nix/store"
@@ -69,17 +68,17 @@ function nameProblem(name: string): StorePathProblem | undefined {
  * @throws {StorePathError} if `name` is not valid
  */
 export function makeStorePath(type: string, hash: string, name: string, storeDir: string = STORE_DIR): string {
-  const digest = decodeHex(hexDigest("sha256", `${type}:${hash}:${storeDir}:${name}`))!
+  const digest = byteDigest("sha256", `${type}:${hash}:${storeDir}:${name}`)
   const path = `${encodeNix32(fold(digest))}-${name}`
   const cause = nameProblem(name)
   if (cause !== undefined) throw new StorePathError({ code: "path-name", path, cause })
   return `${storeDir}/${path}`
 }
 
-/** A digest made shorter, no byte left unused. */
-function fold(digest: Uint8Array): Uint8Array {
+/** A digest, a byte string, made shorter, no byte left unused. */
+function fold(digest: string): Uint8Array {
   const folded = new Uint8Array(DIGEST_LENGTH)
-  for (let i = 0; i < digest.length; i++) folded[i % DIGEST_LENGTH]! ^= digest[i]!
+  for (let i = 0; i < digest.length; i++) folded[i % DIGEST_LENGTH]! ^= digest.charCodeAt(i)
   return folded
 }
 

@@ -38,10 +38,10 @@ export const engine: HashEngine = {
     const { jit, addon } = loadBlake()
     return addon !== undefined && bytes.length >= ADDON_FROM ? plain(addon.blake3(bytes)) : jit.hash(bytes)
   },
-  hexDigest(algorithm, byteString) {
+  textDigest(algorithm, byteString, as) {
     // As text, Node would hash its UTF-8: the bytes themselves only below 128.
     if (algorithm === "blake3" || Buffer.byteLength(byteString) !== byteString.length) return undefined
-    return loadCrypto().hash(algorithm, byteString, "hex")
+    return loadCrypto().hash(algorithm, byteString, as)
   },
   startHash(algorithm) {
     if (algorithm !== "blake3") {
