@@ -1,5 +1,5 @@
 /** `import` and `scopedImport` of derivations: what they build, as if the derivation had been evaluated. */
-import { BUILTINS, NixPath, NixString, Thunk, type Value } from "@tvix-ts/eval"
+import { BUILTINS, NixPath, NixString, Thunk, type Forced, type Value } from "@tvix-ts/eval"
 import {
   attrsFrom,
   Builtin,
@@ -9,6 +9,7 @@ import {
   isStorePath,
   makeString,
   runBuiltin,
+  withPath,
   type Task,
 } from "@tvix-ts/eval/builtins"
 import { DERIVATION_SUFFIX, STORE_DIR } from "@tvix-ts/nix-compat"
@@ -24,27 +25,27 @@ export function importBuiltins(store: EvaluationStore): readonly Builtin[] {
       params,
       doc,
       *run(...args) {
-        const path = yield* derivationFile(args.at(-1) as Value)
+        const path = yield* derivationFile(args.at(-1) as Forced)
         const record = path === undefined ? undefined : yield* this.ask(() => store.derivation(path))
         if (record !== undefined) return (yield asEvaluated(path!, record)) as Value
         return (yield () => runBuiltin(original, args as Value[])) as Value
       },
     })
-    const native = (...args: unknown[]): ReturnType<typeof runBuiltin> =>
-      runBuiltin(isNoDerivation(args.at(-1) as Value) ? original : general, args as Value[])
+    const native = (...args: readonly unknown[]): ReturnType<typeof runBuiltin> =>
+      withPath(args.at(-1) as Value, (path) =>
+        runBuiltin(isNoDerivation(path) ? original : general, [...args.slice(0, -1), path] as Value[]),
+      )
     return new Builtin({ name, params, doc, global, native })
   })
 }
 
 /** What most paths can be seen to be. */
-function isNoDerivation(value: Value): boolean {
-  const path = value instanceof Thunk && value.code === null ? value.state : value
+function isNoDerivation(path: Forced): boolean {
   return path instanceof NixPath && !path.path.endsWith(DERIVATION_SUFFIX)
 }
 
 /** The path that `value` names, if it is that of a derivation. */
-function* derivationFile(value: Value): Task<string | undefined> {
-  const forced = (yield value) as Value
+function* derivationFile(forced: Forced): Task<string | undefined> {
   const text = forced instanceof NixPath ? forced.path : forced instanceof NixString ? forced.bytes : forced
   if (typeof text === "string" && !text.endsWith(DERIVATION_SUFFIX)) return undefined
   const path = yield* coerceToPath(forced, "while realising the context of a path", new ContextBuilder())

@@ -8,9 +8,10 @@ import { canonPath } from "../text/canon-path.ts"
 import { makeString, NixPath, NixString, Thunk, type Forced, type StringContext, type Value } from "../value.ts"
 import { forceFile, type Evaluation } from "../evaluation.ts"
 import type { DerivationOutputName, FileType } from "../io.ts"
-import { resultOf } from "../print/value.ts"
+import type { Result } from "../vm/code.ts"
 import { asFailure, runTask, vm, type Task } from "../vm/machine.ts"
 import { any, builtin, lazy, list, plainString, refersToStore } from "./define.ts"
+import { REALISING, withPath } from "./native.ts"
 
 export const fileBuiltins = [
   builtin({
@@ -18,11 +19,7 @@ export const fileBuiltins = [
     global: "name",
     params: [lazy("path")],
     doc: "The value of the Nix file at `path`, or of `default.nix` in it if it is a directory. Each file is evaluated once.",
-    native(value) {
-      const path = resultOf(value)
-      const file = path instanceof NixPath ? vm.evaluation.imported(path.path) : undefined
-      return file === undefined ? runTask(importFile(vm.evaluation, value)) : forceFile(file)
-    },
+    native: (value) => withPath(value, importPath),
   }),
   builtin({
     name: "scopedImport",
@@ -87,11 +84,7 @@ export const fileBuiltins = [
     name: "readDir",
     params: [lazy("path")],
     doc: 'What is in the directory at `path`: each name with its type, "regular", "directory", "symlink" or "unknown".',
-    native(value) {
-      const path = resultOf(value)
-      const listed = path instanceof NixPath ? vm.evaluation.listed(path.path) : undefined
-      return listed ?? runTask(readDir(vm.evaluation, value))
-    },
+    native: (value) => withPath(value, readDir),
   }),
   builtin({
     name: "readFileType",
@@ -112,15 +105,24 @@ export const fileBuiltins = [
   }),
 ]
 
-function* importFile(evaluation: Evaluation, path: Value): Task {
+function importPath(path: Forced): Result {
+  const file = path instanceof NixPath ? vm.evaluation.imported(path.path) : undefined
+  return file === undefined ? runTask(importAnew(vm.evaluation, path)) : forceFile(file)
+}
+function* importAnew(evaluation: Evaluation, path: Forced): Task {
   return yield* evaluation.importFile(yield* pathOf(evaluation, path))
 }
-function* readDir(evaluation: Evaluation, path: Value): Task {
+
+function readDir(path: Forced): Result {
+  const listed = path instanceof NixPath ? vm.evaluation.listed(path.path) : undefined
+  return listed ?? runTask(readDirAnew(vm.evaluation, path))
+}
+function* readDirAnew(evaluation: Evaluation, path: Forced): Task {
   return yield* evaluation.readDir(yield* pathOf(evaluation, path))
 }
 function* pathOf(evaluation: Evaluation, value: Value): Task<string> {
   const into = new ContextBuilder()
-  const path = yield* coerceToPath(value, "while realising the context of a path", into)
+  const path = yield* coerceToPath(value, REALISING, into)
   if (!into.isEmpty) yield* realise(evaluation, into.context)
   return path.startsWith("/") || isCorePath(path) ? path : fail({ code: "file-not-found", path })
 }

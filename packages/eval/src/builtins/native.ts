@@ -21,6 +21,19 @@ const COERCE: Continuation = {
   resume: ({ a: coercion, b: into }, value) => coerceForced(value, coercion, into),
 }
 
+/** `then` of `value`, forced to become a path. */
+export function withPath(value: Value, then: (path: Forced) => Result): Result {
+  const path = force(value, 0)
+  return path === undefined ? pause(PATH, then) : then(path)
+}
+const PATH: Continuation = {
+  name: "path",
+  resume: ({ a: then }, path) => then(path),
+  trace: (_, failure) => failure.traced(0, REALISING),
+}
+/** What C++ Nix says it is doing with paths of files that it is about to look at. */
+export const REALISING = "while realising the context of a path"
+
 /** What a value has to be, and what C++ Nix says it is doing with it. */
 interface Wanted<T extends Forced> {
   readonly kind: string
