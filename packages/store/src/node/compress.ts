@@ -3,7 +3,7 @@ import { constants, createBrotliCompress, createGzip, createZstdCompress } from 
 import type { Codecs } from "../http/cache-files.ts"
 import { LEVELS, type UploadCompression } from "../http/upload.ts"
 import { decompress, isCompression } from "./decompress.ts"
-import { loadLzma } from "./lzma.ts"
+import { loadLzma, webStream } from "./lzma.ts"
 
 /** Compresses with whatever binary caches know. Each piece, of `contents` as well, is done with when the next is asked for. */
 export function compress(

@@ -1,11 +1,10 @@
 /** What {@link decompress} chooses from. */
 import { Readable, type Transform } from "node:stream"
-import { ReadableStream } from "node:stream/web"
 import { createBrotliDecompress, createGunzip, createZstdDecompress } from "node:zlib"
 import { decompressBzip2 } from "../compression/bzip2.ts"
 import { CompressionError, type Compression } from "../compression/problem.ts"
 import type { DecompressOptions } from "./decompress.ts"
-import { loadLzma } from "./lzma.ts"
+import { loadLzma, webStream } from "./lzma.ts"
 
 type Decoder = (contents: AsyncIterable<Uint8Array>, options: DecompressOptions) => AsyncIterable<Uint8Array>
 
@@ -85,9 +84,4 @@ async function* decompressXz(contents: AsyncIterable<Uint8Array>): AsyncGenerato
     // The decoder's thread gets round to it later.
     void source.return()
   }
-}
-
-/** As the library takes it, whose types know the streams of pages only. */
-export function webStream(contents: AsyncIterable<Uint8Array>): Parameters<typeof Lzma.xz.compressStream>[0] {
-  return ReadableStream.from(contents) as unknown as Parameters<typeof Lzma.xz.compressStream>[0]
 }

@@ -1,4 +1,5 @@
 import { createRequire } from "node:module"
+import { ReadableStream } from "node:stream/web"
 import type * as Lzma from "@napi-rs/lzma"
 import { CompressionError } from "../compression/problem.ts"
 
@@ -10,4 +11,11 @@ export function loadLzma(): typeof Lzma {
   } catch (cause) {
     throw new CompressionError({ code: "unavailable", compression: "xz", library: "@napi-rs/lzma" }, { cause })
   }
+}
+
+type LzmaInput = Parameters<typeof Lzma.xz.compressStream>[0]
+
+/** As the library takes it, whose types know the streams of pages alone. */
+export function webStream(contents: AsyncIterable<Uint8Array>): LzmaInput {
+  return ReadableStream.from(contents) as unknown as LzmaInput
 }
