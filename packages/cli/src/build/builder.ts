@@ -18,6 +18,7 @@ import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import { SYSTEM } from "../session.ts"
 import type { Settings } from "../settings.ts"
+import { isLocal } from "../store/local-store.ts"
 import { buildFolder, logFolder, rootFolder, treeFolder } from "./folders.ts"
 import { StoreRoot } from "./store-root.ts"
 
@@ -59,6 +60,8 @@ export async function withBuilder<T>(context: BuilderContext, work: (builder: Bu
       trees,
       plan: (wanted) => planRealise(wanted, base),
       async realise(wanted) {
+        // From here on nothing is collected that we were told is there.
+        if (isLocal(store)) await store.castore.startWriting()
         const builder = closed(await bwrapBuildService({ ...store, trees, dir: join(folder, "builds") }))
         return realise(wanted, {
           ...base,
