@@ -38,14 +38,29 @@ export async function importOutput(
   if (!isThere(root, path)) throw new BuildError({ code: "output-missing", path })
   // Root reads everything.
   if (process.getuid?.() !== 0) makeReadable(Buffer.from(place, "latin1"))
+  try {
+    return await storeOutput(path, needles, services, (sink) => readTree(place, sink, options), options)
+  } catch (error) {
+    throw outputError(error, path, place)
+  }
+}
+
+/** Stores the tree that `produce` tells, and says which needles are in it. */
+export async function storeOutput(
+  path: string,
+  needles: readonly string[],
+  services: { readonly blobs: BlobService; readonly directories: DirectoryService },
+  produce: (sink: TreeSink) => Promise<void>,
+  options: CallOptions,
+): Promise<BuildOutput> {
   const scanner = new NeedleScanner(needles)
   const builder = new TreeBuilder(services, options)
   try {
-    await readTree(place, needles.length === 0 ? builder : tellBoth(builder, new ScanTree(scanner)), options)
+    await produce(needles.length === 0 ? builder : tellBoth(builder, new ScanTree(scanner)))
     return { path, node: await builder.finish(), needles: scanner.found }
   } catch (error) {
     await builder.abort()
-    throw outputError(error, path, place)
+    throw error
   }
 }
 

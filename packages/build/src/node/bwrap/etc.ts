@@ -15,6 +15,12 @@ nogroup:x:65534:
 const HOSTS = `127.0.0.1 localhost
 ::1 localhost
 `
+/** What every build has, by name. */
+export const ETC_FILES: readonly (readonly [name: string, text: string])[] = [
+  ["passwd", PASSWD],
+  ["group", GROUP],
+  ["hosts", HOSTS],
+]
 /** Names are looked up in files and by DNS, whatever else the machine asks: its other ways need its own programs. */
 const NSSWITCH = `hosts: files dns
 services: files
@@ -31,10 +37,9 @@ export function writeEtc(folder: string, { network }: BuildConstraints): void {
     writeFileSync(join(folder, name), text)
     chmodSync(join(folder, name), 0o644)
   }
-  write("passwd", PASSWD)
-  write("group", GROUP)
-  write("hosts", network ? (fileOf("/etc/hosts") ?? HOSTS) : HOSTS)
+  for (const [name, text] of ETC_FILES) write(name, text)
   if (network) {
+    write("hosts", fileOf("/etc/hosts") ?? HOSTS)
     write("nsswitch.conf", NSSWITCH)
     for (const name of NETWORK_FILES) {
       const contents = fileOf(join("/etc", name))

@@ -1,9 +1,9 @@
 import { chmodSync, writeFileSync } from "node:fs"
-import { constants } from "node:os"
 import { join } from "node:path"
 import { textOf } from "@tvix-ts/bytes"
 import { BuildError, type BuildProblem } from "../../problem.ts"
 import type { BuildOptions } from "../../service.ts"
+import { problemOfStatus } from "../exit-status.ts"
 import type { LogPipe } from "../log-pipe.ts"
 import { LAUNCH_LINES, quoted } from "../shell.ts"
 import { runCommand, type Ended, type Started } from "../run-command.ts"
@@ -176,10 +176,7 @@ function writeLaunch(sandbox: Sandbox, group: MemoryGroup | undefined): Launch {
     : { program: "/bin/sh", words: [script], changesUser }
 }
 
-const SIGNAL_BASE = 128
-const SIGNAL_NAMES = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name]))
-
-/** Bubblewrap ends with the status of the command, and as shells do with 128 more than the signal that ended it. */
+/** Bubblewrap ends as its command did, or complains. */
 function problemOf({ status, signal, lastWords }: Ended, exitCode: number | undefined): BuildProblem | undefined {
   if (exitCode === 0) return undefined
   const lastLine = Buffer.from(lastWords).toString("latin1").trimEnd().split("\n").at(-1)!
@@ -191,8 +188,7 @@ function problemOf({ status, signal, lastWords }: Ended, exitCode: number | unde
     if (signal !== undefined) return { code: "signal", signal }
     return { code: "start", reason: `the sandbox ended with status ${status}: ${textOf(lastLine)}` }
   }
-  const name = SIGNAL_NAMES.get(exitCode - SIGNAL_BASE)
-  return name === undefined ? { code: "exit", status: exitCode } : { code: "signal", signal: name }
+  return problemOfStatus(exitCode)
 }
 
 function killIfThere(pid: number): void {

@@ -1,0 +1,86 @@
+/** Builds by the Remote Execution API, against a small service of it. */
+import assert from "node:assert/strict"
+import { after, before, test } from "node:test"
+import { memoryBlobService, memoryDirectoryService } from "@tvix-ts/castore"
+import { GrpcChannel } from "@tvix-ts/castore/node"
+import type { BuildService } from "../../service.ts"
+import { exampleRequest, problemOf, showTree, storeExample, testBuildService } from "../../testing/build-service.ts"
+import { serveReapi, type ReapiServer } from "../../testing/reapi-server.ts"
+import { describeSandboxed } from "../../testing/sandboxed.ts"
+import { reapiBuildService } from "./service.ts"
+
+describeSandboxed("remote execution", () => {
+  testBuildService(
+    "Remote Execution API",
+    async () => {
+      const services = { blobs: memoryBlobService(), directories: memoryDirectoryService() }
+      const server = await serveReapi()
+      return {
+        service: reapiBuildService({ ...services, channel: new GrpcChannel(server.address) }),
+        ...services,
+        prefix: "",
+        remote: true,
+        close: () => server.close(),
+      }
+    },
+    {
+      lacks: [
+        "bytes that are no text",
+        "saying what cannot be started",
+        "saying what is no part of a tree",
+        "the permissions and times of inputs",
+        "telling a log as it comes",
+        "limits of a log",
+      ],
+    },
+  )
+
+  const services = { blobs: memoryBlobService(), directories: memoryDirectoryService() }
+  let server: ReapiServer
+  let service: BuildService
+  before(async () => {
+    server = await serveReapi()
+    service = reapiBuildService({ ...services, channel: new GrpcChannel(server.address) })
+  })
+  after(async () => {
+    await service.close()
+    await server.close()
+  })
+
+  test("executes the same once", async () => {
+    const inputs = new Map([["in", await storeExample({ a: { b: "1" }, l: { link: "a" } }, services)]])
+    const request = exampleRequest("", { script: "echo said; cp -r $store/in $out", inputs })
+    const logs: string[] = []
+    for (let i = 0; i < 2; i++) {
+      const onLog = (bytes: Uint8Array): void => void logs.push(new TextDecoder().decode(bytes))
+      const [output] = await service.build(request, { onLog })
+      assert.deepEqual(await showTree(output!.node, services), ["/", "a/", "a/b: 1", "l -> a"])
+    }
+    assert.equal(server.executed, 1)
+    assert.deepEqual(logs, ["said\n", "said\n"])
+  })
+
+  test("goes on waiting for an operation whose stream broke", async () => {
+    const { executed } = server
+    server.breaking = 2
+    const [output] = await service.build(exampleRequest("", { script: "echo 2 >$out" }))
+    assert.deepEqual(await showTree(output!.node, services), [": 2\n"])
+    assert.equal(server.executed, executed + 1)
+    assert.equal(server.breaking, 0)
+  })
+
+  test("sends and fetches what does not go into one message", async () => {
+    const large = "0123456789abcdef".repeat(2 ** 18)
+    const inputs = new Map([["large", await storeExample(large, services)]])
+    const [output] = await service.build(exampleRequest("", { script: "cat $store/large $store/large >$out", inputs }))
+    assert.equal(output!.node.type === "file" && output!.node.size, 2 * large.length)
+    const [line] = await showTree(output!.node, services)
+    assert.equal(line, `: ${large}${large}`)
+  })
+
+  test("refuses the network, which workers are not known to have", async () => {
+    const { constraints } = exampleRequest("", {})
+    const request = exampleRequest("", { constraints: { ...constraints, network: true } })
+    assert.equal((await problemOf(service.build(request))).code, "unsupported")
+  })
+})
