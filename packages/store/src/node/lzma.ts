@@ -17,5 +17,6 @@ type LzmaInput = Parameters<typeof Lzma.xz.compressStream>[0]
 
 /** As the library takes it, whose types know the streams of pages alone. */
 export function webStream(contents: AsyncIterable<Uint8Array>): LzmaInput {
+  // oxlint-disable-next-line typescript/no-unnecessary-type-assertion -- it is not, where the types of pages are there
   return ReadableStream.from(contents) as unknown as LzmaInput
 }
