@@ -63,6 +63,9 @@ function defaultPlatform({ system, network, availablePaths }: BuildConstraints):
 const START = 'cd "$0" && exec env -i -- "$@" 2>&1'
 const SHELL_PATH = "/bin/busybox"
 
+/** Of google.rpc.Status, which has the numbers of gRPC. */
+const STATUS = { ok: 0, deadlineExceeded: 4, failedPrecondition: 9 } as const
+
 /** How often a call is tried again, and an operation waited for again, that breaks. */
 const RETRIES = 4
 
@@ -197,16 +200,16 @@ class ReapiBuildService implements BuildService {
     for (let attempt = 0; ; attempt++) {
       await retrying(call, () => this.#remote.send(sources, call))
       const { result, status, message } = await this.#operation(action, call)
-      const code = (status?.code ?? 0) as GrpcStatusCode
-      if (code === GrpcStatusCode.OK && result !== undefined) return result
+      const code = status?.code ?? STATUS.ok
+      if (code === STATUS.ok && result !== undefined) return result
       // Blobs may be forgotten between our sending them and the worker's fetching.
-      if (code === GrpcStatusCode.FAILED_PRECONDITION && attempt < RETRIES) continue
-      if (code === GrpcStatusCode.DEADLINE_EXCEEDED && timeoutMs !== undefined) {
+      if (code === STATUS.failedPrecondition && attempt < RETRIES) continue
+      if (code === STATUS.deadlineExceeded && timeoutMs !== undefined) {
         if (result !== undefined) await this.#tellLog(result, undefined, call)
         throw new BuildError({ code: "timeout", limitMs: timeoutMs })
       }
       const reason = [status?.message, message].filter((text) => text !== undefined && text !== "").join(": ")
-      throw new BuildError({ code: "failed", reason: `remote execution failed: ${reason || GrpcStatusCode[code]}` })
+      throw new BuildError({ code: "failed", reason: `remote execution failed: ${reason || `status ${code}`}` })
     }
   }
 
