@@ -63,6 +63,8 @@ export interface BuildSettings {
   timeoutMs: number | undefined
   silenceMs: number | undefined
   logBytesMax: number | undefined
+  /** Address of a machine that builds; this one without. */
+  builder: string | undefined
   /** What this machine has, and what kinds of it there are besides its own. */
   features: string[]
   platforms: string[]
@@ -101,6 +103,7 @@ export function defaultSettings(): Settings {
       timeoutMs: undefined,
       silenceMs: undefined,
       logBytesMax: undefined,
+      builder: undefined,
       features: ["benchmark", "big-parallel", "nixos-test"],
       platforms: [],
       substituters: [],

@@ -240,6 +240,30 @@ describe("building", { skip: isReady ? false : "needs Linux, bubblewrap and busy
     assert.match(run("tvix-store verify", store).error, /^$|ok|no problem/i)
   })
 
+  test("another machine builds, from what it is sent", async () => {
+    const far = newStore()
+    const near = newStore()
+    const daemon = spawn(launcher("tvix-store"), ["daemon", "--build", "-l", "127.0.0.1:0"], {
+      cwd: folder,
+      env: environment(far),
+      stdio: ["ignore", "pipe", "inherit"],
+    })
+    try {
+      const address = await new Promise<string>((resolve) => {
+        daemon.stdout.once("data", (bytes: Buffer) => resolve(bytes.toString().trim()))
+      })
+      const built = run(`build -A b --no-link --print-out-paths -L --builder ${address}`, near)
+      assert.match(built.error, matching("building DRV(a)\nbuilding DRV(b)\nb> building b\n"))
+      assert.match(run(`tvix-store cat ${built.out.trim()}`, near).out, /^data \/nix\/store/)
+      const failed = run(`build -A fails --no-link -q --builder ${address}`, near)
+      assert.match(failed.error, /failed: builder failed with exit code 3\nlast 2 log lines:\n> one\n> two\n$/)
+      assert.equal(failed.status, 1)
+    } finally {
+      daemon.kill()
+      await new Promise((resolve) => daemon.on("exit", resolve))
+    }
+  })
+
   test("two at once build a thing once", async () => {
     const store = newStore()
     const slow = `derivation { name = "slow"; system = "x86_64-linux"; builder = "/bin/sh"; args = [ "-c" "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo done > $out" ]; }`

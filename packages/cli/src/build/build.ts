@@ -2,7 +2,7 @@
 import { byteStringOf, textOf } from "@tvix-ts/bytes"
 import type { Realised, RealisePlan, Wanted } from "@tvix-ts/glue/build"
 import { formatStorePath, parseStorePath } from "@tvix-ts/nix-compat"
-import { closureOf, type Store } from "@tvix-ts/store"
+import type { Store } from "@tvix-ts/store"
 import { formatBytes, formatCount } from "../amounts.ts"
 import { addLink } from "../gc-links.ts"
 import { instantiate, type Instantiated } from "../instantiate.ts"
@@ -13,6 +13,7 @@ import { isLocal } from "../store/local-store.ts"
 import { withBuilder, type Builder } from "./builder.ts"
 import { BuildDisplay } from "./display.ts"
 import { failuresOf } from "./failures.ts"
+import { placeClosure } from "./place.ts"
 import { timesFile } from "./folders.ts"
 
 export interface BuildCommandSettings extends Settings {
@@ -133,12 +134,7 @@ async function link(
   let count = 0
   for (const { of, storePath } of built) {
     const { attrPath, name, drvPath, output } = of
-    let target = ""
-    // What was asked for comes last.
-    for (const { storePath: path } of await closureOf([parseStorePath(storePath)], store.pathInfos)) {
-      const pathInfo = await store.pathInfos.get(path.digest)
-      if (pathInfo !== undefined) target = await root.place(pathInfo)
-    }
+    const target = await placeClosure(parseStorePath(storePath), store, root)
     const suffix = (count++ === 0 ? "" : `-${count}`) + (output === "out" ? "" : `-${textOf(output)}`)
     const link = outLink === undefined ? undefined : addLink(outLink + suffix, storePath, byteStringOf(target), roots)
     if (format === "json") {

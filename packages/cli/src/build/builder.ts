@@ -1,8 +1,11 @@
 /** What a command that builds needs, put together from its settings, and taken apart in the end. */
 import { byteStringOf, textOf } from "@tvix-ts/bytes"
-import { bwrapBuildService, TreeFolder } from "@tvix-ts/build/node"
+import { GrpcChannel } from "@tvix-ts/castore/node"
+import type { BuildService } from "@tvix-ts/build"
+import { bwrapBuildService, grpcBuildService, TreeFolder } from "@tvix-ts/build/node"
 import {
   builtinBuildenv,
+  farBuilder,
   planRealise,
   realise,
   type Realised,
@@ -13,13 +16,13 @@ import {
 import { BuildLogs, builtinFetchurl, folderLocks } from "@tvix-ts/glue/build/node"
 import type { Download } from "@tvix-ts/glue/node"
 import type { Store } from "@tvix-ts/store"
-import { openStore } from "@tvix-ts/store/node"
+import { grpcTarget, openStore } from "@tvix-ts/store/node"
 import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import { SYSTEM } from "../session.ts"
 import type { Settings } from "../settings.ts"
 import { isLocal } from "../store/local-store.ts"
-import { buildFolder, logFolder, rootFolder, treeFolder } from "./folders.ts"
+import { buildFolder, logFolder, rootFolder, treeFolder, workFolder } from "./folders.ts"
 import { StoreRoot } from "./store-root.ts"
 
 export interface BuilderContext {
@@ -62,7 +65,7 @@ export async function withBuilder<T>(context: BuilderContext, work: (builder: Bu
       async realise(wanted) {
         // From here on nothing is collected that we were told is there.
         if (isLocal(store)) await store.castore.startWriting()
-        const builder = closed(await bwrapBuildService({ ...store, trees, dir: join(folder, "builds") }))
+        const builder = closed(await openBuilder(settings.build.builder, store, trees, closed))
         return realise(wanted, {
           ...base,
           ...defined(limits),
@@ -91,6 +94,20 @@ export async function withBuilder<T>(context: BuilderContext, work: (builder: Bu
   } finally {
     for (const one of closing.reverse()) await one.close()
   }
+}
+
+/** The builder at an address; without, a sandbox of this machine. */
+async function openBuilder(
+  address: string | undefined,
+  store: Store,
+  trees: TreeFolder,
+  closed: <C extends { close(): Promise<void> }>(one: C) => C,
+): Promise<BuildService> {
+  if (address === undefined) return bwrapBuildService({ ...store, trees, dir: workFolder(buildFolder(store)) })
+  const target = grpcTarget(address)
+  // What it builds from, and into, is the castore of the same server.
+  const far = closed(await openStore(address))
+  return farBuilder(grpcBuildService(new GrpcChannel(target)), store, far)
 }
 
 /** Those limits that there are. */

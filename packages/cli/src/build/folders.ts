@@ -12,6 +12,10 @@ export function buildFolder(store: Store): string {
 export function treeFolder(folder: string): string {
   return join(folder, "trees")
 }
+/** What builds write while they run. */
+export function workFolder(folder: string): string {
+  return join(folder, "builds")
+}
 export function rootFolder(folder: string): string {
   return join(folder, "root")
 }

@@ -81,6 +81,13 @@ export const BUILD_OPTIONS: readonly Option<ProgramSettings>[] = [
     set: (to) => void (to.build.keepGoing = true),
   },
   {
+    names: ["--builder"],
+    values: ["URL"],
+    summary:
+      "build on the machine at grpc+http://HOST:PORT or grpc+unix:///SOCKET, where tvix-store daemon --build runs",
+    set: (to, url) => void (to.build.builder = url),
+  },
+  {
     names: ["--substituter"],
     values: ["URL"],
     summary: "take what this store has rather than build it; may be given several times",

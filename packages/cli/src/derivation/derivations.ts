@@ -2,7 +2,7 @@
 import { readFileSync, readlinkSync, statSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
 import { byteStringFrom, byteStringOf, textOf } from "@tvix-ts/bytes"
-import { CastoreError, formatDigest } from "@tvix-ts/castore"
+import { CastoreError, formatDigest, type CallOptions } from "@tvix-ts/castore"
 import {
   DerivationError,
   derivationPath,
@@ -211,16 +211,35 @@ class Texts {
   }
 
   async #inStore(path: string, bytesMax: number): Promise<string | undefined> {
-    const store = await this.#open()
-    const storePath = parseStorePath(path)
-    const info: PathInfo | undefined = await store.pathInfos.get(storePath.digest, { signal: this.#signal })
-    if (info === undefined || info.storePath.name !== storePath.name || info.node.type !== "file") return undefined
-    const { digest, size } = info.node
-    if (size > bytesMax) return undefined
-    const pieces = await store.blobs.read(digest, { signal: this.#signal })
-    if (pieces === undefined) throw new CastoreError({ code: "missing", what: `blob ${formatDigest(digest)}` })
-    let text = ""
-    for await (const piece of pieces) text += byteStringFrom(piece)
-    return text
+    return textInStore(path, bytesMax, await this.#open(), { signal: this.#signal })
   }
+}
+
+/** What the file at a store path contains; see {@link Found}. */
+async function textInStore(
+  path: string,
+  bytesMax: number,
+  store: Store,
+  options: CallOptions,
+): Promise<string | undefined> {
+  const storePath = parseStorePath(path)
+  const info: PathInfo | undefined = await store.pathInfos.get(storePath.digest, options)
+  if (info === undefined || info.storePath.name !== storePath.name || info.node.type !== "file") return undefined
+  const { digest, size } = info.node
+  if (size > bytesMax) return undefined
+  const pieces = await store.blobs.read(digest, options)
+  if (pieces === undefined) throw new CastoreError({ code: "missing", what: `blob ${formatDigest(digest)}` })
+  let text = ""
+  for await (const piece of pieces) text += byteStringFrom(piece)
+  return text
+}
+
+/** The derivation at a store path, a byte string, of which nothing is looked for elsewhere. Undefined if it is not there. */
+export async function derivationInStore(
+  path: string,
+  store: Store,
+  options: CallOptions,
+): Promise<Derivation | undefined> {
+  const text = await textInStore(path, FILE_MAX, store, options)
+  return text === undefined ? undefined : parsed(path, text)
 }

@@ -1,4 +1,5 @@
 export { builtinBuildenv } from "./buildenv.ts"
+export { farBuilder } from "./far-builder.ts"
 export { planRealise, type RealisePlan } from "./plan.ts"
 export { RealiseError, type RealiseProblem } from "./problem.ts"
 export {

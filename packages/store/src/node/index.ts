@@ -9,7 +9,7 @@ export { importPath, type ImportOptions } from "./import-path.ts"
 export type { LocalPathInfoService, StoredPathInfo } from "./local/path-infos.ts"
 export { linkRoot, type Root, type Roots } from "./local/roots.ts"
 export { openLocalStore, type LocalStore, type LocalStoreOptions } from "./local/store.ts"
-export { openStore } from "./open.ts"
+export { grpcTarget, openStore } from "./open.ts"
 export { openGrpcStore, serveStore } from "./grpc.ts"
 export {
   describeFinding,

@@ -31,22 +31,11 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
   },
   "grpc+http": {
     form: "grpc+http://HOST:PORT",
-    open(address) {
-      const url = parse(address)
-      if (url.hostname === "") wrong(address, "it names no host")
-      if (url.port === "") wrong(address, "it names no port")
-      nothingElse(url, address, "hostname", "port")
-      return openGrpcStore(`${url.hostname}:${url.port}`)
-    },
+    open: (address) => openGrpcStore(grpcTarget(address)),
   },
   "grpc+unix": {
     form: "grpc+unix:///SOCKET",
-    open(address) {
-      const url = parse(address)
-      nothingElse(url, address, "pathname")
-      if (url.pathname.length < 2) wrong(address, "it names no socket")
-      return openGrpcStore(`unix:${decodePath(url.pathname, address)}`)
-    },
+    open: (address) => openGrpcStore(grpcTarget(address)),
   },
   "nix+https": { form: "nix+https://HOST[/PATH][?OPTIONS]", open: openCache },
   "nix+http": { form: "nix+http://HOST[/PATH][?OPTIONS]", open: openCache },
@@ -146,6 +135,26 @@ async function openPieces(address: string, before: Store | undefined): Promise<P
 
 function isCacheAddress(address: string): boolean {
   return /^\s*nix\+(?:https?|file):/.test(address)
+}
+
+/**
+ * What gRPC takes for the address of a server: `host:port` or `unix:/path`.
+ *
+ * @param address `grpc+http://HOST:PORT` or `grpc+unix:///SOCKET`
+ * @throws {CastoreError} `invalid`
+ */
+export function grpcTarget(address: string): string {
+  const url = parse(address)
+  if (url.protocol === "grpc+http:") {
+    if (url.hostname === "") wrong(address, "it names no host")
+    if (url.port === "") wrong(address, "it names no port")
+    nothingElse(url, address, "hostname", "port")
+    return `${url.hostname}:${url.port}`
+  }
+  if (url.protocol !== "grpc+unix:") wrong(address, "it is no server's: grpc+http://HOST:PORT, or grpc+unix:///SOCKET")
+  nothingElse(url, address, "pathname")
+  if (url.pathname.length < 2) wrong(address, "it names no socket")
+  return `unix:${decodePath(url.pathname, address)}`
 }
 
 function localDirectory(address: string): string {

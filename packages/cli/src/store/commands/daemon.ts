@@ -3,16 +3,20 @@ import { existsSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import { byteStringOf } from "@tvix-ts/bytes"
 import { CastoreError } from "@tvix-ts/castore"
+import type { GrpcService } from "@tvix-ts/castore/node"
+import type { Store } from "@tvix-ts/store"
 import type { Command, Tool } from "../../commands/command.ts"
 import { readOptions } from "../../commands/usage.ts"
 import { UsageError, type Option } from "../../options.ts"
 import { writeError, writeOut } from "../../output.ts"
+import { buildFolder, treeFolder, workFolder } from "../../build/folders.ts"
 import { startServing } from "../serving.ts"
 import { withStore } from "../session.ts"
 import { SHARED_OPTIONS, storeAddress, storeSettings, type StoreSettings } from "../settings.ts"
 
 interface DaemonSettings extends StoreSettings {
   listen: string | undefined
+  build: boolean
 }
 
 const OPTIONS: readonly Option<DaemonSettings>[] = [
@@ -22,6 +26,12 @@ const OPTIONS: readonly Option<DaemonSettings>[] = [
     summary: "where to be reached: 127.0.0.1:8000, [::]:8000 (port 0 is any that is free), unix:/run/tvix.sock",
     set: (to, address) => void (to.listen = address),
   },
+  {
+    names: ["--build"],
+    values: [],
+    summary: "build for others as well, in a sandbox: what tvix build --builder asks for",
+    set: (to) => void (to.build = true),
+  },
   ...SHARED_OPTIONS,
 ]
 
@@ -29,7 +39,7 @@ const OPTIONS: readonly Option<DaemonSettings>[] = [
 const FAREWELL_MS = 10_000
 
 async function run(words: readonly string[], tool: Tool): Promise<number> {
-  const settings: DaemonSettings = { ...storeSettings(), listen: undefined }
+  const settings: DaemonSettings = { ...storeSettings(), listen: undefined, build: false }
   const operands = await readOptions(tool, "daemon", words, OPTIONS, settings)
   if (typeof operands === "number") return operands
   return withStore(tool, "daemon", settings, async (store, session) => {
@@ -37,8 +47,10 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
     const address = listenAddress(settings.listen)
     const { serveStore } = await import("@tvix-ts/store/node")
     const stopServing = await startServing(store)
+    const builder = settings.build ? await openBuilder(store) : undefined
     const server = await serveStore(store, {
       address,
+      services: builder?.services ?? [],
       onInternalError: (error) => writeError(byteStringOf(`internal error: ${String(error)}\n`)),
     })
     // As other commands take it, for --store. Whoever started us may wait for the line.
@@ -50,9 +62,25 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
       else signal.addEventListener("abort", () => resolve(), { once: true })
     })
     await server.close(FAREWELL_MS)
+    await builder?.close()
     await stopServing()
     return 0
   })
+}
+
+/** Builds for others: whatever they ask for, of what is in the store. */
+async function openBuilder(store: Store): Promise<{ services: readonly GrpcService[]; close: () => Promise<void> }> {
+  const { buildServices, bwrapBuildService, TreeFolder } = await import("@tvix-ts/build/node")
+  const folder = buildFolder(store)
+  const trees = await TreeFolder.open(treeFolder(folder), store)
+  const builder = await bwrapBuildService({ ...store, trees, dir: workFolder(folder) })
+  return {
+    services: buildServices(builder),
+    async close() {
+      await builder.close()
+      await trees.close()
+    },
+  }
 }
 
 /** Addresses that clients use are taken as well. */
