@@ -60,6 +60,9 @@ export class BuildTree {
       case "fetch-started":
         this.#fetches.set(event.path, { narSize: event.narSize, startedMs: nowMs })
         break
+      case "fetch-failed":
+        this.#fetches.delete(event.path)
+        break
       case "fetch-done":
         this.#fetches.delete(event.path)
         this.#fetched++

@@ -8,6 +8,7 @@ import {
   farBuilder,
   planRealise,
   realise,
+  substitute,
   type Realised,
   type RealiseOptions,
   type RealisePlan,
@@ -15,6 +16,7 @@ import {
 } from "@tvix-ts/glue/build"
 import { BuildLogs, builtinFetchurl, folderLocks } from "@tvix-ts/glue/build/node"
 import type { Download } from "@tvix-ts/glue/node"
+import type { StorePath } from "@tvix-ts/nix-compat"
 import type { Store } from "@tvix-ts/store"
 import { grpcTarget, openStore } from "@tvix-ts/store/node"
 import { availableParallelism } from "node:os"
@@ -39,6 +41,8 @@ export interface Builder {
   readonly root: StoreRoot
   readonly trees: TreeFolder
   realise(wanted: readonly Wanted[]): Promise<Realised>
+  /** Copies a store path, and what it refers to, from whoever has it; whether it is there now. */
+  fetch(path: StorePath): Promise<boolean>
   plan(wanted: readonly Wanted[]): Promise<RealisePlan>
 }
 
@@ -62,6 +66,7 @@ export async function withBuilder<T>(context: BuilderContext, work: (builder: Bu
       root: new StoreRoot(rootFolder(folder), trees),
       trees,
       plan: (wanted) => planRealise(wanted, base),
+      fetch: (path) => substitute(path, { ...base, onEvent: context.onEvent }),
       async realise(wanted) {
         // From here on nothing is collected that we were told is there.
         if (isLocal(store)) await store.castore.startWriting()

@@ -27,6 +27,7 @@ export class BuildDisplay {
   readonly #timer: NodeJS.Timeout | undefined
   /** Lines of the tree that are on the screen. */
   #height = 0
+  readonly #warned = new Set<string>()
   /** Beginnings of lines that builders have not ended. */
   readonly #lines = new Map<string, string>()
 
@@ -79,11 +80,22 @@ export class BuildDisplay {
       case "fetch-started":
         if (!this.#isLive) this.#say(`fetching '${textOf(event.path)}' (${formatBytes(event.narSize)})`)
         break
+      case "fetch-failed":
+        this.#warn(event.error.message)
+        break
       case "build-planned":
       case "build-waiting":
       case "fetch-done":
         break
     }
+  }
+
+  /** Of what is wrong with a substituter, once. */
+  #warn(message: string): void {
+    if (this.#warned.has(message)) return
+    this.#warned.add(message)
+    this.clear()
+    writeError(`${byteStringOf(`warning: ${message}`)}\n`)
   }
 
   #log(derivation: string, bytes: Uint8Array): void {
@@ -138,6 +150,8 @@ function recordOf(event: RealiseEvent): object {
       return { event: event.kind, derivation: textOf(event.derivation) }
     case "fetch-started":
       return { event: event.kind, path: textOf(event.path), narSize: event.narSize }
+    case "fetch-failed":
+      return { event: event.kind, path: textOf(event.path), message: event.error.message }
     case "fetch-done":
       return { event: event.kind, path: textOf(event.path) }
   }

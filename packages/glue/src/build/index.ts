@@ -12,3 +12,4 @@ export {
   type RealiseOptions,
   type Wanted,
 } from "./realise.ts"
+export { substitute, type SubstituteOptions } from "./substitute.ts"

@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { describe, test } from "node:test"
 import { bytesOf, utf8 } from "@tvix-ts/bytes"
 import { BuildError, type BuildOptions, type BuildOutput, type BuildRequest, type BuildService } from "@tvix-ts/build"
-import { TreeBuilder, type Node } from "@tvix-ts/castore"
+import { CastoreError, TreeBuilder, type Node } from "@tvix-ts/castore"
 import { hash } from "@tvix-ts/hash"
 import {
   fixedOutputPath,
@@ -77,6 +77,10 @@ class World {
       }
     },
     close: async () => {},
+  }
+
+  fetches(): string[] {
+    return this.events.filter((event) => event.startsWith("fetch"))
   }
 
   async #output(path: string, contents: string, { needles }: BuildRequest): Promise<BuildOutput> {
@@ -358,7 +362,26 @@ describe("realising derivations", () => {
     await far.run([b[0]])
     assert.deepEqual(await world.run([c[1]], { substituters: [memoryStore(), far.store] }), new Map())
     assert.deepEqual(world.built, ["c"])
-    assert.deepEqual(world.events.slice(0, 2), ["fetch-started b", "fetch-done b"])
+    assert.deepEqual(world.fetches(), ["fetch-started b", "fetch-done b"])
+  })
+
+  test("builds what a substituter fails to give", async () => {
+    const far = new World()
+    const world = new World()
+    const a = far.derivation("a", [])
+    await far.run([a])
+    const down = new CastoreError({ code: "unavailable", reason: "nobody answers" })
+    const broken: Store = {
+      ...far.store,
+      blobs: {
+        ...far.store.blobs,
+        stat: () => Promise.reject(down),
+        read: () => Promise.reject(down),
+      },
+    }
+    assert.deepEqual(await world.run([world.derivation("a", [])], { substituters: [broken] }), new Map())
+    assert.deepEqual(world.built, ["a"])
+    assert.deepEqual(world.fetches(), ["fetch-started a", "fetch-failed a"])
   })
 
   test("ends when nobody wants it any more", async () => {

@@ -2,8 +2,7 @@
  * Makes outputs of derivations be in a store: those that are there are left alone, those that a cache has are copied, and
  * the rest is built, whatever is needed first. All paths are byte strings.
  */
-import type { BuildOutput, BuildRequest, BuildService } from "@tvix-ts/build"
-import { BuildError } from "@tvix-ts/build"
+import { BuildError, type BuildOutput, type BuildRequest, type BuildService } from "@tvix-ts/build"
 import {
   derivationOptions,
   parseStorePath,
@@ -12,7 +11,7 @@ import {
   type Derivation,
   type DerivationOptions,
 } from "@tvix-ts/nix-compat"
-import { copyPaths, type PathDescription, type PathInfo, type Store } from "@tvix-ts/store"
+import type { PathInfo, Store } from "@tvix-ts/store"
 import { buildInputs, exportedGraphs } from "./inputs.ts"
 import { LogTail } from "./log-tail.ts"
 import { outputPaths } from "./output-paths.ts"
@@ -20,6 +19,7 @@ import { describeOutputs } from "./outputs.ts"
 import { RealiseError } from "./problem.ts"
 import { buildRequest } from "./request.ts"
 import { Semaphore } from "./semaphore.ts"
+import { substitute } from "./substitute.ts"
 
 /** Outputs of one derivation. */
 export interface Wanted {
@@ -92,6 +92,8 @@ export type RealiseEvent =
   | { readonly kind: "build-cancelled"; readonly derivation: string }
   | { readonly kind: "fetch-started"; readonly path: string; readonly narSize: number }
   | { readonly kind: "fetch-done"; readonly path: string }
+  /** A substituter could not be asked, or what it gave is not what it should be: others are asked, or it is built. */
+  | { readonly kind: "fetch-failed"; readonly path: string; readonly error: Error }
 
 /** Derivations and what became of them. */
 export interface Realised {
@@ -259,20 +261,9 @@ class Realiser {
     return fetched
   }
 
-  async #fetch(path: string): Promise<boolean> {
-    if (await this.#areThere([path])) return true
+  #fetch(path: string): Promise<boolean> {
     const { substituters, store, onEvent } = this.#options
-    const options = { signal: this.#signal }
-    const storePath = parseStorePath(path)
-    for (const substituter of substituters) {
-      const description: PathDescription | undefined = await substituter.pathInfos.describe(storePath.digest, options)
-      if (description === undefined) continue
-      onEvent?.({ kind: "fetch-started", path, narSize: description.narSize })
-      await copyPaths([storePath], substituter, store, options)
-      onEvent?.({ kind: "fetch-done", path })
-      return true
-    }
-    return false
+    return substitute(parseStorePath(path), { store, substituters, onEvent, signal: this.#signal })
   }
 
   // ------------------------------------------------------------------------------------------------ building

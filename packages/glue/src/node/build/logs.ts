@@ -45,6 +45,7 @@ export class BuildLogs {
       case "build-waiting":
       case "fetch-started":
       case "fetch-done":
+      case "fetch-failed":
         break
     }
   }
