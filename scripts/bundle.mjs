@@ -36,6 +36,7 @@ const COMMANDS = {
       main: join(CLI, "tvix.ts"),
       "jobs-worker": join(CLI, "jobs", "jobs-worker.ts"),
       "nix-build": join(CLI, "nix-build.ts"),
+      "nix-store": join(CLI, "nix-store.ts"),
     },
     threads: { "writer-thread": WRITER },
   },

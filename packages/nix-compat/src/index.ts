@@ -66,6 +66,10 @@ export {
   type References,
   type StorePath,
 } from "./store-path.ts"
+export type { ExportDescription } from "./export/format.ts"
+export { ExportError, type ExportProblem } from "./export/problem.ts"
+export { readExport, type ExportedPath } from "./export/reader.ts"
+export { exportBegin, exportDescription, exportEnd } from "./export/writer.ts"
 export { formatFlakeRef, parseFlakeRef } from "./flake-ref/flake-ref.ts"
 export type { InputAttribute, InputAttributes } from "./flake-ref/input.ts"
 export { FlakeRefError, type FlakeRefProblem } from "./flake-ref/problem.ts"

@@ -19,6 +19,8 @@ import {
 export interface NarReaderOptions {
   /** Bytes that the archive may have; 2^53 - 1 unless told. A file that says it has more is refused before it is read. */
   readonly sizeMax?: number
+  /** Whether something else may follow the archive. It is not looked at; {@link NarReader.rest} says how much of it there was. */
+  readonly isFollowed?: boolean
 }
 
 /** What a run of words ends in. */
@@ -68,6 +70,7 @@ const NOTHING = 8
 export class NarReader {
   readonly #sink: NarSink
   readonly #sizeMax: number
+  readonly #isFollowed: boolean
   /** Where in the archive the piece begins. */
   #base = 0
   #state = WORDS
@@ -89,10 +92,17 @@ export class NarReader {
   /** Where a {@link #read} that has to wait goes on. */
   #at = 0
   #busy = false
+  #rest = 0
 
   constructor(sink: NarSink, options: NarReaderOptions = {}) {
     this.#sink = sink
     this.#sizeMax = Math.min(options.sizeMax ?? Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)
+    this.#isFollowed = options.isFollowed ?? false
+  }
+
+  /** Bytes at the end of the last piece that are not the archive's; undefined as long as that has not ended. */
+  get rest(): number | undefined {
+    return this.#state === NOTHING ? this.#rest : undefined
   }
 
   /**
@@ -168,7 +178,9 @@ export class NarReader {
           if (--this.#missing === 0) this.#expectEnd()
           break
         case NOTHING:
-          this.#refuse({ code: "trailing" }, at)
+          if (!this.#isFollowed) this.#refuse({ code: "trailing" }, at)
+          this.#rest = bytes.length - at
+          return undefined
       }
     }
     if (length < bytes.length) this.#refuse({ code: "archive-too-large", sizeMax: this.#sizeMax }, length)

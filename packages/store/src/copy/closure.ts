@@ -1,5 +1,5 @@
 import { CastoreError, type CallOptions } from "@tvix-ts/castore"
-import { formatStorePath, type StorePath } from "@tvix-ts/nix-compat"
+import { formatStorePath, storePathBase, type StorePath } from "@tvix-ts/nix-compat"
 import type { PathDescription, PathInfo } from "../path-info/path-info.ts"
 import type { PathInfoService } from "../path-info/service.ts"
 import { Pool } from "../pool.ts"
@@ -68,8 +68,23 @@ async function closure<T extends PathDescription>(
   return inReferenceOrder(wanted, known)
 }
 
+type Referring = Pick<PathDescription, "storePath" | "references">
+
+/**
+ * The descriptions, each after those of them that it refers to; else by their base names, in which C++ Nix's
+ * `topoSortPaths` (libstore/misc.cc) begins as well.
+ */
+export function byReferences<T extends Referring>(descriptions: Iterable<T>): readonly T[] {
+  const sorted = [...descriptions].sort((a, b) => (storePathBase(a.storePath) < storePathBase(b.storePath) ? -1 : 1))
+  const known = new Map(sorted.map((description) => [description.storePath.digest, description]))
+  return inReferenceOrder(
+    sorted.map(({ storePath }) => storePath),
+    known,
+  )
+}
+
 /** References first. Those that refer to each other, which no build makes, come in any order. */
-function inReferenceOrder<T extends PathDescription>(
+function inReferenceOrder<T extends Referring>(
   wanted: readonly StorePath[],
   known: ReadonlyMap<string, T>,
 ): readonly T[] {
