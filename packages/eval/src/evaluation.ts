@@ -1,6 +1,6 @@
 /** One world of evaluation: its files, settings and globals. What builtins have for `this`. */
 import { describe as describeSyntax, describeWarning, parse, SourceFile, type Expr } from "@tvix-ts/syntax"
-import { attrsFrom, AttrSet, compareNames, Shape, type Position } from "./attrs.ts"
+import { attrsFrom, AttrSet, Shape, type Position } from "./attrs.ts"
 import type { Builtin } from "./builtins/builtin.ts"
 import { withCoreFiles } from "./core-files.ts"
 import { compile, UndefinedVariable } from "./compiler/compile.ts"
@@ -233,10 +233,10 @@ export class Evaluation {
 
   /** A task whose result is the listing of the folder at `path`, as a set. */
   *readDir(path: string): Task<AttrSet> {
-    const entries = [...(yield* this.ask(() => this.io.readDir(path)))].sort(([a], [b]) => compareNames(a, b))
-    const names = entries.map(([name]) => name)
-    const types = entries.map(([, type]) => type)
-    const listing = new AttrSet(new Shape(names, true, undefined), types)
+    const types = new Map(yield* this.ask(() => this.io.readDir(path)))
+    const names = [...types.keys()].sort()
+    const values = names.map((name) => types.get(name)!)
+    const listing = new AttrSet(new Shape(names, true, undefined), values)
     this.#listings.set(path, listing)
     return listing
   }

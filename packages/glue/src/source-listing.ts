@@ -1,8 +1,8 @@
 /** What is to be copied of a file tree: looked at first, by whoever may leave things out, and read then, if need be. */
-import { bytesOf, utf8 } from "@tvix-ts/bytes"
+import { bytesOf } from "@tvix-ts/bytes"
 import type { TreeSink } from "@tvix-ts/castore"
 import { isSettled, type EvalIO, type FileStamp, type FileType, type OpenedFile, type Task } from "@tvix-ts/eval"
-import { startHash } from "@tvix-ts/hash"
+import { hashByteString } from "@tvix-ts/hash"
 import type { Ask } from "./at-once.ts"
 import { refuse } from "./problems.ts"
 import { fromStore } from "./store-problem.ts"
@@ -47,7 +47,7 @@ export function* listTree(
     listing.push({ type, name, path })
     if (type === "directory") {
       const here = path
-      const entries = [...(yield* ask(() => io.readDir(here)))].sort(([a], [b]) => (a < b ? -1 : 1))
+      const entries = [...(yield* ask(() => io.readDir(here)))].sort((a, b) => (a[0] < b[0] ? -1 : 1))
       open.push({ prefix: path === "/" ? "/" : `${path}/`, entries, next: 0 })
     }
     // On to the next entry that is wanted, closing directories that have none.
@@ -123,8 +123,7 @@ const VERSION = "tvix source 1\n"
 export function* fingerprintOf(ask: Ask, io: EvalIO, listing: readonly ListedNode[]): Task<Fingerprint | undefined> {
   if (io.stamp === undefined) return undefined
   const now = Date.now()
-  const hasher = startHash("sha256")
-  hasher.update(utf8(VERSION))
+  const pieces = [VERSION]
   let settled = true
   for (const { type, name = "", path } of listing) {
     let detail = ""
@@ -135,9 +134,9 @@ export function* fingerprintOf(ask: Ask, io: EvalIO, listing: readonly ListedNod
       detail = describe(stamp)
     } else if (type === "symlink") detail = yield* ask(() => io.readLink!(path))
     // No name has a NUL in it, nor has the target of a link.
-    hasher.update(bytesOf(`${type}\0${name}\0${detail}\0`))
+    pieces.push(type, "\0", name, "\0", detail, "\0")
   }
-  return { digest: hasher.digest(), settled }
+  return { digest: hashByteString("sha256", pieces.join("")), settled }
 }
 
 function describe({ device, inode, size, modified, changed }: FileStamp): string {

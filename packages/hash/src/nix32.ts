@@ -14,12 +14,12 @@ export function nix32Length(byteCount: number): number {
 
 export function encodeNix32(bytes: Uint8Array): string {
   const length = nix32Length(bytes.length)
-  const codes: number[] = []
+  const codes = new Array<number>(length)
   for (let n = length - 1; n >= 0; n--) {
     const bit = n * 5
     const i = bit >> 3
     const pair = i + 1 < bytes.length ? bytes[i]! | (bytes[i + 1]! << 8) : bytes[i]!
-    codes.push(CODES[(pair >> (bit & 7)) & 31]!)
+    codes[length - 1 - n] = CODES[(pair >> (bit & 7)) & 31]!
   }
   // At once: a string that grows by a character is a chain of as many.
   return String.fromCharCode(...codes)

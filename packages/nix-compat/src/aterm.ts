@@ -47,17 +47,16 @@ export class AtermText {
     this.#middle = `${listOf(sorted(inputSources).map(plain))},${plain(system)},${quote(builder)},${listOf(args.map(quote))}`
     this.#outputs = sorted(outputs.keys())
     if (env.has(JSON_VARIABLE)) throw new DerivationError({ code: "json-variable" })
-    const names: string[] = []
-    for (const name of env.keys()) if (!outputs.has(name)) names.push(name)
+    const names = [...env.keys()].filter((name) => !outputs.has(name))
     if (structuredAttrs !== undefined) names.push(JSON_VARIABLE)
-    let variables: string[] = []
+    let pieces: string[] = []
     const endBetween = (): void => {
-      this.#between.push(variables.join(","))
-      variables = []
+      this.#between.push(pieces.join(""))
+      pieces = []
     }
     for (const name of sortedInPlace(names)) {
       while (this.#between.length < this.#outputs.length && this.#outputs[this.#between.length]! < name) endBetween()
-      variables.push(writeVariable(name, env.get(name) ?? structuredAttrs!))
+      pushVariable(pieces, name, env.get(name) ?? structuredAttrs!)
     }
     while (this.#between.length <= this.#outputs.length) endBetween()
   }
@@ -80,20 +79,28 @@ export class AtermText {
     const outputList = this.#outputs.map((name) =>
       writeOutput(name, (found?.outputs ?? outputs).get(name)!, found === undefined),
     )
-    const variables = [this.#between[0]!]
-    for (const [i, name] of this.#outputs.entries()) {
-      const path = (found?.env ?? env).get(name)
-      if (path !== undefined) variables.push(writeVariable(name, found === undefined ? "" : path))
-      variables.push(this.#between[i + 1]!)
+    const version = dynamicInputs === undefined ? "Derive(" : `DrvWithVersion(${plain(DYNAMIC_VERSION)},`
+    // Joined at once, it is flat, as whoever hashes it needs it.
+    const pieces = [version, listOf(outputList), ",", inputs, ",", this.#middle, ",["]
+    const head = pieces.length
+    const push = (variables: string): void => {
+      if (variables !== "") pieces.push(pieces.length > head ? "," : "", variables)
     }
-    const environment = listOf(variables.filter((some) => some !== ""))
-    const body = `${listOf(outputList)},${inputs},${this.#middle},${environment}`
-    return dynamicInputs === undefined ? `Derive(${body})` : `DrvWithVersion(${plain(DYNAMIC_VERSION)},${body})`
+    push(this.#between[0]!)
+    for (let i = 0; i < this.#outputs.length; i++) {
+      const name = this.#outputs[i]!
+      const path = (found?.env ?? env).get(name)
+      if (path !== undefined) push(`(${quote(name)},${quote(found === undefined ? "" : path)})`)
+      push(this.#between[i + 1]!)
+    }
+    pieces.push("])")
+    return pieces.join("")
   }
 }
 
-function writeVariable(name: string, value: string): string {
-  return `(${quote(name)},${quote(value)})`
+/** As pieces, since a string of its own for each variable would be thrown away at once. */
+function pushVariable(pieces: string[], name: string, value: string): void {
+  pieces.push(pieces.length === 0 ? '("' : ',("', escape(name), '","', escape(value), '")')
 }
 
 function writeInput(names: ReadonlySet<string>, dynamic: DynamicInput["dynamic"]): string {
@@ -130,12 +137,13 @@ const SPECIAL = /["\\\n\r\t]/
 /** What JSON escapes, too, though ATerms do not. What both escape, they escape alike. */
 const OTHER_CONTROL = /[\0-\x08\v\f\x0e-\x1f]/
 const ESCAPES: Readonly<Record<string, string>> = { '"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t" }
-function quote(text: string): string {
-  if (!SPECIAL.test(text)) return `"${text}"`
+function escape(text: string): string {
+  if (!SPECIAL.test(text)) return text
   // Several times faster than a function for each line end of a script.
-  if (!OTHER_CONTROL.test(text)) return JSON.stringify(text)
-  return `"${text.replace(/["\\\n\r\t]/g, (special) => ESCAPES[special]!)}"`
+  if (!OTHER_CONTROL.test(text)) return JSON.stringify(text).slice(1, -1)
+  return text.replace(/["\\\n\r\t]/g, (special) => ESCAPES[special]!)
 }
+const quote = (text: string): string => `"${escape(text)}"`
 
 // Byte strings compare as their bytes do.
 function sorted(texts: Iterable<string>): string[] {
