@@ -14,6 +14,9 @@ interface Formal {
   readonly fallback: LazyOperand | undefined
 }
 
+/** Names for each formal that are passed by in the time that one is looked up. */
+const WALK_RATIO = 4
+
 /** The last parameter of a function, if it is a set pattern. */
 export class Pattern {
   readonly code: LambdaCode
@@ -107,10 +110,18 @@ export class Pattern {
     const formals = this.#formals
     const indices = this.#indices
     this.#shape = undefined
+    // Both have their names in order, so one walk along both finds all, without the table that looking each up would need.
+    const { names } = shape
+    const walks = shape.sorted && names.length < WALK_RATIO * formals.length
+    let next = 0
     let used = 0
     for (let i = 0; i < formals.length; i++) {
       const { name, fallback } = formals[i]!
-      const index = shape.find(name)
+      let index: number
+      if (walks) {
+        while (next < names.length && names[next] !== name && names[next]! < name) next++
+        index = next < names.length && names[next] === name ? next++ : -1
+      } else index = shape.find(name)
       indices[i] = index
       if (index >= 0) used++
       else if (fallback === undefined) return false

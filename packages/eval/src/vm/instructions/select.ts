@@ -98,15 +98,24 @@ interface Step {
   /** The shape last met, and where in it the name is (-1: nowhere), if the name is known. */
   shape: Shape
   index: number
+  misses: number
 }
 function readPath(b: Binder): Step[] {
   return b.many(() => {
     const index = b.word()
     if (index >= 0) {
       const name = b.loaded.unit.name(index)
-      return { name, text: undefined, at: 0, exec: undefined, shape: EMPTY_SHAPE, index: -1 }
+      return { name, text: undefined, at: 0, exec: undefined, shape: EMPTY_SHAPE, index: -1, misses: 0 }
     }
-    return { name: undefined, text: b.text(), at: b.position(), exec: b.expr(), shape: EMPTY_SHAPE, index: -1 }
+    return {
+      name: undefined,
+      text: b.text(),
+      at: b.position(),
+      exec: b.expr(),
+      shape: EMPTY_SHAPE,
+      index: -1,
+      misses: 0,
+    }
   })
 }
 
@@ -238,19 +247,22 @@ function walk(
       // A path of one step has no use for its name, unless it pauses.
       if (steps.length > 1) names = withName(names, i, name)
     }
-    const set = value instanceof AttrSet ? (value.base === null ? value : value.layerOf(name)) : null
+    let set: AttrSet | null = value instanceof AttrSet ? value : null
     let index = -1
-    if (set !== null) {
-      if (isComputed) index = set.shape.find(name)
+    while (set !== null) {
+      const { shape }: AttrSet = set
+      if (shape === step.shape && !isComputed) ({ index } = step)
       else {
-        if (set.shape !== step.shape) {
-          step.shape = set.shape
-          step.index = set.shape.find(name)
+        index = shape.find(name)
+        if (!isComputed && isWorthKeeping(step.misses++)) {
+          step.shape = shape
+          step.index = index
         }
-        ;({ index } = step)
       }
+      if (index >= 0) break
+      set = set.base
     }
-    if (set === null || index < 0) {
+    if (set === null) {
       if (onMissing.kind === "fallback") return onMissing.exec(frame)
       if (onMissing.kind === "false") return false
       return nowhere(new Walk(site, frame, i, withName(names, i, name), foundAt), value, name)
