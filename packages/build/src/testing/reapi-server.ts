@@ -187,7 +187,7 @@ export async function serveReapi(): Promise<ReapiServer> {
       server.executed++
       const timeoutMs = action.timeout === undefined ? undefined : Number(seconds) * 1000 + nanos / 1_000_000
       const result = await run(message(CommandSchema, action.commandDigest), root, timeoutMs)
-      if (result.exitCode === 0) results.set(digest!.hash, result)
+      results.set(digest!.hash, result)
       response = create(ExecuteResponseSchema, { result })
     } catch (error) {
       if (!(error instanceof BuildError)) throw error

@@ -4,10 +4,42 @@ import { after, before, test } from "node:test"
 import { memoryBlobService, memoryDirectoryService } from "@tvix-ts/castore"
 import { GrpcChannel } from "@tvix-ts/castore/node"
 import type { BuildService } from "../../service.ts"
-import { exampleRequest, problemOf, showTree, storeExample, testBuildService } from "../../testing/build-service.ts"
+import {
+  exampleRequest,
+  problemOf,
+  showTree,
+  storeExample,
+  testBuildService,
+  type Lack,
+} from "../../testing/build-service.ts"
 import { serveReapi, type ReapiServer } from "../../testing/reapi-server.ts"
 import { describeSandboxed } from "../../testing/sandboxed.ts"
 import { reapiBuildService } from "./service.ts"
+
+/** What the protocol cannot say, or workers do not. */
+const LACKS: readonly Lack[] = [
+  "bytes that are no text",
+  "saying what cannot be started",
+  "saying what is no part of a tree",
+  "the permissions and times of inputs",
+  "telling a log as it comes",
+  "limits of a log",
+  "a log that cannot be cut off",
+]
+
+// Of a service that runs already: `127.0.0.1:50051`, say of buildbox-casd with --buildbox-run.
+const address = process.env["REAPI_ADDRESS"]
+if (address !== undefined) {
+  testBuildService(
+    address,
+    async () => {
+      const services = { blobs: memoryBlobService(), directories: memoryDirectoryService() }
+      const service = reapiBuildService({ ...services, channel: new GrpcChannel(address) })
+      return { service, ...services, prefix: "", remote: true }
+    },
+    { lacks: LACKS },
+  )
+}
 
 describeSandboxed("remote execution", () => {
   testBuildService(
@@ -23,16 +55,7 @@ describeSandboxed("remote execution", () => {
         close: () => server.close(),
       }
     },
-    {
-      lacks: [
-        "bytes that are no text",
-        "saying what cannot be started",
-        "saying what is no part of a tree",
-        "the permissions and times of inputs",
-        "telling a log as it comes",
-        "limits of a log",
-      ],
-    },
+    { lacks: LACKS },
   )
 
   const services = { blobs: memoryBlobService(), directories: memoryDirectoryService() }
@@ -58,6 +81,15 @@ describeSandboxed("remote execution", () => {
     }
     assert.equal(server.executed, 1)
     assert.deepEqual(logs, ["said\n", "said\n"])
+  })
+
+  test("executes again what failed", async () => {
+    const { executed } = server
+    const request = exampleRequest("", { script: "exit 1" })
+    for (let i = 0; i < 2; i++) {
+      assert.deepEqual(await problemOf(service.build(request)), { code: "exit", status: 1 })
+    }
+    assert.equal(server.executed, executed + 2)
   })
 
   test("goes on waiting for an operation whose stream broke", async () => {

@@ -26,6 +26,7 @@ import type { BuildOptions, BuildOutput, BuildService } from "../../service.ts"
 import { ETC_FILES } from "../bwrap/etc.ts"
 import { problemOfStatus } from "../exit-status.ts"
 import { storeOutput } from "../output.ts"
+import { quoted } from "../shell.ts"
 import { digestMessage, RemoteBlobs, sourceOf, type BlobId, type BlobSource } from "./blobs.ts"
 import { putAt, textIn, TreeDigests, type Place } from "./input-root.ts"
 import { corrupt, fileSteps, idOfMessage, tellSteps, treeSteps } from "./output-tree.ts"
@@ -56,11 +57,26 @@ function defaultPlatform({ system, network, availablePaths }: BuildConstraints):
   return machine === undefined || network || availablePaths.length > 0 ? undefined : { ISA: machine, OSFamily: "linux" }
 }
 
+/** Below the root: where outputs that are links are put, since some workers refuse to store such. */
+const LINKS = ".links"
+
 /**
- * Starts the command in its folder, with its environment alone, to which the shell and workers would add, and puts its two
- * outputs into one, so that their order is kept.
+ * Runs the command in its folder, with its environment alone, to which the shell and workers would add, and with its two
+ * outputs in one, so that their order is kept.
  */
-const START = 'cd "$0" && exec env -i -- "$@" 2>&1'
+function startScript(outputs: readonly string[]): string {
+  return [
+    "exec 2>/dev/null",
+    'cd "$0" || exit 1',
+    'env -i -- "$@" 2>&1',
+    "status=$?",
+    ...outputs.map((path, index) => {
+      const place = quoted(`/${path}`)
+      return `if [ -h ${place} ]; then mkdir -p /${LINKS}; mv ${place} /${LINKS}/${index}; fi`
+    }),
+    "exit $status",
+  ].join("\n")
+}
 const SHELL_PATH = "/bin/busybox"
 
 /** Of google.rpc.Status, which has the numbers of gRPC. */
@@ -112,7 +128,15 @@ class ReapiBuildService implements BuildService {
     const problem = problemOfStatus(result.exitCode)
     if (problem !== undefined) throw new BuildError(problem)
     const outputs: BuildOutput[] = []
-    for (const path of request.outputs) outputs.push(await this.#output(path, request.needles, result, call))
+    const links = await this.#links(request.outputs, result, call)
+    for (const path of request.outputs) {
+      const target = links.get(path)
+      outputs.push(
+        target === undefined
+          ? await this.#output(path, request.needles, result, call)
+          : await this.#link(path, request.needles, target, call),
+      )
+    }
     return outputs
   }
 
@@ -145,8 +169,10 @@ class ReapiBuildService implements BuildService {
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([name, value]) => ({ name, value }))
     const command = create(CommandSchema, {
-      arguments: ["/bin/sh", "-c", START, `/${workingDir}`, ...variables, ...request.command].map(textIn),
-      outputPaths: outputs.map(textIn),
+      arguments: ["/bin/sh", "-c", startScript(outputs), `/${workingDir}`, ...variables, ...request.command].map(
+        textIn,
+      ),
+      outputPaths: [LINKS, ...outputs.map(textIn)].sort(),
       platform: { properties },
     })
     const commandSource = sourceOf(toBinary(CommandSchema, command))
@@ -154,11 +180,8 @@ class ReapiBuildService implements BuildService {
       commandDigest: digestMessage(commandSource.id),
       inputRootDigest: digestMessage(rootId),
       platform: { properties },
-      ...(timeoutMs === undefined
-        ? {}
-        : {
-            timeout: { seconds: BigInt(Math.floor(timeoutMs / 1000)), nanos: Math.floor(timeoutMs % 1000) * 1_000_000 },
-          }),
+      // Whole seconds: parts of one are nothing to some workers.
+      ...(timeoutMs === undefined ? {} : { timeout: { seconds: BigInt(Math.ceil(timeoutMs / 1000)) } }),
     })
     const actionSource = sourceOf(toBinary(ActionSchema, action))
     for (const source of [commandSource, actionSource]) sources.set(source.id.hash, source)
@@ -177,14 +200,16 @@ class ReapiBuildService implements BuildService {
     return this.#shell
   }
 
-  /** What came of it when somebody did the same, if the cluster knows. */
+  /** What came of it when somebody did the same, if the cluster knows. Some also remember what failed, which is tried again. */
   async #remembered(action: BlobId, call: CallOptions): Promise<ActionResult | undefined> {
     const request = create(GetActionResultRequestSchema, {
       instanceName: this.#instanceName,
       actionDigest: digestMessage(action),
     })
     try {
-      return await retrying(call, () => this.#channel.unary(ActionCache.method.getActionResult, request, call))
+      const asking = (): Promise<ActionResult> => this.#channel.unary(ActionCache.method.getActionResult, request, call)
+      const result = await retrying(call, asking)
+      return result.exitCode === 0 ? result : undefined
     } catch (error) {
       if (isNotFound(error)) return undefined
       throw call.signal?.aborted === true ? call.signal.reason : fromStatus(error)
@@ -217,6 +242,8 @@ class ReapiBuildService implements BuildService {
   async #operation(action: BlobId, call: CallOptions): Promise<ExecuteResponse> {
     const request = create(ExecuteRequestSchema, {
       instanceName: this.#instanceName,
+      // It was looked for.
+      skipCacheLookup: true,
       actionDigest: digestMessage(action),
     })
     let name = ""
@@ -279,8 +306,24 @@ class ReapiBuildService implements BuildService {
       return storeOutput(path, needles, this.#options, (sink) => tellSteps(steps, this.#remote, sink, call), call)
     }
     if (link === undefined) throw new BuildError({ code: "output-missing", path })
-    const target = byteStringOf(link.target)
+    return this.#link(path, needles, byteStringOf(link.target), call)
+  }
+
+  #link(path: string, needles: readonly string[], target: string, call: CallOptions): Promise<BuildOutput> {
     return storeOutput(path, needles, this.#options, async (sink) => sink.symlink(target), call)
+  }
+
+  /** What those outputs lead to that {@link startScript} has put away. */
+  async #links(outputs: readonly string[], result: ActionResult, call: CallOptions): Promise<Map<string, string>> {
+    const links = new Map<string, string>()
+    const folder = result.outputDirectories.find(({ path }) => path === LINKS)
+    if (folder === undefined) return links
+    const { root } = await this.#remote.message(TreeSchema, idOfMessage(folder.treeDigest), call)
+    for (const { name, target } of root?.symlinks ?? []) {
+      const path = outputs[Number(name)]
+      if (path !== undefined) links.set(path, byteStringOf(target))
+    }
+    return links
   }
 }
 
