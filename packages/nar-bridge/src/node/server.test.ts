@@ -8,6 +8,7 @@ import { concat } from "@tvix-ts/bytes"
 import { encodeNix32, hash } from "@tvix-ts/hash"
 import { ingestNar, memoryStore } from "@tvix-ts/store"
 import { decompress } from "@tvix-ts/store/node"
+import type { HostBindings } from "../http/exchange.ts"
 import { binaryCache, type CacheOptions, type Observer } from "../index.ts"
 import { bodyOf, clientPath, folderTree, parcelOf, type ClientPath } from "../testing/paths.ts"
 import { cacheMetrics, nodeCompressors, observers, serveCache, type ServeCacheOptions } from "./index.ts"
@@ -304,6 +305,41 @@ describe("a cache on a port", () => {
     response.resume()
     await closed
     await assert.rejects(fetch(`http://${server.address}/healthz`))
+  })
+
+  test("answers one by one what is asked all at once, and not at all what is too much", async () => {
+    const asked: string[] = []
+    let answer = Promise.withResolvers<() => void>()
+    const app = {
+      fetch({ url }: Request, { host }: HostBindings): Response {
+        asked.push(url.at(-1)!)
+        const event = { method: "GET", route: "", path: "", address: "", token: undefined, began: 0, status: 200 }
+        answer.resolve(() => host!.deliver({ status: 200, headers: {}, body: "." }, { ...event, userAgent: undefined }))
+        return new Response()
+      },
+    } as unknown as ReturnType<typeof binaryCache>
+    const server = await serveCache(app, { address: "127.0.0.1:0" })
+    const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`
+    try {
+      const socket = connect(Number(server.address.split(":")[1]), "127.0.0.1")
+      socket.resume().write(get("/1") + get("/2") + get("/3"))
+      for (const number of ["1", "2", "3"]) {
+        // oxlint-disable-next-line no-await-in-loop -- one by one
+        const send = await answer.promise
+        answer = Promise.withResolvers()
+        // What came with it has been seen by now.
+        // oxlint-disable-next-line no-await-in-loop
+        await new Promise((resolve) => setImmediate(resolve))
+        assert.equal(asked.at(-1), number)
+        assert.equal(asked.length, Number(number))
+        send()
+      }
+      socket.end(get("/4").repeat(1000))
+      await once(socket, "close")
+      assert.deepEqual(asked, ["1", "2", "3", "4"])
+    } finally {
+      await server.close(0)
+    }
   })
 
   test("cannot listen where somebody else does", () =>

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
-import type { AddressInfo } from "node:net"
+import type { AddressInfo, Socket } from "node:net"
 import { CastoreError } from "@tvix-ts/castore"
 import type { Hono } from "hono"
 import { NO_OBSERVER, type HostBindings, type Observer } from "../http/exchange.ts"
@@ -33,6 +33,8 @@ const HEADER_BYTES_MAX = 16_384
 const CONNECTIONS_MAX = 8192
 /** Longer than the pauses of a client that copies one path after the other. */
 const KEEP_ALIVE_MS = 75_000
+/** Requests that may wait behind the one that is answered on the same connection. */
+const PIPELINED_MAX = 32
 /** How often it is looked for requests that take too long to begin. */
 const CHECK_MS = 2000
 
@@ -50,7 +52,7 @@ export async function serveCache(
     // All that hono looks at; everything else comes from `host`.
     const { method = "", url = "/" } = incoming
     const request = { method, url: `http://localhost${url.startsWith("/") ? url : `/${url}`}` } as Request
-    void app.fetch(request, { host })
+    inTurn(incoming, outgoing, () => void app.fetch(request, { host }))
   }
   const server = createServer(
     {
@@ -79,6 +81,31 @@ export async function serveCache(
       await closed
       clearTimeout(timer)
     },
+  }
+}
+
+/** By connection: those that wait for the answer before theirs. It is there while one is answered. */
+const pipelines = new WeakMap<Socket, (() => void)[]>()
+
+/**
+ * Answers the requests of a connection one after the other, though the client send them all at once: it can read but one answer
+ * at a time, and each that is made meanwhile would be kept in memory.
+ */
+function inTurn({ socket }: IncomingMessage, outgoing: ServerResponse, answer: () => void): void {
+  const waiting = pipelines.get(socket)
+  if (waiting !== undefined && waiting.length >= PIPELINED_MAX) {
+    socket.destroy()
+    return
+  }
+  outgoing.once("close", () => {
+    const next = socket.destroyed ? undefined : pipelines.get(socket)?.shift()
+    if (next === undefined) pipelines.delete(socket)
+    else next()
+  })
+  if (waiting !== undefined) waiting.push(answer)
+  else {
+    pipelines.set(socket, [])
+    answer()
   }
 }
 
