@@ -31,11 +31,17 @@ export function storePathOf(word: string): StorePath {
     const found = inStore(wordBytes(path))
     if (found !== undefined) return found
     const target = linkTarget(path)
-    // A path of the store that cannot be one is told as such.
-    if (target === undefined) return parseStorePath(wordBytes(path).replace(/^(\/nix\/store\/[^/]*).*/s, "$1"))
+    if (target === undefined) return notInStore(wordBytes(path))
     if (links === LINKS_MAX) throw new NixStoreError({ code: "links", path: wordBytes(word) })
     path = resolve(dirname(path), target)
   }
+}
+
+/** @throws {StorePathError} that says why */
+function notInStore(path: string): StorePath {
+  const [inStore] = /^\/nix\/store\/[^/]*/.exec(path) ?? []
+  if (inStore !== undefined) return parseStorePath(inStore)
+  throw new StorePathError({ code: "path-elsewhere", path })
 }
 
 /** Trees of ours are elsewhere on disk, below a folder that stands for the root of the machine. */
