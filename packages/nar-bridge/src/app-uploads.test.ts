@@ -241,14 +241,14 @@ describe("uploads that are refused", () => {
     status: number,
     text: RegExp,
   ][] = [
-    ["NarSize", () => ({ narSize: 1 }), 400, /^NarSize/],
+    ["NarSize", () => ({ narSize: 1 }), 409, /is here with a NAR of \d+ bytes/],
     ["NarHash", () => ({ narHash: new Uint8Array(32) }), 409, /is here with another NAR/],
     ["FileSize", () => ({ fileSize: 1 }), 400, /^FileSize/],
     ["FileHash", () => ({ fileHash: new Uint8Array(32) }), 400, /^FileHash/],
     ["URL", () => ({ url: "nar/never-sent.nar" }), 409, /was not uploaded/],
     ["URL, of something else", () => ({ url: "../nar/x.nar" }), 400, /^URL/],
     ["URL, on another server", () => ({ url: "http://example.org/x.nar" }), 400, /^URL/],
-    ["References", () => ({ references: [user.info.storePath] }), 400, /^CA/],
+    ["References", () => ({ references: [user.info.storePath] }), 409, /is here with other references/],
     ["CA", () => ({ contentAddress: user.info.contentAddress! }), 400, /^CA: the path that follows/],
     ["Deriver", () => ({ deriver: hello.info.storePath }), 400, /^deriver: .*\.drv/],
   ]
@@ -298,6 +298,56 @@ describe("uploads that are refused", () => {
     const said = await upload(app, { ...parcelOf(await built(other), { storePath }), infoUrl: parcelOf(one).infoUrl })
     assert.equal(said.status, 409)
     assert.match(said.text, /is here with another NAR/)
+  })
+
+  test("our narinfo, sent back with what is not so", async () => {
+    const { app } = emptyCache()
+    await upload(app, parcelOf(hello))
+    const path = await built(user)
+    await upload(app, parcelOf(path))
+    const { infoUrl } = parcelOf(path)
+    const before = await (await app.request(infoUrl)).text()
+    const read = parseNarInfo(before)
+    const lies = {
+      narSize: [{ narSize: 1 }, /a NAR of \d+ bytes/],
+      references: [{ references: [] }, /other references/],
+    } as const
+    for (const [lie, text] of Object.values(lies)) {
+      const said = await put(app, infoUrl, bodyOf({ ...read, ...lie }))
+      assert.equal(said.status, 409)
+      assert.match(said.text, text)
+    }
+    assert.equal(await (await app.request(infoUrl)).text(), before)
+  })
+
+  const first: [what: string, lie: Partial<Parcel["narInfo"]>, text: RegExp][] = [
+    ["size", { narSize: 1 }, /^NarSize/],
+    ["references", { references: [] }, /^CA/],
+  ]
+  for (const [what, lie, text] of first) {
+    test(`a path that is new, with other ${what} than it has`, async () => {
+      const { app, store } = emptyCache()
+      await upload(app, parcelOf(hello))
+      const said = await upload(app, parcelOf(user, lie))
+      assert.equal(said.status, 400)
+      assert.match(said.text, text)
+      assert.equal(await store.pathInfos.get(user.info.storePath.digest), undefined)
+    })
+  }
+
+  test("more signatures than anybody reads, at once or one after the other", async () => {
+    const { app } = emptyCache()
+    const { narUrl, file, infoUrl, narInfo } = parcelOf(await built(hello))
+    const send = (from: number, count: number): Promise<Said> => {
+      const signatures = Array.from({ length: count }, (_, i) => ({ name: `k-${from + i}`, bytes: new Uint8Array(64) }))
+      return put(app, infoUrl, bodyOf({ ...narInfo, signatures }))
+    }
+    await put(app, narUrl, file)
+    assert.equal((await send(0, 65)).status, 400)
+    assert.equal((await send(0, 40)).status, 201)
+    assert.equal((await send(40, 24)).status, 201)
+    assert.equal((await send(40, 24)).status, 201)
+    assert.equal((await send(64, 1)).status, 409)
   })
 
   test("nonsense", async () => {

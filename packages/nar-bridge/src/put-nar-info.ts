@@ -2,6 +2,7 @@ import { byteStringFrom, concat, equal, textOf } from "@tvix-ts/bytes"
 import type { CallOptions, Contents, Node } from "@tvix-ts/castore"
 import {
   fingerprint,
+  formatSignature,
   formatStorePath,
   parseNarInfo,
   storePathBase,
@@ -34,6 +35,8 @@ export interface PutNarInfoOptions {
   readonly knownKeys: readonly PublicKey[]
 }
 
+/** Signatures that a path may have: readers look at no more, and all of them are sent to everybody. */
+const SIGNATURES_MAX = 64
 /** Look-ups of references at once. */
 const AT_ONCE = 32
 
@@ -51,6 +54,9 @@ export async function putNarInfo(digest: string, request: CacheRequest, options:
   const { storePath, narHash, narSize, references, deriver, signatures, contentAddress } = info
   if (storePath.digest !== digest) {
     refuse({ code: "malformed", part: "StorePath", reason: `it is not that of ${digest}.narinfo` })
+  }
+  if (signatures.length > SIGNATURES_MAX) {
+    refuse({ code: "malformed", part: "Sig", reason: `a path may have ${SIGNATURES_MAX} signatures` })
   }
   const stored = await store.pathInfos.get(digest, { signal })
   if (stored !== undefined) checkAgainst(stored, info)
@@ -117,13 +123,17 @@ async function gather(contents: AsyncIterable<Uint8Array>): Promise<Uint8Array> 
   return concat(pieces)
 }
 
-/** Whoever was first is right: readers may have fetched it already. */
-function checkAgainst(stored: PathInfo, { storePath, narHash }: NarInfo): void {
+/** Whoever was first is right: readers may have fetched it already, and signatures that are here are of what is here. */
+function checkAgainst(stored: PathInfo, info: NarInfo): void {
+  const { storePath, narHash, narSize } = info
   const path = formatStorePath(storePath)
-  if (stored.storePath.name !== storePath.name) {
-    refuse({ code: "conflict", reason: `${path} is here with another name: ${stored.storePath.name}` })
-  }
-  if (!equal(stored.narHash, narHash)) refuse({ code: "conflict", reason: `${path} is here with another NAR` })
+  const differs = (reason: string): never => refuse({ code: "conflict", reason: `${path} is here with ${reason}` })
+  if (stored.storePath.name !== storePath.name) differs(`another name: ${stored.storePath.name}`)
+  if (!equal(stored.narHash, narHash)) differs("another NAR")
+  if (stored.narSize !== narSize) differs(`a NAR of ${stored.narSize} bytes`)
+  if (fingerprint(stored) !== fingerprint(info)) differs("other references")
+  const signatures = new Set([...stored.signatures, ...info.signatures].map(formatSignature))
+  if (signatures.size > SIGNATURES_MAX) differs(`as many signatures as it may have, which is ${SIGNATURES_MAX}`)
 }
 
 /** The tree of the NAR that the narinfo speaks of. */
