@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { describe, test } from "node:test"
-import { fingerprint, SecretKey } from "@tvix-ts/nix-compat"
-import { memoryStore } from "@tvix-ts/store"
+import { fingerprint, SecretKey, type ContentAddress } from "@tvix-ts/nix-compat"
+import { memoryStore, type PathInfo, type Store } from "@tvix-ts/store"
 import { NarInfos } from "./nar-infos.ts"
 import { clientPath, fileTree } from "./testing/paths.ts"
 
@@ -67,4 +67,27 @@ describe("narinfos that are remembered", () => {
     for (let i = 0; i < 2; i++) assert.equal(await narInfos.get("0".repeat(32)), undefined)
     assert.equal(time.looked, 2)
   })
+})
+
+describe("signatures of what another cache has", () => {
+  const signs: [method: ContentAddress["method"], isHere: boolean, signed: boolean][] = [
+    ["nar", false, true],
+    ["flat", true, true],
+    // Its archive is what that cache says, until somebody looks.
+    ["flat", false, false],
+    ["text", false, false],
+  ]
+  for (const [method, isHere, signed] of signs) {
+    test(`a path with the content address of ${method}, ${isHere ? "which is here" : "which is there"}`, async () => {
+      const { info } = await clientPath("a", fileTree("a"))
+      const pathInfo: PathInfo = { ...info, contentAddress: { ...info.contentAddress!, method } }
+      const { node: _, ...description } = pathInfo
+      const pathInfos = { describe: async () => (isHere ? pathInfo : description) }
+      const keys = [await SecretKey.generate("a-1")]
+      const rendered = await new NarInfos({ pathInfos } as unknown as Store, { keys, compression: "none" }).get(
+        info.storePath.digest,
+      )
+      assert.equal(rendered!.text.includes("Sig: a-1:"), signed)
+    })
+  }
 })

@@ -36,7 +36,7 @@ const ENTRIES_MAX = 50_000
 
 /**
  * Narinfos of what is in a store. Those of paths that our keys have not signed are signed when they are asked for: what is in
- * the store, we vouch for.
+ * the store, we vouch for; and, where it is fetched from other caches, what these have shown to be so.
  */
 export class NarInfos {
   readonly #pathInfos: Pick<Store["pathInfos"], "describe">
@@ -102,7 +102,7 @@ export class NarInfos {
       narSize,
       references,
       ...(deriver !== undefined && { deriver }),
-      signatures: await signedBy(this.#keys, description),
+      signatures: await signedBy(isKnownArchive(description) ? this.#keys : [], description),
       ...(contentAddress !== undefined && { contentAddress }),
     }
     const text = formatNarInfo(info)
@@ -124,6 +124,16 @@ export async function signedBy(
   if (missing.length === 0) return description.signatures
   const text = fingerprint(description)
   return [...description.signatures, ...(await Promise.all(missing.map((key) => key.sign(text))))]
+}
+
+/**
+ * Whether the hash of the archive is what we know, or what somebody trusted has signed. Of a path that follows from its contents
+ * no signature is wanted; but before they are here, its archive may be anything, which our signature would vouch for.
+ */
+function isKnownArchive(description: PathDescription): boolean {
+  const { contentAddress } = description
+  if (contentAddress === undefined || "node" in description) return true
+  return contentAddress.method === "nar" && contentAddress.hash.algorithm === "sha256"
 }
 
 /** Path infos are small: comparing them takes less time than rendering one. */

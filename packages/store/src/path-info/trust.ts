@@ -24,8 +24,11 @@ async function isSignedBy(description: PathDescription, keys: readonly PublicKey
  * ({@link checkContents}), need nobody to vouch for them. Paths that refer to themselves are signed like others.
  */
 function isContentAddressed(description: PathDescription): boolean {
-  const { storePath, contentAddress, references } = description
+  const { storePath, contentAddress, references, narHash } = description
   if (contentAddress === undefined) return false
+  const { method, hash } = contentAddress
+  // Whoever believes the one may pass on the other.
+  if (method === "nar" && hash.algorithm === "sha256" && !equal(hash.digest, narHash)) return false
   if (references.some(({ digest }) => digest === storePath.digest)) return false
   const others = references.map((reference) => formatStorePath(reference))
   try {

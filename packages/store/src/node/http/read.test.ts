@@ -154,6 +154,12 @@ describe("describe", () => {
     assert.deepEqual(await open().pathInfos.get(pathInfo.storePath.digest), pathInfo)
   })
 
+  test("unsigned, with an archive that has another hash than its content address", async () => {
+    const change = (info: NarInfo): NarInfo => ({ ...info, narHash: new Uint8Array(32) })
+    const { pathInfo } = await publish(server.files, tree, "x", { contentAddressed: true, change })
+    await assert.rejects(open().pathInfos.describe(pathInfo.storePath.digest), problem("corrupt", /signed by nobody/))
+  })
+
   test("unsigned, if that is wanted; nothing, if nothing was said", async () => {
     const { pathInfo } = await publish(server.files, tree, "x")
     assert.deepEqual(await open("require-signatures=false").pathInfos.get(pathInfo.storePath.digest), pathInfo)
