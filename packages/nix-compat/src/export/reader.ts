@@ -81,7 +81,9 @@ class Exported implements ExportedPath {
       references.set(storePathBase(reference), reference)
     }
     const deriver = await source.text(PATH_LENGTH_MAX)
-    if ((await source.number()) === MORE) await source.text(SIGNATURE_LENGTH_MAX)
+    const mark = await source.number()
+    if (mark === MORE) await source.text(SIGNATURE_LENGTH_MAX)
+    else if (mark !== NO_MORE) throw new ExportError({ code: "mark" })
     this.done = true
     const sorted = [...references].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, path]) => path)
     return { storePath, references: sorted, ...(deriver !== "" && { deriver: parseDeriver(deriver) }) }
