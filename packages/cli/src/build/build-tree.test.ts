@@ -56,3 +56,22 @@ test("no more lines than there is room for, and none that a terminal would break
   assert.equal(lines[3], "… and 6 more")
   for (const line of lines) assert.ok(line.replaceAll(/\x1b\[\d*m/g, "").length <= 20, line)
 })
+
+test("where there is no room for all, it is what runs that is shown, and what waits for it at once", () => {
+  const length = 20_000
+  const name = (i: number): string => `link-${i}`
+  const chain = Array.from({ length }, (_, i) => planned(name(i), ...(i + 1 < length ? [name(i + 1)] : [])))
+  const tree = treeOf(...chain, { kind: "build-started", derivation: drv(name(length - 1)) })
+  assert.deepEqual(tree.lines(3000, { ...PLAIN, height: 5 }), [
+    "⏸ link-19997",
+    "└─ ⏸ link-19998",
+    "   └─ ⏵ link-19999  2 s",
+    "… and 19997 more",
+    "0 built  1 building  19999 waiting",
+  ])
+})
+
+test("before anything happens there is nothing to show", () => {
+  assert.equal(treeOf().isEmpty, true)
+  assert.equal(treeOf(planned("app")).isEmpty, false)
+})

@@ -12,6 +12,12 @@ interface Build {
   startedMs: number
 }
 
+interface Row {
+  readonly build: Build
+  /** What it is built for. */
+  readonly above: Row | undefined
+}
+
 export interface TreeStyle {
   readonly width: number
   /** Lines that there is room for. */
@@ -83,12 +89,26 @@ export class BuildTree {
     return nowMs - (this.#builds.get(derivation)?.startedMs ?? nowMs)
   }
 
+  /** Nothing has happened yet that can be shown. */
+  get isEmpty(): boolean {
+    return this.#builds.size === 0 && this.#fetches.size === 0 && this.#fetched === 0
+  }
+
   /** What runs, below what it runs for, and a line with how much there is. */
   lines(nowMs: number, style: TreeStyle): string[] {
-    const shown = [...this.#fetchLines(nowMs, style), ...this.#buildLines(nowMs, style)]
+    const fetches = this.#fetchLines(nowMs, style)
+    const rows = this.#rows()
     const room = Math.max(1, style.height - 1)
-    const cut = shown.length > room ? [...shown.slice(0, room - 1), `… and ${shown.length - room + 1} more`] : shown
-    return [...cut, this.#summary(style)].map((line) => clip(line, style.width))
+    const hidden = fetches.length + rows.length - room
+    const shown =
+      hidden <= 0
+        ? [...fetches, ...this.#buildLines(rows, nowMs, style)]
+        : [
+            ...fetches.slice(0, room - 1),
+            ...this.#buildLines(mostTelling(rows, room - 1 - fetches.length), nowMs, style),
+            `… and ${hidden + 1} more`,
+          ]
+    return [...shown, this.#summary(style)].map((line) => clip(line, style.width))
   }
 
   #summary({ color }: TreeStyle): string {
@@ -113,21 +133,35 @@ export class BuildTree {
     })
   }
 
-  #buildLines(nowMs: number, { color }: TreeStyle): string[] {
-    const lines: string[] = []
+  /** What runs, below what it runs for: with a stack of our own, since nothing bounds how many need each other. */
+  #rows(): Row[] {
+    const rows: Row[] = []
     const leads = this.#leadToRunning()
     const isInput = new Set([...leads].flatMap((path) => this.#builds.get(path)!.inputs))
     const drawn = new Set<string>()
-    const draw = (path: string, depth: number): void => {
-      if (drawn.has(path)) return
+    const ahead = [...leads]
+      .filter((path) => !isInput.has(path))
+      .reverse()
+      .map((path): { readonly path: string; readonly above: Row | undefined } => ({ path, above: undefined }))
+    for (let next = ahead.pop(); next !== undefined; next = ahead.pop()) {
+      const { path, above } = next
+      if (drawn.has(path)) continue
       drawn.add(path)
-      const build = this.#builds.get(path)!
-      const margin = depth === 0 ? "" : `${"   ".repeat(depth - 1)}└─ `
-      lines.push(`${margin}${this.#describe(build, nowMs, color)}`)
-      for (const input of build.inputs) if (leads.has(input)) draw(input, depth + 1)
+      const row: Row = { build: this.#builds.get(path)!, above }
+      rows.push(row)
+      for (const input of row.build.inputs.toReversed()) if (leads.has(input)) ahead.push({ path: input, above: row })
     }
-    for (const path of leads) if (!isInput.has(path)) draw(path, 0)
-    return lines
+    return rows
+  }
+
+  #buildLines(rows: readonly Row[], nowMs: number, { color }: TreeStyle): string[] {
+    const shown = new Set(rows)
+    return rows.map(({ build, above }) => {
+      let depth = 0
+      for (let row = above; row !== undefined; row = row.above) if (shown.has(row)) depth++
+      const margin = depth === 0 ? "" : `${"   ".repeat(depth - 1)}└─ `
+      return `${margin}${this.#describe(build, nowMs, color)}`
+    })
   }
 
   #describe({ name, state, startedMs }: Build, nowMs: number, color: boolean): string {
@@ -141,7 +175,11 @@ export class BuildTree {
   #leadToRunning(): Set<string> {
     const users = new Map<string, string[]>()
     for (const [path, { inputs }] of this.#builds) {
-      for (const input of inputs) users.set(input, [...(users.get(input) ?? []), path])
+      for (const input of inputs) {
+        const known = users.get(input)
+        if (known === undefined) users.set(input, [path])
+        else known.push(path)
+      }
     }
     const running = [...this.#builds].filter(([, { state }]) => state === "running").map(([path]) => path)
     const leads = new Set(running)
@@ -149,6 +187,15 @@ export class BuildTree {
     for (const path of leads) for (const user of users.get(path) ?? []) leads.add(user)
     return new Set([...this.#builds.keys()].filter((path) => leads.has(path)))
   }
+}
+
+/** As many as there is room for: those that run, and of the others the nearest to these. */
+function mostTelling(rows: readonly Row[], room: number): Row[] {
+  const isRunning = ({ build }: Row): boolean => build.state === "running"
+  const chosen = new Set(
+    [...rows.filter(isRunning), ...rows.filter((row) => !isRunning(row)).reverse()].slice(0, Math.max(0, room)),
+  )
+  return rows.filter((row) => chosen.has(row))
 }
 
 const RED = 31

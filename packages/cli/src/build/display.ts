@@ -115,6 +115,8 @@ export class BuildDisplay {
   }
 
   #draw(): void {
+    // There may be nothing to do.
+    if (this.#tree.isEmpty) return
     // A terminal that does not know its size says 0.
     const columns = process.stderr.columns || 80
     const rows = process.stderr.rows || 24
