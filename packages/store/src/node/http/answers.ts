@@ -20,6 +20,7 @@ const TRANSIENT: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 50
 const SAID_MAX = 200
 /** Of an answer that nobody wants: less than what a new connection costs. */
 const DRAINED_MAX = 65_536
+const DRAIN_MS = 1000
 const ENCODINGS_MAX = 2
 const ENCODINGS: Readonly<Record<string, Compression>> = Object.assign(Object.create(null), {
   gzip: "gzip",
@@ -90,8 +91,14 @@ export function networkProblem(error: NodeJS.ErrnoException, reused: boolean, ur
 export function drain(response: http.IncomingMessage): void {
   const length = lengthOf(response)
   response.on("error", () => {})
-  if (length !== undefined && length <= DRAINED_MAX) response.resume()
-  else response.destroy()
+  if (length === undefined || length > DRAINED_MAX) {
+    response.destroy()
+    return
+  }
+  // A server that never sends it would keep the connection from all others.
+  const timer = setTimeout(() => response.destroy(), DRAIN_MS)
+  response.once("close", () => clearTimeout(timer))
+  response.resume()
 }
 
 export function lengthOf({ headers }: http.IncomingMessage): number | undefined {

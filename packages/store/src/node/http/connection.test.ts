@@ -145,6 +145,17 @@ describe("connections that break", () => {
     assert.equal(asked(infoPath), 1)
   })
 
+  test("a server that does not end what nobody wants loses the connection, which others wait for", async () => {
+    const { pathInfo } = await publish(server.files, tree, "x", { key })
+    const { digest } = exampleStorePath("absent")
+    server.answers.set(`/${digest}.narinfo`, (_, response) => {
+      response.writeHead(404, { "content-length": 10 }).flushHeaders()
+    })
+    const { pathInfos } = open(`${trusted}&connections=1`)
+    assert.equal(await pathInfos.describe(digest), undefined)
+    assert.ok((await pathInfos.describe(pathInfo.storePath.digest)) !== undefined)
+  })
+
   test("nobody there", async () => {
     const { address } = server
     await server.close()
