@@ -24,6 +24,8 @@ export interface BinaryCacheOptions {
    * is somebody else's.
    */
   readonly ownBytesMax: number | undefined
+  /** Files and folders that an archive may have: they are in memory until its folders are complete. */
+  readonly entriesMax: number
   /** In place of what the cache itself says. */
   readonly priority: number | undefined
   readonly codecs: Codecs
@@ -74,9 +76,14 @@ export class BinaryCache implements PathInfoService, Archives {
         throw new CastoreError({ code: "full", reason })
       }
       this.#fetchedBytes += narInfo.narSize
-      const pathInfo = await this.#fetch(narInfo, castore, { signal })
-      this.#fetched.set(digest, pathInfo)
-      return pathInfo
+      try {
+        const pathInfo = await this.#fetch(narInfo, castore, { signal })
+        this.#fetched.set(digest, pathInfo)
+        return pathInfo
+      } catch (error) {
+        this.#fetchedBytes -= narInfo.narSize
+        throw error
+      }
     })
   }
 
@@ -155,7 +162,8 @@ export class BinaryCache implements PathInfoService, Archives {
     options: TransferOptions,
   ): Promise<PathInfo> {
     try {
-      const node = await download(narInfo, this.#files, this.#options.codecs, into, options)
+      const { codecs, entriesMax } = this.#options
+      const node = await download(narInfo, this.#files, codecs, into, { ...options, entriesMax })
       return { ...descriptionOf(narInfo), node }
     } catch (error) {
       // The next who asks is told what is there then.

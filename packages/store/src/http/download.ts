@@ -20,7 +20,7 @@ export async function download(
   files: CacheFiles,
   codecs: Codecs,
   into: Pick<Store, "blobs" | "directories">,
-  { signal, onBytes }: TransferOptions,
+  { signal, onBytes, entriesMax }: TransferOptions & { readonly entriesMax: number },
 ): Promise<Node> {
   const { url, narSize, narHash } = narInfo
   const options = signal === undefined ? {} : { signal }
@@ -37,7 +37,7 @@ export async function download(
   }
   const archive = codecs.decompress(checkFile(contents, narInfo, what), compression)
   try {
-    const { node } = await ingestNar(counted(archive, onBytes), into, { ...options, narSize, narHash })
+    const { node } = await ingestNar(counted(archive, onBytes), into, { ...options, narSize, narHash, entriesMax })
     await checkContents(narInfo, node, into, options)
     return node
   } catch (error) {
@@ -46,7 +46,7 @@ export async function download(
       (error instanceof CompressionError && error.problem.code !== "unavailable") ||
       (error instanceof CastoreError &&
         error.problem.code === "invalid" &&
-        /^nar(Hash|Size)$/.test(error.problem.field))
+        /^(narHash|narSize|archive)$/.test(error.problem.field))
     if (!isWrong) throw error
     throw new CastoreError({ code: "corrupt", what, reason: error.message }, { cause: error })
   }

@@ -15,10 +15,13 @@ export interface BinaryCacheSettings extends Partial<HttpSettings> {
   readonly env?: Readonly<Record<string, string | undefined>>
   /** ms since whenever. */
   readonly now?: () => number
+  /** Files and folders that an archive may have. */
+  readonly entriesMax?: number
 }
 
 /** Bytes of archives in a temporary folder, where equal ones are stored once. */
 const TEMPORARY_BYTES_MAX = 16 * 2 ** 30
+const ENTRIES_MAX = 1_000_000
 
 /**
  * The binary cache at an address, as {@link parseCacheAddress} reads them.
@@ -41,6 +44,7 @@ export function openBinaryCache(address: string, castore?: Castore, settings: Bi
       absentMs,
       castore: castore ?? temporary!,
       ownBytesMax: castore === undefined ? TEMPORARY_BYTES_MAX : undefined,
+      entriesMax: settings.entriesMax ?? ENTRIES_MAX,
       priority,
       codecs: NODE_CODECS,
       now: settings.now ?? (() => performance.now()),

@@ -285,6 +285,28 @@ describe("get", () => {
     await assert.rejects(open().pathInfos.get(pathInfo.storePath.digest), problem("corrupt"))
   })
 
+  test("an archive of too many files is given up before it is in memory", async () => {
+    const { pathInfo } = await publish(server.files, tree, "x", { key })
+    const { digest } = pathInfo.storePath
+    await assert.rejects(
+      open(trusted, { entriesMax: 3 }).pathInfos.get(digest),
+      problem("corrupt", /more than 3 files/),
+    )
+    assert.deepEqual(await open(trusted, { entriesMax: 4 }).pathInfos.get(digest), pathInfo)
+  })
+
+  test("what could not be downloaded takes no room", async () => {
+    const claim = (narSize: number) => publish(server.files, tree, "x", { change: (info) => ({ ...info, narSize }) })
+    const { pathInfos } = open("require-signatures=false", {}, "none")
+    const { digest } = (await claim(10 * 2 ** 30)).pathInfo.storePath
+    for (let i = 0; i < 3; i++) {
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      await assert.rejects(pathInfos.get(digest), problem("corrupt"))
+    }
+    await claim(17 * 2 ** 30)
+    await assert.rejects(pathInfos.get(digest), problem("full", /temporary folder/))
+  })
+
   test("a path that is content-addressed, but is other contents", async () => {
     const digest = new Uint8Array(32)
     const { pathInfo } = await publish(server.files, file("x"), "x", {
