@@ -33,21 +33,19 @@ export function importBuiltins(store: EvaluationStore): readonly Builtin[] {
     })
     const native = (...args: readonly unknown[]): ReturnType<typeof runBuiltin> =>
       withPath(args.at(-1) as Value, (path) =>
-        runBuiltin(isNoDerivation(path) ? original : general, [...args.slice(0, -1), path] as Value[]),
+        runBuiltin(mayBeDerivation(path) ? general : original, [...args.slice(0, -1), path] as Value[]),
       )
     return new Builtin({ name, params, doc, global, native })
   })
 }
 
-/** What most paths can be seen to be. */
-function isNoDerivation(path: Forced): boolean {
-  return path instanceof NixPath && !path.path.endsWith(DERIVATION_SUFFIX)
+function mayBeDerivation(path: Forced): boolean {
+  const text = path instanceof NixPath ? path.path : path instanceof NixString ? path.bytes : path
+  return typeof text !== "string" || text.endsWith(DERIVATION_SUFFIX)
 }
 
-/** The path that `value` names, if it is that of a derivation. */
+/** The path that `forced` names, if it is that of a derivation. */
 function* derivationFile(forced: Forced): Task<string | undefined> {
-  const text = forced instanceof NixPath ? forced.path : forced instanceof NixString ? forced.bytes : forced
-  if (typeof text === "string" && !text.endsWith(DERIVATION_SUFFIX)) return undefined
   const path = yield* coerceToPath(forced, "while realising the context of a path", new ContextBuilder())
   return path.endsWith(DERIVATION_SUFFIX) && isStorePath(path, STORE_DIR) ? path : undefined
 }

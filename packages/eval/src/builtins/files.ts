@@ -105,8 +105,13 @@ export const fileBuiltins = [
   }),
 ]
 
+/** What a file is known by if it was asked for before, "" if it cannot be known. What is not canonical is not found. */
+function knownAs(path: Forced): string {
+  if (path instanceof NixPath) return path.path
+  return typeof path === "string" && path.startsWith("/") ? path : ""
+}
 function importPath(path: Forced): Result {
-  const file = path instanceof NixPath ? vm.evaluation.imported(path.path) : undefined
+  const file = vm.evaluation.imported(knownAs(path))
   return file === undefined ? runTask(importAnew(vm.evaluation, path)) : forceFile(file)
 }
 function* importAnew(evaluation: Evaluation, path: Forced): Task {
@@ -114,13 +119,13 @@ function* importAnew(evaluation: Evaluation, path: Forced): Task {
 }
 
 function readDir(path: Forced): Result {
-  const listed = path instanceof NixPath ? vm.evaluation.listed(path.path) : undefined
-  return listed ?? runTask(readDirAnew(vm.evaluation, path))
+  return vm.evaluation.listed(knownAs(path)) ?? runTask(readDirAnew(vm.evaluation, path))
 }
 function* readDirAnew(evaluation: Evaluation, path: Forced): Task {
   return yield* evaluation.readDir(yield* pathOf(evaluation, path))
 }
 function* pathOf(evaluation: Evaluation, value: Value): Task<string> {
+  if (value instanceof NixPath) return value.path
   const into = new ContextBuilder()
   const path = yield* coerceToPath(value, REALISING, into)
   if (!into.isEmpty) yield* realise(evaluation, into.context)
