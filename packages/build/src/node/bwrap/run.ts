@@ -20,6 +20,8 @@ export interface Sandbox {
   /** Of bubblewrap; byte strings, as the command's. */
   readonly words: readonly string[]
   readonly command: readonly string[]
+  /** What becomes bubblewrap, having made the kernel what the build expects of it: words of a shell. */
+  readonly personality: string
   /** Path of a table of mounts that have to be there before; see mounts.ts. */
   readonly mounts: string | undefined
   /** Path of the system calls' filter. */
@@ -147,7 +149,7 @@ interface Launch {
 
 /** A script that opens what bubblewrap needs and becomes it: so words can be any bytes, which Node's cannot. */
 function writeLaunch(sandbox: Sandbox, group: MemoryGroup | undefined): Launch {
-  const { folder, words, command, mounts, filter, bwrap, user, closed } = sandbox
+  const { folder, words, command, personality, mounts, filter, bwrap, user, closed } = sandbox
   const write = (name: string, text: string): string => {
     const path = join(folder, name)
     writeFileSync(path, Buffer.from(text, "latin1"))
@@ -163,7 +165,7 @@ function writeLaunch(sandbox: Sandbox, group: MemoryGroup | undefined): Launch {
   ]
   if (filter !== undefined) lines.push(`exec ${FILTER_FD}<${quoted(filter)}`)
   if (changesUser) lines.push(...openingScript(closed, join(folder, "stage")))
-  const bubblewrap = `${quoted(bwrap)} --args ${ARGUMENTS_FD} -- ${command.map(quoted).join(" ")}`
+  const bubblewrap = `${personality}${quoted(bwrap)} --args ${ARGUMENTS_FD} -- ${command.map(quoted).join(" ")}`
   if (mounts === undefined) lines.push(`exec ${become}${bubblewrap}`)
   else {
     const inner = write("enter", `mount --all --fstab ${quoted(mounts)} && exec ${bubblewrap}\n`)

@@ -88,6 +88,21 @@ describeSandboxed("a sandbox", () => {
     ])
   })
 
+  const setarch = spawnSync("setarch", ["-R", "true"]).status === 0
+  test(
+    "a build has the same addresses each time",
+    { skip: !setarch && "this machine does not allow that" },
+    async () => {
+      const addresses = "grep -E 'stack|heap|vdso' /proc/self/maps"
+      assert.equal(await logOf(addresses), await logOf(addresses))
+    },
+  )
+  const skipI686 = !setarch || process.arch !== "x64" ? "not on this machine" : false
+  test("a build for a machine of 32 bits sees one", { skip: skipI686 }, async () => {
+    assert.equal(await logOf("uname -m"), "x86_64\n")
+    assert.equal(await logOf("uname -m", { constraints: { ...constraints, system: "i686-linux" } }), "i686\n")
+  })
+
   test("shows what the request names, and nothing else", async () => {
     await trees.place("other", await storeExample("an undeclared input\n", services))
     const inputs = new Map([["declared", await storeExample("declared\n", services)]])

@@ -18,6 +18,7 @@ import { sandboxArguments, type Parts } from "./arguments.ts"
 import { writeEtc } from "./etc.ts"
 import { memoryGroups } from "./memory.ts"
 import { inputMounts, MANY_INPUTS } from "./mounts.ts"
+import { personalityOf } from "./personality.ts"
 import { closedFolders } from "./reach.ts"
 import { runSandbox, type SandboxLimits } from "./run.ts"
 import { seccompFilter } from "./seccomp.ts"
@@ -91,6 +92,7 @@ class BwrapBuildService implements BuildService {
   readonly #filter: string | undefined
   readonly #limits: SandboxLimits
   readonly #user = findBuildUser()
+  readonly #personality = personalityOf()
   readonly #canMount = ["unshare", "mount"].every((name) => findProgram(name) !== undefined)
 
   constructor(options: BwrapOptions, bwrap: string, workspace: Workspace) {
@@ -158,6 +160,7 @@ class BwrapBuildService implements BuildService {
       folder,
       words,
       command: request.command,
+      personality: this.#personality(request.constraints.system),
       mounts,
       filter: this.#filter,
       user,
