@@ -76,14 +76,7 @@ export { FlakeRefError, type FlakeRefProblem } from "./flake-ref/problem.ts"
 export { isGitRef } from "./flake-ref/ref-name.ts"
 export { fingerprint, type Signed } from "./fingerprint.ts"
 export { JsonError, type JsonProblem } from "./json.ts"
-export {
-  isJsonArray,
-  jsonTextString,
-  quoteJsonText,
-  readJsonText,
-  writeJsonText,
-  type JsonText,
-} from "./json-text.ts"
+export { isJsonArray, jsonTextString, quoteJsonText, readJsonText, writeJsonText, type JsonText } from "./json-text.ts"
 export { formatNarInfo, NarInfoError, parseNarInfo, type NarInfo, type NarInfoProblem } from "./nar-info.ts"
 export {
   formatListing,

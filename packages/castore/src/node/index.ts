@@ -6,7 +6,14 @@ export { grpcBlobService } from "./grpc/blob-client.ts"
 export { answer, GrpcChannel, type ChannelOptions } from "./grpc/channel.ts"
 export { grpcDirectoryService } from "./grpc/directory-client.ts"
 export { serveGrpc, type GrpcServer, type ServeOptions, type ServerLimits } from "./grpc/server.ts"
-export { clientStreaming, grpcService, serverStreaming, unary, type GrpcService, type ServerCall } from "./grpc/service.ts"
+export {
+  clientStreaming,
+  grpcService,
+  serverStreaming,
+  unary,
+  type GrpcService,
+  type ServerCall,
+} from "./grpc/service.ts"
 export { castoreServices } from "./grpc/services.ts"
 export { fromStatus, GrpcFailure, GrpcStatusCode, isNotFound, isUnimplemented, type GrpcStatus } from "./grpc/status.ts"
 export type { CollectOptions, CollectProgress, CollectReport } from "./local/collect.ts"
