@@ -380,4 +380,37 @@ describe("limits", () => {
     assert.equal((await first).status, 200)
     assert.equal((await app.request("/healthz")).status, 200)
   })
+  test("requests whose answers are being sent", async () => {
+    const { app } = await cache({ limits: { requestsMax: 1 } })
+    const first = await app.request(narUrl(hello.info))
+    assert.equal((await app.request("/healthz")).status, 503)
+    await bytes(first)
+    assert.equal((await app.request("/healthz")).status, 200)
+    await app.request(narUrl(hello.info), { method: "HEAD" })
+    assert.equal((await app.request("/healthz")).status, 200)
+  })
+
+  test("archives that are compressed at the same time", async () => {
+    let running = 0
+    let most = 0
+    async function* compress(contents: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+      most = Math.max(most, ++running)
+      try {
+        yield* contents
+      } finally {
+        running--
+      }
+    }
+    const { app } = await cache({
+      compressors: { zstd: { version: "1", compress } },
+      limits: { compressionsMax: 2 },
+    })
+    const get = async (): Promise<Uint8Array> => bytes(await app.request(`${narUrl(hello.info)}.zst`))
+    const gone = await app.request(`${narUrl(hello.info)}.zst`)
+    await gone.body!.getReader().cancel()
+    for (const nar of await Promise.all([get(), get(), get(), get(), get()])) assert.deepEqual(nar, hello.nar)
+    assert.equal(most, 2)
+    const head = await app.request(`${narUrl(hello.info)}.zst`, { method: "HEAD" })
+    assert.equal(head.status, 200)
+  })
 })

@@ -10,7 +10,7 @@ import { formatPublicKey, STORE_DIR, type PublicKey, type SecretKey } from "@tvi
 import type { Store } from "@tvix-ts/store"
 import { Hono, type Context } from "hono"
 import { authorize } from "./access.ts"
-import { responseOf, textAnswer, type Answer } from "./http/answer.ts"
+import { responseOf, textAnswer, type Answer, type StreamedBody } from "./http/answer.ts"
 import { NO_OBSERVER, type CacheRequest, type HostBindings, type Observer } from "./http/exchange.ts"
 import { requestOf } from "./http/web-request.ts"
 import { matches } from "./http/range.ts"
@@ -37,6 +37,8 @@ export interface CacheLimits {
   readonly uploadsMax: number
   readonly uploadsWaitingMax: number
   readonly uploadsWaitMs: number
+  /** NARs that are compressed while they are sent, which takes some megabytes each; others wait as long as uploads do. */
+  readonly compressionsMax: number
   /** Requests that are answered at the same time, uploads among them. */
   readonly requestsMax: number
   /** Of each address, on average. */
@@ -52,6 +54,7 @@ export const CACHE_LIMITS: CacheLimits = {
   uploadsMax: 32,
   uploadsWaitingMax: 1024,
   uploadsWaitMs: 120_000,
+  compressionsMax: 64,
   requestsMax: 4096,
   requestsPerSecond: Infinity,
   burstSeconds: 10,
@@ -202,13 +205,20 @@ class BinaryCache {
     this.#uploads = options.uploads ?? memoryUploads()
     this.#keys = options.keys ?? []
     this.#narInfos = new NarInfos(store, { keys: this.#keys, compression: options.compression ?? "none" })
-    this.#narFiles = new NarFiles(store, this.#uploads, options.compressors ?? {})
+    const { uploadsMax, uploadsWaitingMax, uploadsWaitMs: waitMs, compressionsMax, requestsMax } = this.#limits
+    const compressing = new Gate({
+      what: "archives to compress",
+      insideMax: compressionsMax,
+      waitingMax: requestsMax,
+      waitMs,
+    })
+    this.#narFiles = new NarFiles(store, this.#uploads, options.compressors ?? {}, compressing)
     this.#rates = new RateLimiter(this.#limits.requestsPerSecond, this.#limits.burstSeconds)
     this.#uploadGate = new Gate({
       what: "uploads",
-      insideMax: this.#limits.uploadsMax,
-      waitingMax: this.#limits.uploadsWaitingMax,
-      waitMs: this.#limits.uploadsWaitMs,
+      insideMax: uploadsMax,
+      waitingMax: uploadsWaitingMax,
+      waitMs,
     })
   }
 
@@ -228,7 +238,9 @@ class BinaryCache {
       } catch (error) {
         answer = this.#refusal(error, request, context.req.path)
       }
-      this.#requests--
+      const { body } = answer
+      if (typeof body === "object" && request.method !== "HEAD") answer = { ...answer, body: this.#counted(body) }
+      else this.#requests--
       if (route !== "options") answer = { ...answer, headers: { ...CORS, ...answer.headers } }
       const host = (context.env as HostBindings | undefined)?.host
       if (host === undefined) return responseOf(answer, request.method !== "HEAD")
@@ -236,6 +248,20 @@ class BinaryCache {
       const { method, address } = request
       const userAgent = request.header("user-agent")
       return host.deliver(answer, { method, route, path: context.req.path, address, token, began, status, userAgent })
+    }
+  }
+
+  /** A request is answered when its body is sent. */
+  #counted(body: StreamedBody): StreamedBody {
+    return {
+      length: body.length,
+      write: async (output, signal) => {
+        try {
+          await body.write(output, signal)
+        } finally {
+          this.#requests--
+        }
+      },
     }
   }
 

@@ -13,6 +13,7 @@ import {
 import type { Answer, StreamedBody } from "./http/answer.ts"
 import type { CacheRequest } from "./http/exchange.ts"
 import { matches, rangeHolds, rangeOf, type ByteRange } from "./http/range.ts"
+import type { Gate } from "./limits.ts"
 import { parseOwnNarName, parseUploadName } from "./nar-name.ts"
 import { refuse } from "./problem.ts"
 import { isStored } from "./stored-node.ts"
@@ -44,18 +45,23 @@ export class NarFiles {
   readonly #store: Store
   readonly #uploads: Uploads
   readonly #compressors: Compressors
+  readonly #compressing: Gate
   /** By the SHA-256 of the archive; the least recently used first. */
   readonly #open = new Map<string, Promise<NarFile>>()
 
-  constructor(store: Store, uploads: Uploads, compressors: Compressors) {
+  /** @param compressing lets those in that are compressed while they are sent */
+  constructor(store: Store, uploads: Uploads, compressors: Compressors, compressing: Gate) {
     this.#store = store
     this.#uploads = uploads
     this.#compressors = compressors
+    this.#compressing = compressing
   }
 
   /**
+   * The body of what is answered is to be written, come what may: it may have a place that others wait for.
+   *
    * @param cacheControl of what never changes
-   * @throws {CacheError} `not-found`, `range`
+   * @throws {CacheError} `not-found`, `range`, `busy`
    */
   async answer(name: string, request: CacheRequest, cacheControl: string): Promise<Answer> {
     const { signal } = request
@@ -73,6 +79,7 @@ export class NarFiles {
     if (compressor !== undefined) {
       if (isHead) return { status: 200, headers }
       const node = await found.node({ signal })
+      await this.#compressing.enter(signal)
       return { status: 200, headers, body: this.#compressed(node, compressor) }
     }
     const ranged = rangeHolds(request.header("if-range"), etag) && !isHead
@@ -121,10 +128,14 @@ export class NarFiles {
     return {
       length: undefined,
       write: async (output, signal) => {
-        const blocks = inBlocks(renderNar(node, this.#store, { signal }))
-        for await (const piece of compressor.compress(blocks)) {
-          const waiting = output(piece)
-          if (waiting !== undefined) await waiting
+        try {
+          const blocks = inBlocks(renderNar(node, this.#store, { signal }))
+          for await (const piece of compressor.compress(blocks)) {
+            const waiting = output(piece)
+            if (waiting !== undefined) await waiting
+          }
+        } finally {
+          this.#compressing.leave()
         }
       },
     }

@@ -315,7 +315,7 @@ describe("a cache on a port", () => {
         asked.push(url.at(-1)!)
         const event = { method: "GET", route: "", path: "", address: "", token: undefined, began: 0, status: 200 }
         answer.resolve(() => host!.deliver({ status: 200, headers: {}, body: "." }, { ...event, userAgent: undefined }))
-        return new Response()
+        return new Response(null, { status: 200, headers: {} })
       },
     } as unknown as ReturnType<typeof binaryCache>
     const server = await serveCache(app, { address: "127.0.0.1:0" })
