@@ -21,7 +21,7 @@ export interface EvaluationStoreOptions {
   readonly write?: boolean
   /** Where store paths are that the store has not: the disk of a machine with Nix. */
   readonly disk?: Pick<EvalIO, "fileType" | "readFile">
-  /** Remembers what large file trees were hashed to, so that they are read again only when they have changed. */
+  /** Remembers what sources were hashed to, so that they are read again only when they have changed. */
   readonly sources?: SourceCache
 }
 
