@@ -34,11 +34,15 @@ const V1: Version = {
 }
 const V2: Version = { limit: "memory.max", swap: "memory.swap.max", swapLimit: () => 0, events: "memory.events" }
 
-/** `undefined` where there are none that we may make. */
-export function memoryGroups(): MemoryGroups | undefined {
+/**
+ * `undefined` where there are none that we may make.
+ *
+ * @param root of the machine: what is put before paths of the system
+ */
+export function memoryGroups(root = ""): MemoryGroups | undefined {
   try {
-    const mounts = readFileSync("/proc/self/mountinfo", "latin1")
-    const memberships = readFileSync("/proc/self/cgroup", "latin1")
+    const mounts = mountsOf(readFileSync(`${root}/proc/self/mountinfo`, "latin1"), root)
+    const memberships = readFileSync(`${root}/proc/self/cgroup`, "latin1")
     const [folder, version] = groupV1(mounts, memberships) ?? groupV2(mounts, memberships) ?? []
     if (folder === undefined || version === undefined) return undefined
     accessSync(folder, constants.W_OK)
@@ -71,15 +75,15 @@ function makeGroup(folder: string, version: Version, bytes: number): MemoryGroup
   }
 }
 
-function groupV1(mounts: string, memberships: string): [string, Version] | undefined {
+function groupV1(mounts: readonly Mount[], memberships: string): [string, Version] | undefined {
   const ours = /^\d+:(?:[^:]*,)?memory(?:,[^:]*)?:(.*)$/m.exec(memberships)?.[1]
-  const mount = mountsOf(mounts, "cgroup").find(({ options }) => options.split(",").includes("memory"))
+  const mount = mounts.find(({ type, options }) => type === "cgroup" && options.split(",").includes("memory"))
   return ours === undefined || mount === undefined ? undefined : [folderOf(mount, ours), V1]
 }
 
-function groupV2(mounts: string, memberships: string): [string, Version] | undefined {
+function groupV2(mounts: readonly Mount[], memberships: string): [string, Version] | undefined {
   const ours = /^0::(.*)$/m.exec(memberships)?.[1]
-  const mount = mountsOf(mounts, "cgroup2")[0]
+  const mount = mounts.find(({ type }) => type === "cgroup2")
   if (ours === undefined || mount === undefined) return undefined
   const folder = folderOf(mount, ours)
   const read = (name: string): string[] => readFileSync(join(folder, name), "latin1").trim().split(/\s+/)
@@ -96,19 +100,23 @@ function groupV2(mounts: string, memberships: string): [string, Version] | undef
 }
 
 interface Mount {
+  readonly type: string
   /** The group that is shown at `place`. */
   readonly root: string
   readonly place: string
   readonly options: string
 }
 
-/** Those of a file system's type in `/proc/self/mountinfo`: see proc(5). */
-function mountsOf(mountinfo: string, type: string): Mount[] {
+/** Of `/proc/self/mountinfo`: see proc(5). */
+function mountsOf(mountinfo: string, root: string): Mount[] {
   return mountinfo
+    .trim()
     .split("\n")
     .map((line) => line.split(" "))
-    .filter((fields) => fields[fields.indexOf("-") + 1] === type)
-    .map((fields) => ({ root: fields[3]!, place: fields[4]!, options: fields.at(-1)! }))
+    .map((fields) => {
+      const type = fields[fields.indexOf("-") + 1]!
+      return { type, root: fields[3]!, place: `${root}${fields[4]!}`, options: fields.at(-1)! }
+    })
 }
 
 /** In a container, the mount shows not all groups but those below its own. */

@@ -16,7 +16,7 @@ import type { Trees } from "../trees.ts"
 import { Workspace } from "../workspace.ts"
 import { sandboxArguments, type Parts } from "./arguments.ts"
 import { writeEtc } from "./etc.ts"
-import { memoryGroups } from "./memory.ts"
+import { memoryGroups, type MemoryGroups } from "./memory.ts"
 import { inputMounts, MANY_INPUTS } from "./mounts.ts"
 import { personalityOf } from "./personality.ts"
 import { closedFolders } from "./reach.ts"
@@ -43,6 +43,8 @@ export interface BwrapOptions {
 }
 
 const PROCESSES_MAX = 8192
+/** Once for all services: looking for them may move us into one. */
+let machineGroups: MemoryGroups | undefined
 
 /**
  * Who builds when we are root: the first of the users that C++ Nix gives to builds by itself, or, in containers that have no
@@ -110,7 +112,7 @@ class BwrapBuildService implements BuildService {
     this.#limits = {
       processesMax,
       memoryMax,
-      groups: memoryMax === undefined ? undefined : memoryGroups(),
+      groups: memoryMax === undefined ? undefined : (machineGroups ??= memoryGroups()),
       prlimit: findProgram("prlimit"),
     }
   }
