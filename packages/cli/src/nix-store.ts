@@ -109,7 +109,10 @@ async function main(words: readonly string[]): Promise<number> {
   }
   try {
     applyConfiguration(settings)
-    const operands = parseOptions(words, OPTIONS, settings, SYNTAX)
+    // Their own flags are of no interest any more.
+    const refused = REFUSED.find(({ names: [name] }) => words.includes(name!))
+    const operands = refused === undefined ? parseOptions(words, OPTIONS, settings, SYNTAX) : []
+    if (refused !== undefined) settings.operation = refused
     switch (settings.doing) {
       case "version":
         writeOut(`nix-store (Tvix) ${VERSION}, the language of Nix ${NIX_VERSION}\n`)
@@ -133,7 +136,7 @@ async function operate(settings: CommandSettings, operands: readonly string[]): 
   if (operation === undefined) throw new UsageError("no operation specified")
   const known = new Set(operation.flags.map(({ names }) => names.at(-1)!))
   const unknown = flags.find((flag) => !known.has(flag))
-  if (unknown !== undefined && !REFUSED.includes(operation)) throw new UsageError(`unknown flag '${unknown}'`)
+  if (unknown !== undefined) throw new UsageError(`unknown flag '${unknown}'`)
   const interrupt = onInterrupt()
   const { signal } = interrupt
   let opened: ReturnType<typeof openNamed> | undefined
