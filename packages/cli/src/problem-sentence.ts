@@ -8,7 +8,9 @@ export function isProblem(error: unknown): error is Error {
 
 /** Text. Of errors of the system, such as a full disk that the output goes to, without the symbols. */
 export function problemSentence(error: Error): string {
-  const { errno, syscall, path } = error as NodeJS.ErrnoException
+  const { errno, syscall, path: first, dest } = error as NodeJS.ErrnoException & { readonly dest?: string }
+  // What a link leads to has no say in whether it can be made.
+  const path = syscall === "symlink" ? dest : first
   if (errno === undefined || syscall === undefined || "problem" in error) return error.message
   return `cannot ${syscall}${path === undefined ? "" : ` '${path}'`}: ${getSystemErrorMessage(errno)}`
 }

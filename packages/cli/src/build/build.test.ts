@@ -214,6 +214,37 @@ describe("building", { skip: isReady ? false : "needs Linux, bubblewrap and busy
     })
   }
 
+  test("problems are told as JSON if that is asked for, each in a line", () => {
+    const ran = run("build -A fails -A nothing --keep-going --no-link -q --error-format json", newStore())
+    const records = ran.error
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { code: string; message: string })
+    assert.deepEqual(
+      records.map(({ code }) => code),
+      ["io", "io"],
+    )
+    assert.match(records[0]!.message, /failed: builder failed with exit code 3\nlast 2 log lines:\n> one\n> two$/)
+    assert.equal(ran.status, 1)
+  })
+
+  test("which program to run is asked before anything is built", () => {
+    const ran = run("run -A a -A fails", newStore())
+    assert.equal(ran.error, "error[invalid-argument]: there are 2 derivations: say which to run with -A\n")
+    assert.equal(ran.status, 1)
+  })
+
+  test("a substituter in a folder that is not there is a mistake, and is not made", () => {
+    const ran = run("build -A a --no-link --substituter ./absent", newStore())
+    assert.equal(ran.error, "error[io]: substituter './absent': there is no such folder\n")
+    assert.deepEqual([ran.status, existsSync(join(folder, "absent"))], [1, false])
+  })
+
+  test("where a link cannot be made, it is the link that is told of", () => {
+    const ran = run("build -A a -q -o /proc/result", newStore())
+    assert.match(ran.error, /^error\[io\]: cannot symlink '\/proc\/result[^']*': no such file or directory\n$/)
+  })
+
   test("--keep-going builds what can be built, and tells of the rest", () => {
     const store = newStore()
     const ran = run("build -A needs -A nothing -A b --keep-going --no-link --print-out-paths -q -j 1", store)

@@ -1,5 +1,6 @@
 /** What `tvix build` and `nix-build` do with their programs: derivations, what they build, and links to it. */
 import { byteStringOf, textOf } from "@tvix-ts/bytes"
+import { problemRecord } from "@tvix-ts/eval"
 import type { Realised, RealisePlan, Wanted } from "@tvix-ts/glue/build"
 import { formatStorePath, parseStorePath } from "@tvix-ts/nix-compat"
 import type { Store } from "@tvix-ts/store"
@@ -38,11 +39,16 @@ export interface BuiltOutput {
 /** Takes what was built, while the store is still open. */
 export type Deliver = (built: readonly BuiltOutput[], store: Store, builder: Builder) => Promise<void>
 
-/** Builds the derivations of the programs; the result is the exit code. */
+/**
+ * Builds the derivations of the programs; the result is the exit code.
+ *
+ * @param check throws if what was found is not what is wanted: before anything is built
+ */
 export async function buildPrograms(
   settings: BuildCommandSettings,
   options: RunOptions,
   deliver: Deliver = (built, store, builder) => link(settings, built, store, builder),
+  check: (found: readonly Instantiated[]) => void = () => {},
 ): Promise<number> {
   let status = 0
   const code = await withEvaluation(settings, options, async (run) => {
@@ -50,6 +56,7 @@ export async function buildPrograms(
     for (const program of options.programs) await instantiate(run, settings, program, (one) => void found.push(one))
     await run.session.store.flush()
     run.progress.clear()
+    check(found)
     status = await buildFound(run, settings, found, options, deliver)
   })
   return code === 0 ? status : code
@@ -78,8 +85,12 @@ async function buildFound(
       const realised = await builder.realise(wanted)
       display.close()
       await deliver(builtOf(found, realised), store, builder)
-      const { messages, status } = failuresOf(realised, voice)
-      for (const message of messages) writeError(`error: ${message}\n`)
+      const { problems, messages, status } = failuresOf(realised, voice)
+      if (settings.errorFormat === "json") {
+        const { positions, globals } = session.evaluation
+        const records = problems.map((problem) => problemRecord(problem, positions, globals))
+        for (const record of records) writeError(`${byteStringOf(JSON.stringify(record))}\n`)
+      } else for (const message of messages) writeError(`error: ${message}\n`)
       return status
     })
   } finally {

@@ -19,8 +19,11 @@ import type { Download } from "@tvix-ts/glue/node"
 import type { StorePath } from "@tvix-ts/nix-compat"
 import type { Store } from "@tvix-ts/store"
 import { grpcTarget, openStore } from "@tvix-ts/store/node"
+import { CastoreError } from "@tvix-ts/castore"
+import { existsSync } from "node:fs"
 import { availableParallelism } from "node:os"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { SYSTEM } from "../session.ts"
 import type { Settings } from "../settings.ts"
 import { isLocal } from "../store/local-store.ts"
@@ -59,7 +62,10 @@ export async function withBuilder<T>(context: BuilderContext, work: (builder: Bu
   try {
     const trees = closed(await TreeFolder.open(treeFolder(folder), store))
     const substituters: Store[] = []
-    for (const address of substituterAddresses(settings)) substituters.push(closed(await openStore(address)))
+    for (const address of substituterAddresses(settings)) {
+      checkThere(address)
+      substituters.push(closed(await openStore(address)))
+    }
     const base = { store, readDerivation, substituters, ...(signal !== undefined && { signal }) }
     const logs = new BuildLogs(logFolder(store))
     return await work({
@@ -123,6 +129,15 @@ function defined(limits: Pick<Settings["build"], "timeoutMs" | "silenceMs" | "lo
     ...(silenceMs !== undefined && { silenceMs }),
     ...(logBytesMax !== undefined && { logBytesMax }),
   }
+}
+
+/** Opening a store in a folder that is not there makes one: of a substituter it can only be a mistake. */
+function checkThere(address: string): void {
+  const isPath = !/^(?:[A-Za-z][A-Za-z0-9+.-]+:|cache\(|parts\()/.test(address)
+  if (!isPath && !/^local:\/\/\/[^?#]*$/.test(address)) return
+  const folder = isPath ? address : fileURLToPath(address.replace("local:", "file:"))
+  if (existsSync(folder)) return
+  throw new CastoreError({ code: "invalid", field: `substituter '${address}'`, reason: "there is no such folder" })
 }
 
 /** C++ Nix writes `https://cache.example.org`, and the keys elsewhere. */

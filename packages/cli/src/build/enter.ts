@@ -3,9 +3,8 @@ import { Failure } from "@tvix-ts/eval"
 import { formatStorePath, parseStorePath, STORE_DIR } from "@tvix-ts/nix-compat"
 import { closureOf, type Store } from "@tvix-ts/store"
 import { textOf } from "@tvix-ts/bytes"
-import type { Trees } from "@tvix-ts/build/node"
-import { existsSync, lstatSync, readdirSync, readlinkSync } from "node:fs"
-import { delimiter, join } from "node:path"
+import { findProgram, type Trees } from "@tvix-ts/build/node"
+import { lstatSync, readdirSync, readlinkSync } from "node:fs"
 
 /** A command line, ready to become this process. */
 export interface EnterCommand {
@@ -50,11 +49,6 @@ export async function enterCommand(paths: readonly string[], store: Store, trees
     else words.push("--ro-bind", await trees.place(path, info.node), path)
   }
   return { program: bwrap, words: [...words, "--chdir", process.cwd(), "--"] }
-}
-
-function findProgram(name: string): string | undefined {
-  const folders = (process.env["PATH"] ?? "").split(delimiter)
-  return folders.map((folder) => join(folder, name)).find((path) => existsSync(path))
 }
 
 /** Becomes another program, as a shell's `exec` does. */

@@ -1,7 +1,9 @@
 /** What is said of builds that failed, and what the command ends with. */
 import { BuildError } from "@tvix-ts/build"
 import { RealiseError, type Realised } from "@tvix-ts/glue/build"
-import { failureText } from "../failure.ts"
+import { describe, type Failure } from "@tvix-ts/eval"
+import { failureOf } from "../failure.ts"
+import { isTerminal, printable } from "../output.ts"
 import type { Voice } from "../run-evaluation.ts"
 
 /** C++ Nix's exit codes, of which the bits say what happened; `nix-build` has them. */
@@ -10,7 +12,9 @@ const TIMED_OUT = 1
 const HASH_MISMATCH = 2
 
 export interface Failures {
-  /** Each problem once, byte strings. */
+  /** Each problem once. */
+  readonly problems: readonly Failure[]
+  /** What there is to say of them, in a few lines each: byte strings. */
   readonly messages: readonly string[]
   /** An exit code; 0 if nothing failed. */
   readonly status: number
@@ -19,10 +23,17 @@ export interface Failures {
 export function failuresOf({ failures }: Realised, voice: Voice): Failures {
   const causes = new Set<unknown>()
   for (const failure of failures.values()) addCauses(failure, causes)
-  if (causes.size === 0) return { messages: [], status: 0 }
+  if (causes.size === 0) return { problems: [], messages: [], status: 0 }
   let bits = 0
   for (const cause of causes) bits |= bitsOf(cause)
-  return { messages: [...causes].map(failureText), status: voice === "nix" ? FAILED | bits : 1 }
+  const problems = [...causes].map(failureOf)
+  return { problems, messages: problems.map(messageOf), status: voice === "nix" ? FAILED | bits : 1 }
+}
+
+/** The builder's last words may be in it, which a terminal is not to obey. */
+function messageOf({ problem }: Failure): string {
+  const text = describe(problem)
+  return isTerminal(2) ? text.split("\n").map(printable).join("\n") : text
 }
 
 /** What failed for want of others is told by these. */

@@ -3,6 +3,8 @@ import { textOf } from "@tvix-ts/bytes"
 import { Failure } from "@tvix-ts/eval"
 import type { BuiltOutput, Deliver } from "../build/build.ts"
 import type { EnterCommand } from "../build/enter.ts"
+import type { Instantiated } from "../instantiate.ts"
+import type { RunOptions } from "../run-evaluation.ts"
 import { UsageError, type Option } from "../options.ts"
 import { BUILD_OPTIONS, programSettings, programsOf, type ProgramSettings } from "./build-options.ts"
 import type { Command, Tool } from "./command.ts"
@@ -35,21 +37,20 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
   const { become, enterCommand } = await import("../build/enter.ts")
   let enter: EnterCommand | undefined
   let program = ""
-  const deliver: Deliver = async (built, store, { trees }) => {
-    const one = onlyOne(built)
+  const deliver: Deliver = async ([one], store, { trees }) => {
+    if (one === undefined) return
     program = await programOf(one, settings, store)
     enter = await enterCommand([one.storePath], store, trees)
   }
-  const status = await buildPrograms(settings, { programs: programsOf(operands, settings), voice: "tvix" }, deliver)
+  const options: RunOptions = { programs: programsOf(operands, settings), voice: "tvix" }
+  const status = await buildPrograms(settings, options, deliver, checkOnlyOne)
   if (status !== 0 || enter === undefined) return status
   return become(enter, [program, ...(end < 0 ? [] : words.slice(end + 1))], process.env)
 }
 
-function onlyOne(built: readonly BuiltOutput[]): BuiltOutput {
-  const [one, ...others] = built
-  if (one === undefined) refuse("there is nothing to run: no derivation was found")
-  if (others.length > 0) refuse(`there are ${built.length} derivations: say which to run with -A`)
-  return one
+function checkOnlyOne({ length }: readonly Instantiated[]): void {
+  if (length === 0) refuse("there is nothing to run: no derivation was found")
+  if (length > 1) refuse(`there are ${length} derivations: say which to run with -A`)
 }
 
 /** Where it is: a path. */

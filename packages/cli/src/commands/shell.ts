@@ -26,7 +26,8 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
   const status = await buildPrograms(settings, { programs: programsOf(operands, settings), voice: "tvix" }, deliver)
   if (status !== 0 || enter === undefined) return status
   const { PATH = "", SHELL } = process.env
-  const command = end < 0 ? [SHELL || "/bin/sh"] : words.slice(end + 1)
+  const asked = end < 0 ? [] : words.slice(end + 1)
+  const command = asked.length > 0 ? asked : [SHELL || "/bin/sh"]
   return become(enter, command, { ...process.env, PATH: [...folders, PATH].join(":") })
 }
 
