@@ -268,7 +268,7 @@ describeSandboxed("a sandbox", () => {
   test("outlives a fork bomb", async () => {
     const bounded = await openService({ processesMax: 100 })
     const word = mark()
-    const script = `echo 'b() { /bin/sh /build/bomb ${word} & /bin/sh /build/bomb ${word} & wait; }; b' >bomb; . ./bomb`
+    const script = `echo 'b() { /bin/sh /build/bomb ${word} & /bin/sh /build/bomb ${word} & wait; }; b' >bomb; . ./bomb; exit 1`
     const problem = await problemOf(build({ script }, { timeoutMs: 1000 }, bounded))
     assert.ok(["timeout", "exit"].includes(problem.code), problem.code)
     assert.deepEqual(processesWith(word), [])
