@@ -32,6 +32,7 @@ const WRITER = join(ROOT, "packages", "castore", "src", "node", "local", "writer
 /** The programs of each command, and the threads that they start. Programs are begun by scripts/bundle-loader.cjs. */
 const COMMANDS = {
   tvix: {
+    evaluates: true,
     programs: {
       main: join(CLI, "tvix.ts"),
       "jobs-worker": join(CLI, "jobs", "jobs-worker.ts"),
@@ -41,14 +42,21 @@ const COMMANDS = {
     threads: { "writer-thread": WRITER },
   },
   "nix-instantiate": {
+    evaluates: true,
     programs: { main: join(CLI, "nix-instantiate.ts") },
     threads: { "writer-thread": WRITER },
   },
   "tvix-store": {
+    evaluates: false,
     programs: { main: join(CLI, "tvix-store.ts") },
     threads: { "writer-thread": WRITER },
   },
 }
+/**
+ * What runs programs, in one file. Between files every use of a name is a call of the getter that exports it, which is not
+ * inlined: in the machine's instructions that was a tenth of an evaluation (docs/decisions/0001-toolchain.md).
+ */
+const EVALUATOR = { name: "evaluator", test: /packages[\\/](eval|syntax)[\\/]src[\\/]/ }
 const LOADER = join(ROOT, "scripts", "bundle-loader.cjs")
 /** Bundles older than this are removed. Not at once: a command that started from one may still load a chunk of it. */
 const KEEP_MS = 10 * 60_000
@@ -85,10 +93,10 @@ async function bundle() {
 }
 
 /**
- * @param {{ programs: Record<string, string>, threads: Record<string, string> }} command
+ * @param {{ evaluates: boolean, programs: Record<string, string>, threads: Record<string, string> }} command
  * @param {string} dir
  */
-async function bundleCommand({ programs, threads }, dir) {
+async function bundleCommand({ evaluates, programs, threads }, dir) {
   const input = { ...threads }
   for (const [name, source] of Object.entries(programs)) input[`${name}.program`] = source
   const build = await rolldown({
@@ -110,6 +118,7 @@ async function bundleCommand({ programs, threads }, dir) {
     format: "cjs",
     entryFileNames: "[name].cjs",
     chunkFileNames: "[name]-[hash].cjs",
+    codeSplitting: { groups: evaluates ? [EVALUATOR] : [] },
     // Names stay readable in the stack traces of our own bugs.
     minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
   })
