@@ -119,6 +119,27 @@ test("several streams of bzip2, one behind the other", async () => {
   assert.ok(equal(await decompressed(compressed, "bzip2"), concat([utf8("one "), runs])))
 })
 
+describe("checksums of bzip2", () => {
+  const bytes = noise(1_200_000)
+  const compressed = COMPRESS.bzip2(bytes)
+  // Behind `BZh9` and the six bytes that begin a block, and before the end, whatever bit that is at.
+  const places: [name: string, at: number, lengthMax: number][] = [
+    ["that of a block, before the next one", 10, 900_000],
+    ["that of all", compressed.length - 3, bytes.length],
+  ]
+  for (const [name, at, lengthMax] of places) {
+    test(name, async () => {
+      let length = 0
+      const reading = async (): Promise<void> => {
+        const damaged = compressed.with(at, compressed[at]! ^ 0xff)
+        for await (const piece of decompress(stream(damaged, 5000), "bzip2")) length += piece.length
+      }
+      await assert.rejects(reading, /checksum/)
+      assert.ok(length <= lengthMax, `${length}`)
+    })
+  }
+})
+
 test("what is not compressed comes as it is", async () => {
   assert.ok(equal(await decompressed(runs, "none", runs.length), runs))
 })
