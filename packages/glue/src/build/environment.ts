@@ -131,10 +131,23 @@ function shellWord(json: JsonText): string | undefined {
     case "false":
       return ""
   }
-  if (typeof json !== "string") return undefined
-  // C++ Nix looks at the number as a float of 32 bits, and writes an integer of as many.
+  return typeof json === "string" ? shellNumber(json) : undefined
+}
+
+const INT_MIN = -(2 ** 31)
+
+/** C++ Nix looks at a number as a float of 32 bits, and writes an integer of as many. */
+function shellNumber(json: string): string | undefined {
+  // What is beyond its integers is a float to its library.
+  if (/^-?[0-9]+$/.test(json) && BigInt(json) >= -(2n ** 63n) && BigInt(json) < 2n ** 64n) {
+    return String(BigInt.asIntN(32, BigInt(json)))
+  }
   const value = Number(json)
-  return Number.isInteger(Math.fround(value)) ? String(BigInt.asIntN(32, BigInt(Math.trunc(value)))) : undefined
+  const float = Math.fround(value)
+  if (Number.isFinite(float) && !Number.isInteger(float)) return undefined
+  const whole = Math.trunc(value)
+  // What the processor makes of it where there is no such integer.
+  return String(whole >= INT_MIN && whole < -INT_MIN ? whole || 0 : INT_MIN)
 }
 
 function quoteForShell(text: string): string {
