@@ -110,6 +110,7 @@ export async function copyPaths(
     if (trusted !== undefined) await checkTrust(description, trusted, formatStorePath(storePath))
     if (to.archives !== undefined) {
       const pathInfo = await infoOf(description, one)
+      if (trusted !== undefined) await checkContents(pathInfo, pathInfo.node, from, one)
       await to.archives.push(pathInfo, from, { ...one, onBytes, after })
       return pathInfo
     }

@@ -6,7 +6,17 @@ import { join } from "node:path"
 import { after, afterEach, beforeEach, describe, test } from "node:test"
 import { byteStringFrom, concat, equal, utf8 } from "@tvix-ts/bytes"
 import { CastoreError } from "@tvix-ts/castore"
-import { fingerprint, formatPublicKey, parseNarInfo, SecretKey, type StorePath } from "@tvix-ts/nix-compat"
+import { hash } from "@tvix-ts/hash"
+import {
+  contentAddressPath,
+  fingerprint,
+  formatPublicKey,
+  parseNarInfo,
+  parseStorePath,
+  SecretKey,
+  type ContentAddress,
+  type StorePath,
+} from "@tvix-ts/nix-compat"
 import { copyPaths, type CopyProgress } from "../../copy/copy.ts"
 import { storeTree } from "../../import.ts"
 import type { PathInfo } from "../../path-info/path-info.ts"
@@ -341,6 +351,27 @@ describe("copyPaths", () => {
     const bad = copyPaths([good.storePath], from, memoryStore(), { trusted: [other.publicKey] })
     await assert.rejects(bad, problem("corrupt", /signed by 'test-1', trusted are 'other-1'/))
   })
+
+  for (const target of ["a store", "a cache"]) {
+    test(`contents that are to speak for themselves, and do not, come to ${target} not`, async () => {
+      const from = memoryStore()
+      const { signatures: _, ...other } = await add(from, file("other"), "x")
+      const hashOf = (text: string): ContentAddress["hash"] => ({
+        algorithm: "sha256",
+        digest: hash("sha256", utf8(text)),
+      })
+      const all = ["other", "this"].map((text) => {
+        const contentAddress: ContentAddress = { method: "flat", hash: hashOf(text) }
+        const path = contentAddressPath("x", contentAddress, { others: [], self: false })
+        return { ...other, storePath: parseStorePath(path), contentAddress, signatures: [] }
+      })
+      await from.pathInfos.putMany(all)
+      const to = target === "a store" ? memoryStore() : open(`nix+file://${join(dir, "speaking")}?${trusted}`)
+      const [good, bad] = all.map(({ storePath }) => copyPaths([storePath], from, to, { trusted: [key.publicKey] }))
+      assert.equal((await good!).length, 1)
+      await assert.rejects(bad!, problem("corrupt", /another hash than its content address/))
+    })
+  }
 
   test("from one cache to another", async () => {
     const { pathInfo } = await publish(server.files, tree, "x", { key })
