@@ -367,9 +367,13 @@ describe("copyPaths", () => {
       })
       await from.pathInfos.putMany(all)
       const to = target === "a store" ? memoryStore() : open(`nix+file://${join(dir, "speaking")}?${trusted}`)
-      const [good, bad] = all.map(({ storePath }) => copyPaths([storePath], from, to, { trusted: [key.publicKey] }))
-      assert.equal((await good!).length, 1)
-      await assert.rejects(bad!, problem("corrupt", /another hash than its content address/))
+      const [good, bad] = all.map(({ storePath }) => storePath)
+      const options = { trusted: [key.publicKey] }
+      assert.equal((await copyPaths([good!], from, to, options)).length, 1)
+      await assert.rejects(
+        copyPaths([bad!], from, to, options),
+        problem("corrupt", /another hash than its content address/),
+      )
     })
   }
 
