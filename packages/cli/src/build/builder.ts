@@ -2,7 +2,7 @@
 import { byteStringOf, textOf } from "@tvix-ts/bytes"
 import { GrpcChannel } from "@tvix-ts/castore/node"
 import type { BuildService } from "@tvix-ts/build"
-import { bwrapBuildService, grpcBuildService, TreeFolder } from "@tvix-ts/build/node"
+import { bwrapBuildService, grpcBuildService, reapiBuildService, TreeFolder } from "@tvix-ts/build/node"
 import {
   builtinBuildenv,
   farBuilder,
@@ -115,6 +115,8 @@ async function openBuilder(
   closed: <C extends { close(): Promise<void> }>(one: C) => C,
 ): Promise<BuildService> {
   if (address === undefined) return bwrapBuildService({ ...store, trees, dir: workFolder(buildFolder(store)) })
+  const [, host, instanceName = ""] = /^reapi\+grpc:\/\/([^/?#]+:\d{1,5})(?:\/([^?#]*))?$/.exec(address) ?? []
+  if (host !== undefined) return reapiBuildService({ ...store, channel: new GrpcChannel(host), instanceName })
   const target = grpcTarget(address)
   // What it builds from, and into, is the castore of the same server.
   const far = closed(await openStore(address))

@@ -84,7 +84,8 @@ export const BUILD_OPTIONS: readonly Option<ProgramSettings>[] = [
     names: ["--builder"],
     values: ["URL"],
     summary:
-      "build on the machine at grpc+http://HOST:PORT or grpc+unix:///SOCKET, where tvix-store daemon --build runs",
+      "build on the machine at grpc+http://HOST:PORT or grpc+unix:///SOCKET, where tvix-store daemon --build runs, or on a " +
+      "cluster at reapi+grpc://HOST:PORT[/INSTANCE], which speaks the Remote Execution API",
     set: (to, url) => void (to.build.builder = url),
   },
   {
