@@ -5,9 +5,9 @@
  * are first called, in every run anew: a twentieth of a nixpkgs evaluation. So the code is kept as it is when a process
  * ends, with all that has been called by then:
  *
- *     NAME.cjs.code    how long the process had run, in ms: a double; then what V8 calls cached data
+ *     NAME.cjs.code    how long the process had computed, in ms: a double; then what V8 calls cached data
  *
- * The first process to end writes it; after that any that ran twice as long as the one before, which has called more, up
+ * The first process to end writes it; after that any that computed twice as long as the one before, which has called more, up
  * to {@link ENOUGH_MS}. V8 itself refuses what another version of it, or other flags, or another source made.
  */
 "use strict"
@@ -17,7 +17,7 @@ const { basename, dirname, join } = require("node:path")
 const process = require("node:process")
 const { Script, constants } = require("node:vm")
 
-/** Who ran so long has called nearly everything. */
+/** Who computed so long has called nearly everything. */
 const ENOUGH_MS = 500
 const HEADER_BYTES = 8
 
@@ -55,8 +55,9 @@ function readCode(filename) {
 }
 
 process.on("exit", () => {
-  // Not by performance.now(), whose module would be loaded by every run.
-  const now = process.uptime() * 1000
+  // Waiting, for a user or for other processes, calls nothing.
+  const { user, system } = process.threadCpuUsage()
+  const now = (user + system) / 1000
   for (const { filename, script, ran } of loaded) {
     if (ran >= ENOUGH_MS || now < 2 * ran) continue
     try {
