@@ -71,6 +71,17 @@ test("where there is no room for all, it is what runs that is shown, and what wa
   ])
 })
 
+test("what another process builds is shown as that", () => {
+  const tree = treeOf(planned("app", "zlib"), planned("zlib"), { kind: "build-elsewhere", derivation: drv("zlib") })
+  assert.deepEqual(tree.lines(4000, PLAIN), [
+    "⏸ app",
+    "└─ ⏵ zlib  built by another process, for 3 s",
+    "0 built  1 being built by another process  1 waiting",
+  ])
+  tree.event({ kind: "build-found", derivation: drv("zlib") }, 5000)
+  assert.deepEqual(tree.lines(5000, PLAIN), ["1 built  1 waiting"])
+})
+
 test("before anything happens there is nothing to show", () => {
   assert.equal(treeOf().isEmpty, true)
   assert.equal(treeOf(planned("app")).isEmpty, false)

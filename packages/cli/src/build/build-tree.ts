@@ -7,7 +7,8 @@ import { formatBytes, formatDuration } from "../amounts.ts"
 interface Build {
   readonly name: string
   readonly inputs: readonly string[]
-  state: "waiting" | "running" | "done" | "failed"
+  /** Elsewhere: by another process. */
+  state: "waiting" | "elsewhere" | "running" | "done" | "failed"
   /** In milliseconds, on whatever clock. */
   startedMs: number
 }
@@ -56,6 +57,12 @@ export class BuildTree {
         if (build !== undefined) Object.assign(build, { state: "running", startedMs: nowMs })
         break
       }
+      case "build-elsewhere": {
+        const build = this.#builds.get(event.derivation)
+        if (build !== undefined) Object.assign(build, { state: "elsewhere", startedMs: nowMs })
+        break
+      }
+      case "build-found":
       case "build-done":
         this.#end(event.derivation, "done")
         break
@@ -73,7 +80,11 @@ export class BuildTree {
         this.#fetches.delete(event.path)
         this.#fetched++
         break
-      case "build-waiting":
+      case "build-waiting": {
+        const build = this.#builds.get(event.derivation)
+        if (build !== undefined) build.state = "waiting"
+        break
+      }
       case "build-log":
         break
     }
@@ -117,6 +128,7 @@ export class BuildTree {
     const parts = [
       [count("done"), "built", GREEN],
       [count("running"), "building", YELLOW],
+      [count("elsewhere"), "being built by another process", YELLOW],
       [count("waiting"), "waiting", BLUE],
       [count("failed"), "failed", RED],
       [this.#fetches.size, "fetching", YELLOW],
@@ -165,6 +177,10 @@ export class BuildTree {
   }
 
   #describe({ name, state, startedMs }: Build, nowMs: number, color: boolean): string {
+    if (state === "elsewhere") {
+      const time = formatDuration(nowMs - startedMs)
+      return `${painted("⏵", YELLOW, color)} ${name}  built by another process, for ${time}`
+    }
     if (state !== "running") return `${painted("⏸", BLUE, color)} ${name}`
     const last = this.#times.get(name)
     const before = last === undefined ? "" : ` (last time ${formatDuration(last)})`
@@ -181,7 +197,7 @@ export class BuildTree {
         else known.push(path)
       }
     }
-    const running = [...this.#builds].filter(([, { state }]) => state === "running").map(([path]) => path)
+    const running = [...this.#builds].filter(([, build]) => isRunning(build)).map(([path]) => path)
     const leads = new Set(running)
     // A set goes on with what is added meanwhile.
     for (const path of leads) for (const user of users.get(path) ?? []) leads.add(user)
@@ -189,11 +205,15 @@ export class BuildTree {
   }
 }
 
+function isRunning({ state }: Build): boolean {
+  return state === "running" || state === "elsewhere"
+}
+
 /** As many as there is room for: those that run, and of the others the nearest to these. */
 function mostTelling(rows: readonly Row[], room: number): Row[] {
-  const isRunning = ({ build }: Row): boolean => build.state === "running"
+  const runs = ({ build }: Row): boolean => isRunning(build)
   const chosen = new Set(
-    [...rows.filter(isRunning), ...rows.filter((row) => !isRunning(row)).reverse()].slice(0, Math.max(0, room)),
+    [...rows.filter(runs), ...rows.filter((row) => !runs(row)).reverse()].slice(0, Math.max(0, room)),
   )
   return rows.filter((row) => chosen.has(row))
 }

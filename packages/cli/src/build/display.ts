@@ -66,6 +66,9 @@ export class BuildDisplay {
       case "build-started":
         if (!this.#isLive) this.#say(`building '${textOf(event.derivation)}'`)
         break
+      case "build-elsewhere":
+        if (!this.#isLive) this.#say(`waiting for another process to build '${textOf(event.derivation)}'`)
+        break
       case "build-log":
         if (this.#options.logs) this.#log(event.derivation, event.bytes)
         break
@@ -85,6 +88,7 @@ export class BuildDisplay {
         break
       case "build-planned":
       case "build-waiting":
+      case "build-found":
       case "fetch-done":
         break
     }
@@ -147,6 +151,8 @@ function recordOf(event: RealiseEvent): object {
     case "build-planned":
       return { event: event.kind, derivation: textOf(event.derivation), inputs: event.inputs.map(textOf) }
     case "build-waiting":
+    case "build-elsewhere":
+    case "build-found":
     case "build-started":
     case "build-cancelled":
       return { event: event.kind, derivation: textOf(event.derivation) }

@@ -48,6 +48,8 @@ export async function enterCommand(paths: readonly string[], store: Store, trees
     if (info.node.type === "symlink") words.push("--symlink", textOf(info.node.target), path)
     else words.push("--ro-bind", await trees.place(path, info.node), path)
   }
+  // What is not bound from the machine would be lost: better not to let it be written.
+  words.push("--remount-ro", "/")
   return { program: bwrap, words: [...words, "--chdir", process.cwd(), "--"] }
 }
 

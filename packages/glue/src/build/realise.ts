@@ -30,8 +30,12 @@ export interface Wanted {
 
 /** Makes one output at a time, whichever process asks. */
 export interface Locks {
-  /** Waits until nobody else has it. The result gives it back. */
-  acquire(path: string, signal: AbortSignal): Promise<() => void>
+  /**
+   * Waits until nobody else has it. The result gives it back.
+   *
+   * @param onWait called once if somebody has it
+   */
+  acquire(path: string, signal: AbortSignal, onWait: () => void): Promise<() => void>
 }
 
 export interface BuiltinContext {
@@ -84,7 +88,11 @@ export type RealiseEvent =
   | { readonly kind: "build-planned"; readonly derivation: string; readonly inputs: readonly string[] }
   /** Nothing keeps it from being built but that others are. */
   | { readonly kind: "build-waiting"; readonly derivation: string }
+  /** Another process builds it. */
+  | { readonly kind: "build-elsewhere"; readonly derivation: string }
   | { readonly kind: "build-started"; readonly derivation: string }
+  /** It need not be built any more: another process has. */
+  | { readonly kind: "build-found"; readonly derivation: string }
   | { readonly kind: "build-log"; readonly derivation: string; readonly bytes: Uint8Array }
   | { readonly kind: "build-done"; readonly derivation: string; readonly outputs: readonly PathInfo[] }
   | { readonly kind: "build-failed"; readonly derivation: string; readonly error: unknown }
@@ -183,13 +191,21 @@ class Realiser {
     })
     await this.#makeInputs(path, derivation)
     const releases: (() => void)[] = []
+    let isTold = false
+    const onWait = (): void => {
+      if (!isTold) this.#options.onEvent?.({ kind: "build-elsewhere", derivation: path })
+      isTold = true
+    }
     try {
       // In one order, so that nobody waits for somebody who waits for them.
       for (const output of [...outputPaths(path, derivation, "all").values()].sort()) {
-        releases.push(await this.#options.locks.acquire(output, this.#signal))
+        releases.push(await this.#options.locks.acquire(output, this.#signal, onWait))
       }
       // Whoever had the lock may have made it.
-      if (await this.#areThere(wanted.values())) return
+      if (await this.#areThere(wanted.values())) {
+        this.#options.onEvent?.({ kind: "build-found", derivation: path })
+        return
+      }
       this.#options.onEvent?.({ kind: "build-waiting", derivation: path })
       await this.#builds.run(this.#signal, () => this.#build(path, derivation, options))
     } finally {

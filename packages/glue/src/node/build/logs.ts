@@ -43,6 +43,8 @@ export class BuildLogs {
         break
       case "build-planned":
       case "build-waiting":
+      case "build-elsewhere":
+      case "build-found":
       case "fetch-started":
       case "fetch-done":
       case "fetch-failed":
