@@ -7,6 +7,7 @@ import { wordBytes, wordPath } from "../command-line.ts"
 import { UsageError } from "../options.ts"
 import { writeOut, writeOutBytes } from "../output.ts"
 import { inputPieces } from "../store/input.ts"
+import { isLocal } from "../store/local-store.ts"
 import { find, parseStoreWord } from "../store/lookup.ts"
 import type { Run } from "./operation.ts"
 import { storePathOf } from "./store-view.ts"
@@ -62,6 +63,8 @@ export const exportTo: Run = async ({ operands }, { view, signal }) => {
 export const importFrom: Run = async ({ operands }, { open, signal }) => {
   if (operands.length > 0) throw new UsageError("no arguments expected")
   const store = await open()
+  // From here on nothing is collected that we were told is there.
+  if (isLocal(store)) await store.castore.startWriting()
   for await (const { storePath } of importPaths(inputPieces(STDIN, signal), store, { signal })) {
     writeOut(`${formatStorePath(storePath)}\n`)
   }

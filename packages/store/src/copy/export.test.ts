@@ -15,17 +15,19 @@ import fc from "fast-check"
 import { storeTree } from "../import.ts"
 import type { PathInfo } from "../path-info/path-info.ts"
 import { memoryStore, type Store } from "../store.ts"
-import { directory, file, piecesOf, produce, symlink, trees, type Tree } from "../testing/trees.ts"
+import { directory, file, noise, piecesOf, produce, symlink, trees, type Tree } from "../testing/trees.ts"
 import { byReferences } from "./closure.ts"
 import { exportPaths, importPaths } from "./export.ts"
 
 const add = (store: Store, tree: Tree, name: string): Promise<PathInfo> =>
   storeTree((sink) => produce(tree, sink), store, { name })
-const refer = (store: Store, pathInfo: PathInfo, ...references: readonly StorePath[]): Promise<PathInfo> =>
-  store.pathInfos.put({
-    ...pathInfo,
-    references: references.toSorted((a, b) => (storePathBase(a) < storePathBase(b) ? -1 : 1)),
-  })
+/** Puts it with other references, so that its path does not follow from its contents any more. */
+function refer(store: Store, pathInfo: PathInfo, ...references: readonly StorePath[]): Promise<PathInfo> {
+  if (references.length === 0) return store.pathInfos.put(pathInfo)
+  const { contentAddress: _, ...built } = pathInfo
+  const sorted = references.toSorted((a, b) => (storePathBase(a) < storePathBase(b) ? -1 : 1))
+  return store.pathInfos.put({ ...built, references: sorted })
+}
 
 async function exported(store: Store, ...pathInfos: readonly PathInfo[]): Promise<Uint8Array> {
   const pieces: Uint8Array[] = []
@@ -67,10 +69,9 @@ describe("exports of store paths", () => {
           const from = memoryStore()
           const pathInfos: PathInfo[] = []
           for (const [i, tree] of all.entries()) {
-            const { storePath } = await add(from, tree, `tree-${i}`)
-            const { contentAddress: _, ...built } = (await from.pathInfos.get(storePath.digest))!
-            const info = { ...built, deriver: somePath(`tree-${i}.drv`) }
-            pathInfos.push(await refer(from, info, storePath, ...pathInfos.map(({ storePath }) => storePath)))
+            const pathInfo = { ...(await add(from, tree, `tree-${i}`)), deriver: somePath(`tree-${i}.drv`) }
+            const others = pathInfos.map(({ storePath }) => storePath)
+            pathInfos.push(await refer(from, pathInfo, pathInfo.storePath, ...others))
           }
           const to = memoryStore()
           const ordered = await imported(await exported(from, ...pathInfos.toReversed()), to, length)
@@ -81,6 +82,25 @@ describe("exports of store paths", () => {
       ),
       { numRuns: 30 },
     )
+  })
+
+  test("of many paths, and of large ones among small ones, come in order", async () => {
+    const from = memoryStore()
+    const pathInfos: PathInfo[] = []
+    for (let i = 0; i < 150; i++) {
+      const size = i % 50 === 20 ? 1_200_000 : i % 50 === 30 ? 2_500_000 : 100
+      const last = pathInfos.slice(-1).map(({ storePath }) => storePath)
+      pathInfos.push(await refer(from, await add(from, file(noise(size, i)), `path-${i}`), ...last))
+    }
+    const to = memoryStore()
+    const bytes = await exported(from, ...pathInfos)
+    assert.deepEqual(await imported(bytes, to, 65_536), pathInfos)
+    assert.deepEqual(await listed(to), await listed(from))
+    const partly = memoryStore()
+    await assert.rejects(imported(bytes.subarray(0, bytes.length / 2), partly, 65_536), ExportError)
+    const there = (await listed(partly)).length
+    assert.ok(there > 20 && there < 140)
+    assert.deepEqual(new Set(await listed(partly)), new Set(pathInfos.slice(0, there)))
   })
 
   test("come without what was not asked for, which has to be there", async () => {

@@ -14,7 +14,7 @@ import {
   type ContentAddress,
   type ExportDescription,
 } from "@tvix-ts/nix-compat"
-import { ingestNar } from "../nar/ingest.ts"
+import { ingestNar, type Ingested } from "../nar/ingest.ts"
 import { writeNar } from "../nar/render.ts"
 import { invalid } from "../path-info/check.ts"
 import type { NarCalculation } from "../path-info/service.ts"
@@ -53,9 +53,14 @@ export async function exportPaths(
   await output(exportEnd())
 }
 
+/** Archives of so many bytes wait in memory to be stored at once with others, which takes the disk less time: so many. */
+const SMALL = 1024 * 1024
+const SMALL_AT_ONCE = 64
+const BYTES_AT_ONCE = 16 * 1024 * 1024
+
 /**
  * Stores the paths of an export and gives each once it is there. What was there before is left as it is. Who is interrupted, or
- * throws, leaves those that were given and nothing of the rest.
+ * throws, leaves some of the first, and nothing of the rest.
  *
  * That a path was built as it says is not proven by anything: whoever imports it trusts whoever exported it. Derivations
  * are what their paths say.
@@ -69,26 +74,114 @@ export async function* importPaths(
   store: Store,
   options: CallOptions = {},
 ): AsyncGenerator<PathInfo, void, undefined> {
-  for await (const exported of readExport(contents)) {
-    const { node, narSize, narHash } = await ingestNar(exported.archive, store, options)
-    const description = await exported.description()
-    const { storePath, references } = description
-    for (const reference of references) {
-      if (reference.digest === storePath.digest) continue
-      if ((await store.pathInfos.describe(reference.digest, options)) !== undefined) continue
-      const what = `'${formatStorePath(reference)}', which '${formatStorePath(storePath)}' refers to,`
-      throw new CastoreError({ code: "missing", what })
-    }
-    const there = await store.pathInfos.get(storePath.digest, options)
-    if (there !== undefined) {
-      yield there
-      continue
-    }
-    const nar = { narSize, narHash }
-    const contentAddress = await contentAddressOf(description, node, nar, store, options)
-    const pathInfo = { ...description, node, ...nar, signatures: [], ...(contentAddress && { contentAddress }) }
-    yield await store.pathInfos.put(pathInfo, options)
+  let batch: Importing[] = []
+  let bytes = 0
+  const finish = async function* (): AsyncGenerator<PathInfo, void, undefined> {
+    const importing = batch
+    batch = []
+    bytes = 0
+    yield* putInOrder(importing, store, options)
   }
+  try {
+    for await (const exported of readExport(contents)) {
+      const { pieces, size, rest } = await beginning(exported.archive)
+      if (rest !== undefined) {
+        yield* finish()
+        const ingested = await ingestNar(rest, store, options)
+        batch.push({ ingesting: Promise.resolve(ingested), description: await exported.description() })
+        continue
+      }
+      const ingesting = ingestNar(pieces, store, options)
+      // It is awaited in its turn, if it comes to that.
+      ingesting.catch(() => {})
+      bytes += size
+      batch.push({ ingesting, description: await exported.description() })
+      if (batch.length >= SMALL_AT_ONCE || bytes >= BYTES_AT_ONCE) yield* finish()
+    }
+    yield* finish()
+  } catch (error) {
+    // What came before is as good as if the rest were.
+    yield* finish()
+    throw error
+  } finally {
+    // Nothing is being stored any more when it has ended, however.
+    await Promise.allSettled(batch.map(({ ingesting }) => ingesting))
+  }
+}
+
+interface Importing {
+  readonly ingesting: Promise<Ingested>
+  readonly description: ExportDescription
+}
+
+/** All of an archive if it is small; else `rest` is all of it. */
+async function beginning(archive: AsyncIterable<Uint8Array>): Promise<{
+  readonly pieces: readonly Uint8Array[]
+  readonly size: number
+  readonly rest: AsyncIterable<Uint8Array> | undefined
+}> {
+  const pieces: Uint8Array[] = []
+  let size = 0
+  const iterator = archive[Symbol.asyncIterator]()
+  while (size <= SMALL) {
+    const { done, value } = await iterator.next()
+    if (done === true) return { pieces, size, rest: undefined }
+    pieces.push(value.slice())
+    size += value.length
+  }
+  const rest = async function* (): AsyncGenerator<Uint8Array, void, undefined> {
+    yield* pieces
+    yield* { [Symbol.asyncIterator]: () => iterator }
+  }
+  return { pieces, size, rest: rest() }
+}
+
+/** Puts those before the first that cannot be, and throws why that is. */
+async function* putInOrder(
+  batch: readonly Importing[],
+  store: Store,
+  options: CallOptions,
+): AsyncGenerator<PathInfo, void, undefined> {
+  const known = new Map<string, PathInfo>()
+  const fresh: PathInfo[] = []
+  const settled = await Promise.allSettled(batch.map(({ ingesting }) => ingesting))
+  let failure: { readonly reason: unknown } | undefined
+  for (const [i, { description }] of batch.entries()) {
+    try {
+      const ingested = settled[i]!
+      if (ingested.status === "rejected") throw ingested.reason
+      const { digest } = description.storePath
+      const there = known.get(digest) ?? (await store.pathInfos.get(digest, options))
+      if (there === undefined) fresh.push(await pathInfoOf(description, ingested.value, known, store, options))
+      known.set(digest, there ?? fresh.at(-1)!)
+    } catch (reason) {
+      failure = { reason }
+      break
+    }
+  }
+  await store.pathInfos.putMany(fresh, options)
+  yield* known.values()
+  if (failure !== undefined) throw failure.reason
+}
+
+/** @param before those that will be there when it is */
+async function pathInfoOf(
+  description: ExportDescription,
+  { node, narSize, narHash }: Ingested,
+  before: ReadonlyMap<string, PathInfo>,
+  store: Store,
+  options: CallOptions,
+): Promise<PathInfo> {
+  const { storePath, references } = description
+  for (const reference of references) {
+    if (reference.digest === storePath.digest || before.has(reference.digest)) continue
+    if ((await store.pathInfos.describe(reference.digest, options)) !== undefined) continue
+    const what = `'${formatStorePath(reference)}', which '${formatStorePath(storePath)}' refers to,`
+    throw new CastoreError({ code: "missing", what })
+  }
+  const nar = { narSize, narHash }
+  const contentAddress = await contentAddressOf(description, node, nar, store, options)
+  return { ...description, node, ...nar, signatures: [], ...(contentAddress && { contentAddress }) }
 }
 
 /** Bytes of a derivation: the largest have some hundred thousand. */
