@@ -46,7 +46,8 @@ export interface Builder {
   realise(wanted: readonly Wanted[]): Promise<Realised>
   /** Copies a store path, and what it refers to, from whoever has it; whether it is there now. */
   fetch(path: StorePath): Promise<boolean>
-  plan(wanted: readonly Wanted[]): Promise<RealisePlan>
+  /** @param paths others that have to be there, byte strings */
+  plan(wanted: readonly Wanted[], paths?: readonly string[]): Promise<RealisePlan>
 }
 
 /** Runs `work` with a builder, which is gone afterwards. */
@@ -71,7 +72,7 @@ export async function withBuilder<T>(context: BuilderContext, work: (builder: Bu
     return await work({
       root: new StoreRoot(rootFolder(folder), trees),
       trees,
-      plan: (wanted) => planRealise(wanted, base),
+      plan: (wanted, paths) => planRealise(wanted, base, paths),
       fetch: (path) => substitute(path, { ...base, onEvent: context.onEvent }),
       async realise(wanted) {
         // From here on nothing is collected that we were told is there.

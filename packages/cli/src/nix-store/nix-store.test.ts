@@ -309,8 +309,16 @@ describe("realising", { skip: isReady ? false : "needs Linux, bubblewrap and bus
     assert.match(fetched.error, /^fetching '.*-top' \(264 B\)\nwarning: /)
     const plain = newStore()
     assert.deepEqual(run(["-r", TOP, "--quiet", "--substituters", full], plain), done(`${TOP}\n`))
-    const planned = run(["-r", DERIVATION, "--dry-run", "--substituters", full], unbuilt())
-    assert.match(planned.error, /^these 5 paths will be fetched \(\S+ \w+ unpacked\):\n/)
+    const planned = run(["-r", TOP, SRC, "--dry-run", "--substituters", full], newStore())
+    assert.match(planned.error, /^these 6 paths will be fetched \(\S+ \w+ unpacked\):\n/)
+  })
+
+  test("--keep-going builds what can be built", () => {
+    const store = newStore()
+    const words = [instantiate(store, "exit 1"), instantiate(store, "echo $out > $out; echo > $dev")]
+    const ran = run(["-r", ...words, "-k", "--quiet", "-j1"], store)
+    assert.deepEqual([ran.status, ran.out], [100, ""])
+    assert.equal(run(["-r", words[1]!, "--dry-run"], store).error, "")
   })
 
   const FAILURES: readonly (readonly [script: string, words: readonly string[], status: number, error: RegExp])[] = [

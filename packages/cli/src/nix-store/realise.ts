@@ -164,7 +164,11 @@ class Made {
 
 /** In C++ Nix's words, to standard error as it does. */
 async function printPlan(asked: readonly Asked[], builder: Builder, context: Context): Promise<void> {
-  const { builds, fetches }: RealisePlan = await builder.plan(await wantedOf(asked, context))
+  const others = asked.filter(({ path }) => !path.name.endsWith(DERIVATION_SUFFIX))
+  const { builds, fetches }: RealisePlan = await builder.plan(
+    await wantedOf(asked, context),
+    others.map(({ path }) => formatStorePath(path)),
+  )
   const lines = (some: readonly string[]): string => some.map((path) => `  ${path}\n`).join("")
   if (builds.length > 0) {
     const what = builds.length === 1 ? "this derivation" : `these ${builds.length} derivations`

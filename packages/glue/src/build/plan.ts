@@ -12,12 +12,17 @@ export interface RealisePlan {
   readonly fetches: readonly PathDescription[]
 }
 
-/** @throws {RealiseError} if it is sure to fail */
+/**
+ * @param paths others that have to be there; they are not built
+ * @throws {RealiseError} if it is sure to fail
+ */
 export async function planRealise(
   wanted: readonly Wanted[],
   options: Pick<RealiseOptions, "store" | "substituters" | "readDerivation" | "signal">,
+  paths: readonly string[] = [],
 ): Promise<RealisePlan> {
   const planner = new Planner(options)
+  for (const path of paths) await planner.addSource(path)
   for (const { derivation, outputs } of wanted) await planner.add(derivation, outputs)
   return { builds: [...planner.builds], fetches: [...planner.fetches.values()] }
 }
@@ -49,6 +54,11 @@ class Planner {
     }
   }
 
+  async addSource(path: string): Promise<void> {
+    if ((await this.#isThere(path)) || (await this.#fetchAll([path]))) return
+    throw new RealiseError({ code: "path-missing", path })
+  }
+
   /** What is needed to build it; undefined if it need not be. */
   async #needs(path: string, names: Wanted["outputs"]): Promise<Derivation["inputDerivations"] | undefined> {
     const key = `${path} ${names === "all" ? names : [...names].sort().join(" ")}`
@@ -65,10 +75,7 @@ class Planner {
     if (missing.length === 0) return undefined
     const { allowSubstitutes } = derivationOptions(derivation)
     if (allowSubstitutes && (await this.#fetchAll(missing))) return undefined
-    for (const source of derivation.inputSources) {
-      if ((await this.#isThere(source)) || (await this.#fetchAll([source]))) continue
-      throw new RealiseError({ code: "path-missing", path: source })
-    }
+    for (const source of derivation.inputSources) await this.addSource(source)
     return derivation.inputDerivations
   }
 
