@@ -2,6 +2,7 @@
 /** `nix-build`: C++ Nix's options, output and exit codes. */
 import { byteStringOf } from "@tvix-ts/bytes"
 import type { BuildCommandSettings } from "./build/build.ts"
+import { fileProgram } from "./build/file-program.ts"
 import { runMain } from "./main.ts"
 import { applyConfiguration, settingOptions } from "./nix-config.ts"
 import { NIX_SYNTAX, optionOption } from "./nix-options.ts"
@@ -109,7 +110,7 @@ async function main(words: readonly string[]): Promise<number> {
     case "build": {
       const programs = operands.map((text): Program => {
         if (text === "-") return { kind: "stdin" }
-        return settings.expression ? { kind: "expression", text } : { kind: "file", path: text }
+        return settings.expression ? { kind: "expression", text } : fileProgram(text)
       })
       if (programs.length === 0 && !settings.expression) programs.push({ kind: "file", path: "./default.nix" })
       const { buildPrograms } = await import("./build/build.ts")

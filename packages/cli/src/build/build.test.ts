@@ -9,6 +9,7 @@ import {
   readFileSync,
   readlinkSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs"
 import { tmpdir } from "node:os"
@@ -125,6 +126,17 @@ describe("building", { skip: isReady ? false : "needs Linux, bubblewrap and busy
       assert.ok(lstatSync(join(folder, name)).isSymbolicLink(), name)
       rmSync(join(folder, name))
     }
+  })
+
+  test("a derivation may be named by its path, or by a link to it", () => {
+    const store = newStore()
+    const expected = run("build -A two --no-link --print-out-paths -q", store).out
+    const path = run("instantiate -A two", store).out.trim()
+    symlinkSync(path, join(folder, "two.drv"))
+    for (const words of ["build --print-out-paths --no-link", "nix-build --no-out-link"]) {
+      for (const word of [path, "./two.drv"]) assert.equal(run(`${words} ${word}`, store).out, expected)
+    }
+    assert.match(run(`nix-build --no-out-link ${path} -A dev`, store).out, /-two-dev\n$/)
   })
 
   test("--json says where things are", () => {

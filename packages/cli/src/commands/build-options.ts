@@ -1,5 +1,6 @@
 /** What the commands have in common that build: `tvix build`, `run` and `shell`. */
 import type { BuildCommandSettings } from "../build/build.ts"
+import { fileProgram } from "../build/file-program.ts"
 import { applyConfiguration } from "../nix-config.ts"
 import { UsageError, type Option } from "../options.ts"
 import type { Program } from "../session.ts"
@@ -32,7 +33,7 @@ export function programSettings(): ProgramSettings {
 export function programsOf(operands: readonly string[], { expressions }: ProgramSettings): Program[] {
   const programs = [
     ...expressions.map((text): Program => ({ kind: "expression", text })),
-    ...operands.map((text): Program => (text === "-" ? { kind: "stdin" } : { kind: "file", path: text })),
+    ...operands.map((text): Program => (text === "-" ? { kind: "stdin" } : fileProgram(text))),
   ]
   return programs.length === 0 ? [{ kind: "file", path: "./default.nix" }] : programs
 }

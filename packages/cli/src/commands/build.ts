@@ -50,7 +50,7 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
 export const command: Command = {
   usage: "tvix build [OPTION...] [FILE... | - | -E EXPR]",
   details: `Builds the derivations that the programs evaluate to, as tvix instantiate finds them, in a sandbox, and links to what was built.
-What the store has is not built again; what a --substituter has is copied from there.
+What the store has is not built again; what a --substituter has is copied from there. A derivation may be named by its store path.
 
 Examples:
   tvix build '<nixpkgs>' -A hello && ./result/bin/hello
