@@ -2,6 +2,7 @@
 import {
   closeSync,
   constants,
+  fstatSync,
   lstatSync,
   openSync,
   readdirSync,
@@ -117,6 +118,9 @@ function openForReading(path: string): number {
   }
 }
 
+/** Bytes that C++ Nix reads at once. */
+const READ_MAX = 65_536
+
 function readBytes(path: string): string {
   const file = openForReading(path)
   try {
@@ -126,7 +130,11 @@ function readBytes(path: string): string {
     const second = first === 0 ? 0 : readSync(file, buffer)
     return second === 0 ? start : start + buffer.toString("latin1", 0, second) + readFileSync(file, "latin1")
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EISDIR") throw new IoError("read of 4096 bytes: Is a directory")
+    if ((error as NodeJS.ErrnoException).code === "EISDIR") {
+      // As much as C++ Nix would have read of it at once.
+      const size = Math.min(fstatSync(file).size, READ_MAX)
+      throw new IoError(`read of ${size} bytes: Is a directory`)
+    }
     throw ioError("reading file", path, error)
   } finally {
     closeSync(file)
