@@ -84,7 +84,8 @@ connect-timeout = 10
     XDG_CONFIG_HOME: join(home, "config"),
     NIX_CONF_DIR: home,
     NIX_USER_CONF_FILES: "",
-    PATH: `${join(ROOT, "bin")}${delimiter}${process.env["PATH"]}`,
+    // Behind: the nix-store of the page is C++ Nix's.
+    PATH: `${process.env["PATH"]}${delimiter}${join(ROOT, "bin")}`,
   }
 }
 

@@ -4,7 +4,7 @@ import type { Reply } from "./repl.ts"
 /** What C++ Nix says when it has done what evaluation alone does not: built, fetched, or looked at its own database. */
 const BEYOND_EVALUATION = [
   // Its builder has ended, for want of a sandbox and a user to run as.
-  /unexpected EOF reading a line|^Cannot build/,
+  /unexpected EOF reading a line|^Cannot build|^build of .* failed/,
   /is required, but there is no substituter that can build it/,
   /^derivation '.*' does not have output/,
   // Something that is not a derivation was added under the name of one.

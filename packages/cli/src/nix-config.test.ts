@@ -20,6 +20,7 @@ function changed(change: (settings: Settings) => void): Partial<Settings> {
 }
 const plain = (value: unknown): unknown => (value instanceof Set || value instanceof Map ? [...value] : value)
 
+const { build } = defaultSettings()
 const SETTINGS: readonly [name: string, value: string, result: Partial<Settings>][] = [
   ["show-trace", "true", { showTrace: true }],
   ["show-trace", "1", { showTrace: true }],
@@ -30,7 +31,11 @@ const SETTINGS: readonly [name: string, value: string, result: Partial<Settings>
   ["extra-experimental-features", "flakes", { features: new Set(["flakes"]) }],
   ["nix-path", "a=b /c", { nixPath: ["a=b", "/c"] }],
   ["max-jobs", "auto", {}],
-  ["substituters", "https://example.org", {}],
+  ["substituters", "https://example.org", { build: { ...build, substituters: ["https://example.org"] } }],
+  ["cores", "0", {}],
+  ["timeout", "90", { build: { ...build, timeoutMs: 90_000 } }],
+  ["keep-going", "true", { build: { ...build, keepGoing: true } }],
+  ["allowed-users", "*", {}],
 ]
 
 describe("applySetting", () => {

@@ -120,7 +120,11 @@ const TOOL: Tool = {
 
 export const command: Command = {
   usage: "tvix-store key generate | public [OPTION...] NAME | FILE...",
-  details: "See tvix-store key generate --help and tvix-store key public --help.",
+  details: `See tvix-store key generate --help and tvix-store key public --help.
+
+Examples:
+  tvix-store key generate cache.example.org-1
+  tvix-store key public cache.example.org-1.secret`,
   options: [],
   operands: Object.keys(TOOL.commands),
   tool: TOOL,

@@ -203,7 +203,11 @@ const TOOL: Tool = {
 
 export const command: Command = {
   usage: "tvix-store token create | list | revoke [OPTION...]",
-  details: "See tvix-store token create --help, and so on for the others.",
+  details: `See tvix-store token create --help, and so on for the others.
+
+Examples:
+  tvix-store token create --name laptop --write
+  tvix-store token list`,
   options: [],
   operands: Object.keys(TOOL.commands),
   tool: TOOL,
