@@ -43,6 +43,8 @@ function generateStubs(directory: string): void {
   const moved = (text: string): string => text.replaceAll(/\bgrpc\/(?=health|reflection)/g, "standard/")
   const paths: string[] = []
   for (const [path, text] of protoFiles()) {
+    // Those of the daemon. Others import what only another of Debian's packages has.
+    if (!/^(?:grpc|tvix)\//.test(path)) continue
     paths.push(moved(path))
     mkdirSync(join(directory, dirname(moved(path))), { recursive: true })
     writeFileSync(join(directory, moved(path)), moved(text))
