@@ -44,7 +44,7 @@ function generateStubs(directory: string): void {
   const paths: string[] = []
   for (const [path, text] of protoFiles()) {
     // Those of the daemon. Others import what only another of Debian's packages has.
-    if (!/^(?:grpc|tvix)\//.test(path)) continue
+    if (/^(?:build|google)\//.test(path)) continue
     paths.push(moved(path))
     mkdirSync(join(directory, dirname(moved(path))), { recursive: true })
     writeFileSync(join(directory, moved(path)), moved(text))
