@@ -1,20 +1,23 @@
 #!/usr/bin/env node
 /** `nix-instantiate`: C++ Nix's options, output and messages. */
-import { byteStringOf } from "@tvix-ts/bytes"
 import { evaluatePrograms } from "./evaluate.ts"
 import type { InstantiateSettings } from "./instantiate.ts"
 import { runMain } from "./main.ts"
-import { applyConfiguration, settingOptions } from "./nix-config.ts"
-import { NIX_SYNTAX, optionOption } from "./nix-options.ts"
-import { parseOptions, UsageError, type Option } from "./options.ts"
-import { writeError, writeOut } from "./output.ts"
+import { settingOptions } from "./nix-config.ts"
+import {
+  expressionOption,
+  INFORMATION_OPTIONS,
+  optionOption,
+  runNixCommand,
+  type NixCommandSettings,
+} from "./nix-options.ts"
+import type { Option } from "./options.ts"
 import type { Program } from "./session.ts"
 import { defaultSettings, EVALUATION_OPTIONS } from "./settings.ts"
 import { STORE_OPTION } from "./store/settings.ts"
-import { NIX_VERSION, VERSION } from "./version.ts"
 
-interface CommandSettings extends InstantiateSettings {
-  doing: "evaluate" | "parse" | "find" | "instantiate" | "help" | "version"
+interface CommandSettings extends InstantiateSettings, NixCommandSettings {
+  doing: "evaluate" | "parse" | "find" | "instantiate"
   /** `--read-write-mode`: an evaluation writes to the store. */
   readWrite: boolean
   /** `--readonly-mode`, `--dry-run`: nothing does. */
@@ -44,16 +47,10 @@ const OPTIONS: readonly Option<CommandSettings>[] = [
     summary: "print where the operands lead in the search path",
     set: (to) => void (to.doing = "find"),
   },
-  {
-    names: ["-E", "--expr"],
-    values: [],
-    summary: "the operands are expressions, not files",
-    set: (to) => void (to.expression = true),
-  },
+  expressionOption,
   ...EVALUATION_OPTIONS,
   optionOption,
-  { names: ["--help"], values: [], summary: "print this", set: (to) => void (to.doing = "help") },
-  { names: ["--version"], values: [], summary: "print the version", set: (to) => void (to.doing = "version") },
+  ...INFORMATION_OPTIONS,
   {
     names: ["--add-root"],
     values: ["PATH"],
@@ -97,6 +94,7 @@ const OPTIONS: readonly Option<CommandSettings>[] = [
 async function main(words: readonly string[]): Promise<number> {
   const settings: CommandSettings = {
     ...defaultSettings(),
+    asked: undefined,
     doing: "instantiate",
     addRoot: undefined,
     warning: undefined,
@@ -105,41 +103,24 @@ async function main(words: readonly string[]): Promise<number> {
     warns: true,
     evalStore: undefined,
   }
-  let operands: string[]
-  try {
-    applyConfiguration(settings)
-    operands = parseOptions(words, OPTIONS, settings, NIX_SYNTAX)
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    writeError(`error: ${byteStringOf(error.message)}\nTry 'nix-instantiate --help' for more information.\n`)
-    return 1
-  }
-  switch (settings.doing) {
-    case "version":
-      writeOut(`nix-instantiate (Tvix) ${VERSION}, the language of Nix ${NIX_VERSION}\n`)
-      return 0
-    case "help": {
-      const { optionLines } = await import("./help.ts")
-      writeOut(byteStringOf(`${USAGE}\nOptions:\n${optionLines(OPTIONS)}\n`))
-      return 0
-    }
-    case "instantiate": {
+  return runNixCommand(
+    words,
+    { name: "nix-instantiate", usage: USAGE, options: OPTIONS, settings },
+    async (operands) => {
       const programs = programsOf(operands, settings)
-      settings.write = !settings.readOnly
-      // As in C++ Nix, it is only for evaluations.
-      settings.output = "nix"
       settings.store = storeOf(settings)
-      if (settings.warns && settings.addRoot === undefined) settings.warning = GC_WARNING
-      const { instantiatePrograms } = await import("./instantiate.ts")
-      return instantiatePrograms(settings, { programs, voice: "nix" })
-    }
-    default: {
-      const programs = programsOf(operands, settings)
+      if (settings.doing === "instantiate") {
+        settings.write = !settings.readOnly
+        // As in C++ Nix, it is only for evaluations.
+        settings.output = "nix"
+        if (settings.warns && settings.addRoot === undefined) settings.warning = GC_WARNING
+        const { instantiatePrograms } = await import("./instantiate.ts")
+        return instantiatePrograms(settings, { programs, voice: "nix" })
+      }
       settings.write = settings.doing === "evaluate" && settings.readWrite && !settings.readOnly
-      settings.store = storeOf(settings)
       return evaluatePrograms(settings, { programs, doing: settings.doing, voice: "nix" })
-    }
-  }
+    },
+  )
 }
 
 const GC_WARNING = "warning: you did not specify '--add-root'; the result might be removed by the garbage collector\n"

@@ -4,22 +4,27 @@ import { byteStringOf } from "@tvix-ts/bytes"
 import { StorePathError } from "@tvix-ts/nix-compat"
 import { resolve } from "node:path"
 import { runMain } from "./main.ts"
-import { applyConfiguration, settingOptions } from "./nix-config.ts"
-import { NIX_SYNTAX, optionOption } from "./nix-options.ts"
+import { settingOptions } from "./nix-config.ts"
+import {
+  BUILD_OPTIONS,
+  INFORMATION_OPTIONS,
+  NIX_SYNTAX,
+  optionOption,
+  runNixCommand,
+  type NixCommandSettings,
+} from "./nix-options.ts"
 import type { Flag, NixStoreSettings, Operation } from "./nix-store/operation.ts"
 import { OPERATIONS, REFUSED } from "./nix-store/registry.ts"
-import { parseOptions, UsageError, type Option } from "./options.ts"
-import { writeError, writeOut } from "./output.ts"
+import { UsageError, type Option } from "./options.ts"
+import { writeError } from "./output.ts"
 import { isProblem, problemSentence } from "./problem-sentence.ts"
 import { openNamed } from "./session.ts"
-import { defaultSettings, wholeNumber } from "./settings.ts"
+import { defaultSettings } from "./settings.ts"
 import { onInterrupt } from "./signals.ts"
 import { STORE_OPTION } from "./store/settings.ts"
-import { NIX_VERSION, VERSION } from "./version.ts"
 
-interface CommandSettings extends NixStoreSettings {
+interface CommandSettings extends NixStoreSettings, NixCommandSettings {
   operation: Operation | undefined
-  doing: "operate" | "help" | "version"
   flags: string[]
   stdin: boolean
 }
@@ -34,24 +39,7 @@ const COMMON: readonly Option<CommandSettings>[] = [
     summary: "link to what is realised from PATH, which keeps it from being collected, and print the link",
     set: (to, path) => void (to.root = resolve(path)),
   },
-  {
-    names: ["-j", "--max-jobs"],
-    values: ["N"],
-    summary: "build so many at once",
-    set: (to, text) => void (to.build.jobs = text === "auto" ? undefined : wholeNumber("--max-jobs", text, 1)),
-  },
-  {
-    names: ["-k", "--keep-going"],
-    values: [],
-    summary: "if a build fails, go on with those that do not need it",
-    set: (to) => void (to.build.keepGoing = true),
-  },
-  {
-    names: ["-Q", "--no-build-output"],
-    values: [],
-    summary: "do not show what builders say",
-    set: (to) => void (to.logs = false),
-  },
+  ...BUILD_OPTIONS,
   {
     names: ["--no-output"],
     values: [],
@@ -67,8 +55,7 @@ const COMMON: readonly Option<CommandSettings>[] = [
   optionOption,
   STORE_OPTION,
   { names: ["--quiet"], values: [], summary: "say nothing but problems", set: (to) => void (to.quiet = true) },
-  { names: ["--help"], values: [], summary: "print this, or of one operation", set: (to) => void (to.doing = "help") },
-  { names: ["--version"], values: [], summary: "print the version", set: (to) => void (to.doing = "version") },
+  ...INFORMATION_OPTIONS,
   { names: ["--indirect"], values: [], set: nothing },
   { names: ["-v", "--verbose"], values: [], set: nothing },
   { names: ["-K", "--keep-failed"], values: [], set: nothing },
@@ -100,34 +87,24 @@ async function main(words: readonly string[]): Promise<number> {
   const settings: CommandSettings = {
     ...defaultSettings(),
     operation: undefined,
-    doing: "operate",
+    asked: undefined,
     flags: [],
     stdin: false,
     root: undefined,
     printPaths: true,
     logs: true,
   }
-  try {
-    applyConfiguration(settings)
-    // Their own flags are of no interest any more.
-    const refused = REFUSED.find(({ names: [name] }) => words.includes(name!))
-    const operands = refused === undefined ? parseOptions(words, OPTIONS, settings, SYNTAX) : []
-    if (refused !== undefined) settings.operation = refused
-    switch (settings.doing) {
-      case "version":
-        writeOut(`nix-store (Tvix) ${VERSION}, the language of Nix ${NIX_VERSION}\n`)
-        return 0
-      case "help":
-        writeOut(byteStringOf(await helpText(settings.operation)))
-        return 0
-      case "operate":
-        return await operate(settings, operands)
-    }
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    writeError(`error: ${byteStringOf(error.message)}\nTry 'nix-store --help' for more information.\n`)
-    return 1
+  // Of what is refused the flags are of no interest.
+  const refused = REFUSED.find(({ names: [name] }) => words.includes(name!))
+  if (refused !== undefined) settings.operation = refused
+  const command = {
+    name: "nix-store",
+    usage: () => helpText(settings.operation),
+    options: OPTIONS,
+    syntax: SYNTAX,
+    settings,
   }
+  return runNixCommand(refused === undefined ? words : [], command, (operands) => operate(settings, operands))
 }
 
 /** @throws {UsageError} */
