@@ -3,7 +3,7 @@
  *
  *     npm run cache-acceptance -- [--quick] [--only PART]... [--dir DIR] [--seed N]
  *
- * The released bundle serves; C++ Nix of apt and the current one (scripts/oracle.ts) push and pull, each with a store of built
+ * The released bundle serves; C++ Nix of apt and the current one (scripts/oracle.ts) push and pull, each with a store of its
  * own. Prints figures, and fails where something is not as it has to be. `--quick` does the same with less of everything.
  */
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
@@ -51,7 +51,7 @@ const PARTS: Readonly<Record<string, () => Promise<void>>> = {
       await readsFromStatic(tally, await world(), compression)
     }
   },
-  versions: async () => successiveVersions(tally, await world(), quick ? 2 : 5, (quick ? 6 : 85) * MiB),
+  versions: async () => successiveVersions(tally, await world(), quick ? 2 : 5, (quick ? 6 : 100) * MiB),
   attacks: () =>
     attacks(
       tally,
