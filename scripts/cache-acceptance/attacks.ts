@@ -10,7 +10,7 @@ import type { Random } from "../random.ts"
 import { makeBombs, xzOfLargeDictionary, zstdOfWideWindow } from "./bombs.ts"
 import { OpenSocket, raw } from "./raw.ts"
 import { CacheServer, damageIn, tvixStore } from "./server.ts"
-import type { Tally } from "./tally.ts"
+import type { Tally } from "../acceptance/tally.ts"
 import { newToken } from "./tokens.ts"
 import {
   ask,

@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { formatStorePath } from "@tvix-ts/nix-compat"
 import type { Random } from "../random.ts"
 import { CacheServer, damageIn, tvixStore } from "./server.ts"
-import type { Tally } from "./tally.ts"
+import type { Tally } from "../acceptance/tally.ts"
 import { newToken } from "./tokens.ts"
 import { randomParcel, send, whatIsServed, type Parcel } from "./uploads.ts"
 

@@ -12,8 +12,8 @@ import { createServer, type AddressInfo } from "node:net"
 import { delimiter, join } from "node:path"
 import process from "node:process"
 import { ROOT } from "../toolchain.mjs"
-import { run } from "./program.ts"
-import type { Tally } from "./tally.ts"
+import { run } from "../acceptance/program.ts"
+import type { Tally } from "../acceptance/tally.ts"
 
 const PAGE = join(ROOT, "docs", "guides", "binary-cache.md")
 const URL_LINE = /^http:\/\/127\.0\.0\.1:\d+$/m

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import type { Random } from "../random.ts"
 import { CacheServer, damageIn } from "./server.ts"
-import type { Tally } from "./tally.ts"
+import type { Tally } from "../acceptance/tally.ts"
 import { newToken } from "./tokens.ts"
 import { randomParcel, send, whatIsServed, type Parcel } from "./uploads.ts"
 

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { findOracle, oracleProgram } from "../oracle.ts"
-import { output, run, type Outcome } from "./program.ts"
+import { output, run, type Outcome } from "../acceptance/program.ts"
 
 /** A C++ Nix of this machine. */
 export interface NixVersion {

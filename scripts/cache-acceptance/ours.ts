@@ -2,9 +2,9 @@
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { alteredAnswers } from "./clients.ts"
-import { run } from "./program.ts"
+import { run } from "../acceptance/program.ts"
 import { damageIn, TVIX_STORE, tvixStore } from "./server.ts"
-import type { Tally } from "./tally.ts"
+import type { Tally } from "../acceptance/tally.ts"
 import { serveFolder, tamper } from "./web.ts"
 import type { World } from "./world.ts"
 

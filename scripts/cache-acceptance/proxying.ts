@@ -4,7 +4,7 @@ import type { FilledCache } from "./clients.ts"
 import { NixClient } from "./nix.ts"
 import { cacheAddress } from "./ours.ts"
 import { CacheServer } from "./server.ts"
-import type { Tally } from "./tally.ts"
+import type { Tally } from "../acceptance/tally.ts"
 import { tamper } from "./web.ts"
 import type { World } from "./world.ts"
 

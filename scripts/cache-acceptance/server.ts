@@ -3,7 +3,7 @@ import { spawn, spawnSync, type ChildProcess } from "node:child_process"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { ROOT } from "../toolchain.mjs"
-import { output, run } from "./program.ts"
+import { output, run } from "../acceptance/program.ts"
 
 export const TVIX_STORE = join(ROOT, "bin", "tvix-store")
 

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { startCache } from "./clients.ts"
 import { buildClosure } from "./closures.ts"
 import { NixClient } from "./nix.ts"
-import type { Tally } from "./tally.ts"
+import type { Tally } from "../acceptance/tally.ts"
 import { netrcOf } from "./tokens.ts"
 import type { World } from "./world.ts"
 

@@ -1,5 +1,5 @@
 /** wrk, which asks for more than a server can give. */
-import { run } from "./program.ts"
+import { run } from "../acceptance/program.ts"
 
 /** A script for wrk that asks for one path after the other. */
 export function wrkScript(paths: readonly string[]): string {
