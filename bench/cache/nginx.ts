@@ -1,9 +1,9 @@
 /** nginx, serving the files of a folder: what is as fast as it gets. */
 import { spawn } from "node:child_process"
 import { mkdirSync, writeFileSync } from "node:fs"
-import { createServer, type AddressInfo } from "node:net"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
+import { freePort } from "../../scripts/free-port.ts"
 
 export interface Nginx {
   readonly url: string
@@ -55,14 +55,4 @@ http {
   }
   child.kill("SIGKILL")
   throw new Error("nginx does not listen")
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer()
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
 }

@@ -8,9 +8,9 @@
  */
 import { spawn, type ChildProcess } from "node:child_process"
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
-import { createServer, type AddressInfo } from "node:net"
 import { delimiter, join } from "node:path"
 import process from "node:process"
+import { freePort } from "../free-port.ts"
 import { ROOT } from "../toolchain.mjs"
 import { run } from "../acceptance/program.ts"
 import type { Tally } from "../acceptance/tally.ts"
@@ -111,15 +111,5 @@ function start(
       if (URL_LINE.test(printed)) resolve(printed)
     })
     child.on("close", () => resolve(complaints))
-  })
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer()
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
   })
 }

@@ -1,5 +1,5 @@
 import { invalid } from "../problem.ts"
-import type { ReadOptions } from "./service.ts"
+import type { ChunkMeta, ReadOptions } from "./service.ts"
 
 /**
  * The range that is wanted of a blob of `size` bytes: 0 <= from <= to <= size.
@@ -19,4 +19,18 @@ export function rangeOf(
 
 function isBorder(value: number): boolean {
   return Number.isInteger(value) && value >= 0
+}
+
+/** The chunks that [from, to) touches, each with the offset of its first byte. */
+export function* chunksIn(
+  chunks: readonly ChunkMeta[],
+  from: number,
+  to: number,
+): Generator<{ readonly chunk: ChunkMeta; readonly start: number }, void, undefined> {
+  let start = 0
+  for (const chunk of chunks) {
+    if (start >= to) return
+    if (start + chunk.size > from && from < to) yield { chunk, start }
+    start += chunk.size
+  }
 }

@@ -1,7 +1,7 @@
 import { equal } from "@tvix-ts/bytes"
 import { startHash } from "@tvix-ts/hash"
 import { putInto } from "../blob/put.ts"
-import { rangeOf } from "../blob/range.ts"
+import { chunksIn, rangeOf } from "../blob/range.ts"
 import type { BlobBatch, BlobMeta, BlobService, ChunkMeta, Contents, ReadOptions } from "../blob/service.ts"
 import type { CallOptions } from "../call.ts"
 import { digestOf, formatDigest, type B3Digest } from "../digest.ts"
@@ -90,7 +90,7 @@ class S3Blobs implements BlobService {
     const whole = from === 0 && to === size ? startHash("blake3") : undefined
     const stop = new AbortController()
     const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal])
-    const wanted = touched(chunks, from, to)
+    const wanted = chunksIn(chunks, from, to)
     const underWay: { readonly start: number; readonly bytes: Promise<Uint8Array> }[] = []
     const begin = (): void => {
       const { done, value } = wanted.next()
@@ -124,20 +124,6 @@ class S3Blobs implements BlobService {
     if (bytes === undefined) throw new CastoreError({ code: "missing", what })
     if (bytes.length === chunk.size) return bytes
     throw new CastoreError({ code: "corrupt", what, reason: `it has ${bytes.length} bytes, not ${chunk.size}` })
-  }
-}
-
-/** The chunks that [from, to) touches, each with the offset of its first byte. */
-function* touched(
-  chunks: readonly ChunkMeta[],
-  from: number,
-  to: number,
-): Generator<{ readonly chunk: ChunkMeta; readonly start: number }, void, undefined> {
-  let start = 0
-  for (const chunk of chunks) {
-    if (start >= to) return
-    if (start + chunk.size > from && from < to) yield { chunk, start }
-    start += chunk.size
   }
 }
 

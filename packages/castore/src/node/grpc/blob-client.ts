@@ -4,7 +4,7 @@ import { concat, equal } from "@tvix-ts/bytes"
 import type { BlobBatch, BlobMeta, BlobService, ChunkMeta, Contents, ReadOptions } from "../../blob/service.ts"
 import type { CallOptions } from "../../call.ts"
 import { DIGEST_LENGTH, digestOf, formatDigest, type B3Digest } from "../../digest.ts"
-import { rangeOf } from "../../blob/range.ts"
+import { chunksIn, rangeOf } from "../../blob/range.ts"
 import { CastoreError } from "../../problem.ts"
 import { decodeBlobChunk } from "./blob-chunk.ts"
 import { GrpcBlobBatch, Upload } from "./blob-upload.ts"
@@ -136,7 +136,7 @@ class GrpcBlobService implements BlobService {
     options: CallOptions,
   ): AsyncGenerator<Uint8Array> {
     const ahead: { readonly start: number; readonly bytes: Promise<Uint8Array> }[] = []
-    const wanted = touched(chunks, from, to)
+    const wanted = chunksIn(chunks, from, to)
     // Whoever stops reading ends the calls that are ahead.
     const stop = new AbortController()
     const signal = options.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, options.signal])
@@ -205,20 +205,6 @@ function chunkOf(message: Uint8Array): Uint8Array {
       { code: "corrupt", what: "the peer's BlobChunk", reason: error instanceof Error ? error.message : String(error) },
       { cause: error },
     )
-  }
-}
-
-/** The chunks that [from, to) touches, each with the offset of its first byte. */
-function* touched(
-  chunks: readonly ChunkMeta[],
-  from: number,
-  to: number,
-): Generator<{ readonly chunk: ChunkMeta; readonly start: number }, void, undefined> {
-  let start = 0
-  for (const chunk of chunks) {
-    if (start >= to) return
-    if (start + chunk.size > from && from < to) yield { chunk, start }
-    start += chunk.size
   }
 }
 
