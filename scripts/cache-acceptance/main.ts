@@ -6,12 +6,8 @@
  * The released bundle serves; C++ Nix of apt and the current one (scripts/oracle.ts) push and pull, each with a store of its
  * own. Prints figures, and fails where something is not as it has to be. `--quick` does the same with less of everything.
  */
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
-import process from "node:process"
-import { parseArgs } from "node:util"
-import { Random } from "../random.ts"
+import { beginAcceptance } from "../acceptance/parts.ts"
 import { attacks } from "./attacks.ts"
 import { refusedReads, refusedWrites, roundTrips, startCache } from "./clients.ts"
 import { collectedWhileServing } from "./collecting.ts"
@@ -20,27 +16,14 @@ import { killedWhileUploading } from "./kills.ts"
 import { underLoad } from "./load.ts"
 import { findNixes } from "./nix.ts"
 import { readsFromStatic } from "./ours.ts"
-import { run } from "../acceptance/program.ts"
 import { proxies } from "./proxying.ts"
 import { has } from "./server.ts"
-import { Tally } from "../acceptance/tally.ts"
 import { successiveVersions } from "./versions.ts"
 import { COMPACT, makeWorld, type World } from "./world.ts"
 
 const MiB = 2 ** 20
 
-const { values: options } = parseArgs({
-  options: {
-    quick: { type: "boolean", default: false },
-    only: { type: "string", multiple: true },
-    dir: { type: "string", default: tmpdir() },
-    seed: { type: "string", default: String(Date.now() % 2 ** 31) },
-  },
-})
-const { quick } = options
-const random = new Random(Number(options.seed))
-const dir = mkdtempSync(join(options.dir, "cache-acceptance-"))
-const tally = new Tally()
+const { tally, quick, random, dir, runParts } = beginAcceptance("cache-acceptance")
 
 const PARTS: Readonly<Record<string, () => Promise<void>>> = {
   guide: () => guide(tally, join(dir, "guide")),
@@ -107,21 +90,4 @@ async function withClients(): Promise<void> {
   }
 }
 
-try {
-  mkdirSync(dir, { recursive: true })
-  console.log(`seed ${options.seed}`)
-  for (const [name, part] of Object.entries(PARTS)) {
-    if (options.only !== undefined && !options.only.includes(name)) continue
-    try {
-      // oxlint-disable-next-line no-await-in-loop -- one after the other
-      await part()
-    } catch (error) {
-      tally.check(`${name}: ${error instanceof Error ? error.message : String(error)}`, false)
-    }
-  }
-} finally {
-  // Nix takes the right to write from what it stores.
-  await run(["chmod", "-R", "u+w", dir])
-  rmSync(dir, { recursive: true, force: true })
-}
-process.exitCode = tally.conclude()
+await runParts(PARTS)
