@@ -5,7 +5,7 @@
  *
  * With the needles that Nix has, 32 digits of base 32, about one byte in ten is looked at.
  */
-import { bytesOf } from "@tvix-ts/bytes"
+import { bytesOf, Seam } from "@tvix-ts/bytes"
 
 /** Bytes that decide how far to go, and the size of the table for them. */
 const BLOCK = 3
@@ -22,17 +22,14 @@ export class NeedleScanner {
   readonly #shifts: Uint16Array
   /** By the same hash, where the shift is 0: needles whose first window ends like that. */
   readonly #candidates = new Map<number, number[]>()
-  readonly #longest: number
-  /** The last bytes, fewer than the longest needle has, of what was scanned, and room for as many of what comes next. */
-  readonly #seam: Uint8Array
-  #seamUsed = 0
+  readonly #seam: Seam
 
   /** @param needles byte strings, none of them empty */
   constructor(needles: readonly string[]) {
     this.#needles = needles.map(bytesOf)
     const lengths = needles.map(({ length }) => length)
     this.#window = lengths.reduce((a, b) => Math.min(a, b), Infinity)
-    this.#longest = lengths.reduce((a, b) => Math.max(a, b), 0)
+    this.#seam = new Seam(lengths.reduce((a, b) => Math.max(a, b), 0))
     this.#block = Math.min(BLOCK, this.#window)
     const window = needles.length === 0 ? 0 : this.#window
     this.#shifts = new Uint16Array(needles.length === 0 ? 0 : TABLE).fill(window - this.#block + 1)
@@ -46,7 +43,6 @@ export class NeedleScanner {
         else others.push(index)
       }
     }
-    this.#seam = new Uint8Array(2 * Math.max(0, this.#longest - 1))
   }
 
   /** The indexes of the needles met so far, ascending. */
@@ -57,27 +53,12 @@ export class NeedleScanner {
   /** Takes the next piece, which is read at once. */
   update(bytes: Uint8Array): void {
     if (this.#found.size === this.#needles.length) return
-    const overlap = this.#longest - 1
-    const seam = this.#seam
-    const taken = Math.min(bytes.length, overlap)
-    seam.set(taken === bytes.length ? bytes : bytes.subarray(0, taken), this.#seamUsed)
-    const used = this.#seamUsed + taken
-    // What begins in an earlier piece. If all of this one fits, that is all there is.
-    this.#scan(seam, used)
-    if (taken < bytes.length || this.#seamUsed === 0) this.#scan(bytes, bytes.length)
-    if (bytes.length >= overlap) {
-      seam.set(bytes.subarray(bytes.length - overlap))
-      this.#seamUsed = overlap
-    } else {
-      const kept = Math.min(used, overlap)
-      seam.copyWithin(0, used - kept, used)
-      this.#seamUsed = kept
-    }
+    this.#seam.update(bytes, (piece, length) => this.#scan(piece, length))
   }
 
   /** What comes next has nothing to do with what came before. */
   cut(): void {
-    this.#seamUsed = 0
+    this.#seam.cut()
   }
 
   #scan(bytes: Uint8Array, length: number): void {

@@ -6,7 +6,7 @@
  * A byte that is no digit rules out the 32 windows that contain it, so each window is read from its end, and most of the bytes
  * of anything but base 32 are never looked at. No byte is looked at twice.
  */
-import { byteStringFrom } from "@tvix-ts/bytes"
+import { byteStringFrom, Seam } from "@tvix-ts/bytes"
 import { storePathBase, type StorePath } from "@tvix-ts/nix-compat"
 
 /** Digits of a store path's digest. */
@@ -26,9 +26,7 @@ export class ReferenceScanner {
   readonly #prefixes = new Uint8Array(32 ** 3)
   /** Bytes that decide whether a window counts. */
   readonly #span: number
-  /** The last bytes, fewer than a span, of what was scanned, and room for as many of what comes next. */
-  readonly #seam: Uint8Array
-  #seamUsed = 0
+  readonly #seam: Seam
 
   /**
    * @param candidates the digests to look for; without, everything that looks like the base name of a store path, which is 32
@@ -37,29 +35,14 @@ export class ReferenceScanner {
   constructor(candidates?: Iterable<string>) {
     this.#wanted = candidates === undefined ? undefined : new Set(candidates)
     this.#span = candidates === undefined ? LENGTH + 1 : LENGTH
-    this.#seam = new Uint8Array(2 * (this.#span - 1))
+    this.#seam = new Seam(this.#span)
     for (const digest of this.#wanted ?? []) this.#prefixes[prefixOf(digest)] = 1
   }
 
   /** Takes the next piece, which is read at once. */
   update(bytes: Uint8Array): void {
     if (this.#wanted?.size === 0) return
-    const seam = this.#seam
-    const overlap = this.#span - 1
-    const taken = Math.min(bytes.length, overlap)
-    seam.set(taken === bytes.length ? bytes : bytes.subarray(0, taken), this.#seamUsed)
-    const used = this.#seamUsed + taken
-    // Windows that begin in an earlier piece. If all of this one fits, they are all there are.
-    this.#scan(seam, used)
-    if (taken < bytes.length || this.#seamUsed === 0) this.#scan(bytes, bytes.length)
-    if (bytes.length >= overlap) {
-      seam.set(bytes.subarray(bytes.length - overlap))
-      this.#seamUsed = overlap
-    } else {
-      const kept = Math.min(used, overlap)
-      seam.copyWithin(0, used - kept, used)
-      this.#seamUsed = kept
-    }
+    this.#seam.update(bytes, (piece, length) => this.#scan(piece, length))
   }
 
   #scan(bytes: Uint8Array, length: number): void {
