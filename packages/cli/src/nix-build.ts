@@ -7,6 +7,7 @@ import { settingOptions } from "./nix-config.ts"
 import {
   BUILD_OPTIONS,
   expressionOption,
+  ignored,
   INFORMATION_OPTIONS,
   optionOption,
   runNixCommand,
@@ -19,7 +20,6 @@ import { STORE_OPTION } from "./store/settings.ts"
 
 interface CommandSettings extends BuildCommandSettings, NixCommandSettings {}
 
-const nothing = (): void => {}
 const SHARED: ReadonlySet<string> = new Set(["-A", "--arg", "--argstr", "-I", "--show-trace", "--no-cache"])
 /** Settings that have an option of their own. */
 const TAKEN: ReadonlySet<string> = new Set(["--store", "--max-jobs", "--keep-going"])
@@ -48,12 +48,12 @@ const OPTIONS: readonly Option<CommandSettings>[] = [
   optionOption,
   STORE_OPTION,
   ...INFORMATION_OPTIONS,
-  { names: ["--indirect"], values: [], set: nothing },
+  ignored(["--indirect"]),
   { names: ["--impure"], values: [], set: (to) => void (to.pure = false) },
-  { names: ["-v", "--verbose"], values: [], set: nothing },
+  ignored(["-v", "--verbose"]),
   { names: ["--quiet"], values: [], summary: "say nothing but problems", set: (to) => void (to.quiet = true) },
-  { names: ["-K", "--keep-failed"], values: [], set: nothing },
-  { names: ["--log-format"], values: ["FORMAT"], set: nothing },
+  ignored(["-K", "--keep-failed"]),
+  ignored(["--log-format"], ["FORMAT"]),
   ...settingOptions<CommandSettings>().filter(({ names }) => !TAKEN.has(names.at(-1)!)),
 ]
 

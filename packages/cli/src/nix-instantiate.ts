@@ -6,6 +6,7 @@ import { runMain } from "./main.ts"
 import { settingOptions } from "./nix-config.ts"
 import {
   expressionOption,
+  ignored,
   INFORMATION_OPTIONS,
   optionOption,
   runNixCommand,
@@ -27,7 +28,6 @@ interface CommandSettings extends InstantiateSettings, NixCommandSettings {
   evalStore: string | undefined
 }
 
-const nothing = (): void => {}
 const OPTIONS: readonly Option<CommandSettings>[] = [
   {
     names: ["--eval-only", "--eval"],
@@ -77,17 +77,17 @@ const OPTIONS: readonly Option<CommandSettings>[] = [
     summary: "do not say that without --add-root the result might be collected",
     set: (to) => void (to.warns = false),
   },
-  { names: ["--indirect"], values: [], set: nothing },
+  ignored(["--indirect"]),
   { names: ["--impure"], values: [], set: (to) => void (to.pure = false) },
-  { names: ["--repair"], values: [], set: nothing },
-  { names: ["-v", "--verbose"], values: [], set: nothing },
+  ignored(["--repair"]),
+  ignored(["-v", "--verbose"]),
   { names: ["--quiet"], values: [], summary: "show no progress", set: (to) => void (to.quiet = true) },
-  { names: ["--debug"], values: [], set: nothing },
-  { names: ["-Q", "--no-build-output"], values: [], set: nothing },
-  { names: ["-K"], values: [], set: nothing },
-  { names: ["-k"], values: [], set: nothing },
-  { names: ["-j"], values: ["JOBS"], set: nothing },
-  { names: ["--log-format"], values: ["FORMAT"], set: nothing },
+  ignored(["--debug"]),
+  ignored(["-Q", "--no-build-output"]),
+  ignored(["-K"]),
+  ignored(["-k"]),
+  ignored(["-j"], ["JOBS"]),
+  ignored(["--log-format"], ["FORMAT"]),
   ...settingOptions<CommandSettings>().filter(({ names }) => !names.includes("--store")),
 ]
 

@@ -23,6 +23,11 @@ export const expressionOption: Option<Settings> = {
   set: (to) => void (to.expression = true),
 }
 
+/** What C++ Nix takes and we have no use for: `names`, and those of its values. */
+export function ignored(names: readonly string[], values: readonly string[] = []): Option<unknown> {
+  return { names, values, set: () => {} }
+}
+
 /** Of commands that build. */
 export const BUILD_OPTIONS: readonly Option<Settings & { logs: boolean }>[] = [
   {

@@ -7,6 +7,7 @@ import { runMain } from "./main.ts"
 import { settingOptions } from "./nix-config.ts"
 import {
   BUILD_OPTIONS,
+  ignored,
   INFORMATION_OPTIONS,
   NIX_SYNTAX,
   optionOption,
@@ -28,8 +29,6 @@ interface CommandSettings extends NixStoreSettings, NixCommandSettings {
   flags: string[]
   stdin: boolean
 }
-
-const nothing = (): void => {}
 
 /** What may stand beside any operation. */
 const COMMON: readonly Option<CommandSettings>[] = [
@@ -56,10 +55,10 @@ const COMMON: readonly Option<CommandSettings>[] = [
   STORE_OPTION,
   { names: ["--quiet"], values: [], summary: "say nothing but problems", set: (to) => void (to.quiet = true) },
   ...INFORMATION_OPTIONS,
-  { names: ["--indirect"], values: [], set: nothing },
-  { names: ["-v", "--verbose"], values: [], set: nothing },
-  { names: ["-K", "--keep-failed"], values: [], set: nothing },
-  { names: ["--log-format"], values: ["FORMAT"], set: nothing },
+  ignored(["--indirect"]),
+  ignored(["-v", "--verbose"]),
+  ignored(["-K", "--keep-failed"]),
+  ignored(["--log-format"], ["FORMAT"]),
 ]
 
 const OPERATION_OPTIONS = [...OPERATIONS, ...REFUSED].map((operation): Option<CommandSettings> => ({
@@ -160,7 +159,7 @@ async function helpText(operation: Operation | undefined): Promise<string> {
     names,
     values: operands === "" ? [] : [operands],
     summary,
-    set: nothing,
+    set: () => {},
   })
   if (operation === undefined) {
     const examples = OPERATIONS.map(({ examples: [first] }) => `  nix-store ${first}\n`).join("")
