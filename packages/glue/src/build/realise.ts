@@ -163,7 +163,8 @@ class Realiser {
     }
     if (goal.outputs === "all" || (outputs !== "all" && outputs.isSubsetOf(goal.outputs))) return goal.made
     goal.outputs = outputs === "all" ? outputs : outputs.union(goal.outputs)
-    return (goal.made = goal.made.then(() => this.#make(path, outputs)))
+    const { outputs: all } = goal
+    return (goal.made = goal.made.then(() => this.#make(path, all)))
   }
 
   async #make(path: string, names: ReadonlySet<string> | "all"): Promise<ReadonlyMap<string, string>> {
@@ -189,7 +190,7 @@ class Realiser {
       derivation: path,
       inputs: [...derivation.inputDerivations.keys()],
     })
-    await this.#makeInputs(path, derivation)
+    const inputs = await this.#makeInputs(path, derivation)
     const releases: (() => void)[] = []
     let isTold = false
     const onWait = (): void => {
@@ -207,7 +208,7 @@ class Realiser {
         return
       }
       this.#options.onEvent?.({ kind: "build-waiting", derivation: path })
-      await this.#builds.run(this.#signal, () => this.#build(path, derivation, options))
+      await this.#builds.run(this.#signal, () => this.#build(path, derivation, inputs, options))
     } finally {
       for (const release of releases) release()
     }
@@ -225,7 +226,8 @@ class Realiser {
     throw new RealiseError({ code: "platform", derivation: path, system, features, own: { systems, features: own } })
   }
 
-  async #makeInputs(path: string, derivation: Derivation): Promise<void> {
+  /** @returns store paths of what it needs that is built, once everything is there */
+  async #makeInputs(path: string, derivation: Derivation): Promise<readonly string[]> {
     const { inputDerivations, inputSources, dynamicInputs } = derivation
     if (dynamicInputs !== undefined) {
       throw new RealiseError({
@@ -234,11 +236,14 @@ class Realiser {
         reason: "it needs what derivations build that are built themselves",
       })
     }
-    const made = [...inputDerivations].map(([input, outputs]) => this.ensure(input, outputs) as Promise<unknown>)
+    const made = [...inputDerivations].map(async ([input, names]) => {
+      const paths = await this.ensure(input, names)
+      return [...names].map((name) => paths.get(name)!)
+    })
     const there = [...inputSources].map((source) => this.#ensureSource(source))
     const settled = await Promise.allSettled([...made, ...there])
     const failed = settled.filter((result) => result.status === "rejected")
-    if (failed.length === 0) return
+    if (failed.length === 0) return (await Promise.all(made)).flat()
     this.#options.signal?.throwIfAborted()
     throw new RealiseError(
       { code: "dependencies-failed", derivation: path, count: failed.length },
@@ -284,12 +289,17 @@ class Realiser {
 
   // ------------------------------------------------------------------------------------------------ building
 
-  async #build(path: string, derivation: Derivation, options: DerivationOptions): Promise<void> {
+  async #build(
+    path: string,
+    derivation: Derivation,
+    needed: readonly string[],
+    options: DerivationOptions,
+  ): Promise<void> {
     const { onEvent } = this.#options
     const log = new LogTail(LOG_LINES)
     onEvent?.({ kind: "build-started", derivation: path })
     try {
-      const outputs = await this.#outputsOf(path, derivation, options, (bytes) => {
+      const outputs = await this.#outputsOf(path, derivation, needed, options, (bytes) => {
         log.add(bytes)
         onEvent?.({ kind: "build-log", derivation: path, bytes })
       })
@@ -314,6 +324,7 @@ class Realiser {
   async #outputsOf(
     path: string,
     derivation: Derivation,
+    needed: readonly string[],
     options: DerivationOptions,
     onLog: (bytes: Uint8Array) => void,
   ): Promise<readonly PathInfo[]> {
@@ -323,10 +334,6 @@ class Realiser {
       const read = await this.#options.readDerivation(input)
       if (read === undefined) throw new RealiseError({ code: "derivation-missing", path: input })
       return read
-    }
-    const needed: string[] = []
-    for (const [input, names] of derivation.inputDerivations) {
-      needed.push(...outputPaths(input, await readDerivation(input), names).values())
     }
     const inputs = await buildInputs(derivation, needed, store, signal)
     const graphs = await exportedGraphs(derivation, options, inputs, store, readDerivation, signal)
