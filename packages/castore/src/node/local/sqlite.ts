@@ -6,8 +6,10 @@ import { storageError } from "./failure.ts"
 
 /** How long to wait for another process' transaction. Those are short: the longest is the sweep of a collection. */
 const BUSY_MS = 30_000
+const RETRY_MS = 2
 
 // Result codes of SQLite, from sqlite3.h.
+const SQLITE_BUSY = 5
 const SQLITE_READONLY = 8
 const SQLITE_CANTOPEN = 14
 
@@ -47,9 +49,11 @@ export function openDatabaseOf(format: DatabaseFormat, path: string, pragmas: st
  */
 function openSqlite(path: string, pragmas: string): DatabaseSync {
   try {
-    return opened(new DatabaseSync(path, { timeout: BUSY_MS }), `PRAGMA journal_mode = WAL; ${pragmas}`)
+    const database = new DatabaseSync(path, { timeout: BUSY_MS })
+    return opened(database, pragmas, () => useWriteAheadLog(database))
   } catch (error) {
-    if (!isRefusal(error) || statSync(path, { throwIfNoEntry: false }) === undefined) throw error
+    if (!hasCode(error, SQLITE_READONLY, SQLITE_CANTOPEN) || statSync(path, { throwIfNoEntry: false }) === undefined)
+      throw error
     try {
       return opened(new DatabaseSync(path, { timeout: BUSY_MS, readOnly: true }), pragmas)
     } catch {
@@ -63,9 +67,10 @@ function openSqlite(path: string, pragmas: string): DatabaseSync {
 }
 
 /** `database`, if it can be read. */
-function opened(database: DatabaseSync, statements: string): DatabaseSync {
+function opened(database: DatabaseSync, pragmas: string, prepare: () => void = () => {}): DatabaseSync {
   try {
-    database.exec(statements)
+    prepare()
+    database.exec(pragmas)
     database.prepare("SELECT count(*) FROM sqlite_schema").get()
     return database
   } catch (error) {
@@ -74,13 +79,31 @@ function opened(database: DatabaseSync, statements: string): DatabaseSync {
   }
 }
 
-function isRefusal(error: unknown): boolean {
+/** A new database refuses this at once, whatever its timeout, to all but one of those who ask at the same moment. */
+function useWriteAheadLog(database: DatabaseSync): void {
+  for (const deadline = Date.now() + BUSY_MS; ; sleepSync(RETRY_MS)) {
+    try {
+      database.exec("PRAGMA journal_mode = WAL")
+      return
+    } catch (error) {
+      if (!hasCode(error, SQLITE_BUSY) || Date.now() > deadline) throw error
+    }
+  }
+}
+
+function sleepSync(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+}
+
+/** Whether SQLite says so: extended codes have the code in their low byte. */
+function hasCode(error: unknown, ...codes: readonly number[]): boolean {
   const { errcode } = error as { readonly errcode?: number }
-  return errcode !== undefined && [SQLITE_READONLY, SQLITE_CANTOPEN].includes(errcode & 0xff)
+  return errcode !== undefined && codes.includes(errcode & 0xff)
 }
 
 function prepareSchema(database: DatabaseSync, path: string, format: DatabaseFormat): void {
-  if (versionOf(format, database, path) === format.version) return
+  // One transaction even for reading: another process may be at making it.
+  if (transaction(database, () => versionOf(format, database, path), "DEFERRED") === format.version) return
   transaction(database, () => {
     // Another process may have been faster.
     let version = versionOf(format, database, path)
@@ -111,8 +134,8 @@ function pragma(database: DatabaseSync, name: string): number {
 }
 
 /**
- * Runs `body` with the write lock, which it waits for here and nowhere else; all or nothing of it happens. `DEFERRED` is for a
- * `body` that writes to temporary tables only, and takes no lock.
+ * Runs `body` with the write lock, which it waits for here and nowhere else; all or nothing of it happens. `DEFERRED` takes no
+ * lock: it is for a `body` that reads, or writes to temporary tables only.
  */
 export function transaction<T>(database: DatabaseSync, body: () => T, kind: "IMMEDIATE" | "DEFERRED" = "IMMEDIATE"): T {
   database.exec(`BEGIN ${kind}`)
