@@ -2,7 +2,7 @@
  * Nix's configuration: `nix.conf`, `$NIX_CONFIG`, `--option NAME VALUE` and `--NAME VALUE`, as far as it bears on
  * evaluation. Settings that only matter to stores and builds are known by name and do nothing.
  */
-import { readFileSync } from "node:fs"
+import { accessSync, constants, readFileSync } from "node:fs"
 import { UsageError, type Option } from "./options.ts"
 import { splitNixPath, type Settings } from "./settings.ts"
 
@@ -59,6 +59,10 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
     kind: "list",
     set: (to, value, add) => void (to.build.trustedKeys = add ? [...to.build.trustedKeys, ...value] : [...value]),
   },
+  "secret-key-files": {
+    kind: "list",
+    set: (to, value, add) => void (to.build.secretKeyFiles = add ? [...to.build.secretKeyFiles, ...value] : [...value]),
+  },
   "system-features": {
     kind: "list",
     set: (to, value, add) => void (to.build.features = add ? [...to.build.features, ...value] : [...value]),
@@ -97,7 +101,7 @@ const IGNORED: Readonly<Record<Exclude<Setting["kind"], "count">, readonly strin
   ],
   list: [
     "access-tokens", "allowed-impure-host-deps", "allowed-users", "commit-lockfile-summary",
-    "impure-env", "plugin-files", "sandbox-paths", "secret-key-files", "trusted-substituters", "trusted-users",
+    "impure-env", "plugin-files", "sandbox-paths", "trusted-substituters", "trusted-users",
   ],
   text: [
     "bash-prompt", "bash-prompt-prefix", "bash-prompt-suffix", "build-dir", "build-hook", "build-users-group", "builders",
@@ -170,6 +174,8 @@ export function applyConfiguration(
   for (const file of [`${env["NIX_CONF_DIR"] ?? "/etc/nix"}/nix.conf`, ...user.reverse()])
     applyText(to, readIfThere(file))
   applyText(to, env["NIX_CONFIG"] ?? "")
+  // Keys of the machine's own store are for its administrator to read.
+  to.build.secretKeyFiles = to.build.secretKeyFiles.filter(isReadable)
   if (/^(?:1|yes|true)$/.test(env["NIX_ABORT_ON_WARN"] ?? "")) to.abortOnWarn = true
   // An empty NIX_PATH counts: it means no search path at all.
   if (env["NIX_PATH"] !== undefined) to.nixPath = splitNixPath(env["NIX_PATH"])
@@ -184,6 +190,15 @@ function applyText(to: Settings, text: string): void {
     } catch (error) {
       if (!(error instanceof UsageError)) throw error
     }
+  }
+}
+
+function isReadable(file: string): boolean {
+  try {
+    accessSync(file, constants.R_OK)
+    return true
+  } catch {
+    return false
   }
 }
 

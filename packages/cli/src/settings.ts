@@ -72,6 +72,8 @@ export interface BuildSettings {
   substituters: string[]
   /** Public keys whose signatures count, for binary caches. */
   trustedKeys: string[]
+  /** Files of secret keys that sign what is built. */
+  secretKeyFiles: string[]
   /** Addresses below which downloads are by their hash. */
   hashedMirrors: string[]
 }
@@ -108,6 +110,7 @@ export function defaultSettings(): Settings {
       platforms: [],
       substituters: [],
       trustedKeys: [],
+      secretKeyFiles: [],
       hashedMirrors: [],
     },
     errorFormat: "text",

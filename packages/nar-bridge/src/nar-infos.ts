@@ -1,8 +1,8 @@
 import { equal } from "@tvix-ts/bytes"
 import type { CallOptions } from "@tvix-ts/castore"
 import { hexDigest } from "@tvix-ts/hash"
-import { fingerprint, formatNarInfo, type NarInfo, type SecretKey, type Signature } from "@tvix-ts/nix-compat"
-import type { PathDescription, Store } from "@tvix-ts/store"
+import { formatNarInfo, type NarInfo, type SecretKey } from "@tvix-ts/nix-compat"
+import { signedBy, type PathDescription, type Store } from "@tvix-ts/store"
 import { ownNarName, type OwnCompression } from "./nar-name.ts"
 
 /** A narinfo as it is served. */
@@ -113,17 +113,6 @@ export class NarInfos {
 /** A strong tag of a byte string. */
 export function etagOf(text: string): string {
   return `"${hexDigest("sha256", text).slice(0, 32)}"`
-}
-
-/** The signatures of a path, and those of `keys` that were missing. */
-export async function signedBy(
-  keys: readonly SecretKey[],
-  description: PathDescription,
-): Promise<readonly Signature[]> {
-  const missing = keys.filter(({ name }) => description.signatures.every((signature) => signature.name !== name))
-  if (missing.length === 0) return description.signatures
-  const text = fingerprint(description)
-  return [...description.signatures, ...(await Promise.all(missing.map((key) => key.sign(text))))]
 }
 
 /**

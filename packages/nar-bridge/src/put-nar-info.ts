@@ -11,10 +11,9 @@ import {
   type PublicKey,
   type SecretKey,
 } from "@tvix-ts/nix-compat"
-import type { Compression, PathInfo, Store } from "@tvix-ts/store"
+import { signedBy, type Compression, type PathInfo, type Store } from "@tvix-ts/store"
 import { checkContentAddress } from "./content-address.ts"
 import type { CacheRequest } from "./http/exchange.ts"
-import { signedBy } from "./nar-infos.ts"
 import { parseOwnNarName } from "./nar-name.ts"
 import { CacheError, refuse } from "./problem.ts"
 import type { Decompress } from "./put-nar.ts"

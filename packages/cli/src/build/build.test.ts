@@ -163,6 +163,26 @@ describe("building", { skip: isReady ? false : "needs Linux, bubblewrap and busy
     assert.match(built.error, /^fetching '\/nix\/store\/.*-a' \(120 B\)\nbuilding .*-b\.drv'\n$/)
   })
 
+  test("what is built is signed with the keys that are given, or configured", () => {
+    run("tvix-store key generate own-1", newStore())
+    const signatures = (store: string): string[] => {
+      const infos = Object.values(JSON.parse(run("tvix-store info --all --json", store).out) as object)
+      return infos.flatMap(({ signatures: all }: { signatures: string[] }) => all.map((one) => one.split(":")[0]!))
+    }
+    const given = newStore()
+    assert.equal(run("build -A a --no-link --sign-with own-1.secret", given).status, 0)
+    assert.deepEqual(signatures(given), ["own-1"])
+    const configured = newStore()
+    assert.equal(run("nix-build -A a --no-out-link --option secret-key-files own-1.secret", configured).status, 0)
+    assert.deepEqual(signatures(configured), ["own-1"])
+
+    const absent = run("build -A a --no-link --sign-with absent.secret", newStore())
+    assert.equal(absent.status, 1)
+    assert.match(absent.error, /^error\[io\]: .*absent\.secret/)
+    const damaged = run("build -A a --no-link --sign-with seed", newStore())
+    assert.equal(damaged.error, "error[io]: seed: secret key is corrupt: it is not a name, a colon, and Base64\n")
+  })
+
   test("downloads are checked against what was promised", () => {
     const store = newStore()
     const { out } = run("build -A file --no-link --print-out-paths", store)

@@ -24,6 +24,7 @@ import { existsSync } from "node:fs"
 import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { readSecretKey } from "../secret-key.ts"
 import { SYSTEM } from "../session.ts"
 import type { Settings } from "../settings.ts"
 import { isLocal } from "../store/local-store.ts"
@@ -53,7 +54,7 @@ export interface Builder {
 /** Runs `work` with a builder, which is gone afterwards. */
 export async function withBuilder<T>(context: BuilderContext, work: (builder: Builder) => Promise<T>): Promise<T> {
   const { settings, store, download, readDerivation, signal } = context
-  const { jobs, cores, keepGoing, features, platforms, hashedMirrors, ...limits } = settings.build
+  const { jobs, cores, keepGoing, features, platforms, secretKeyFiles, hashedMirrors, ...limits } = settings.build
   const folder = buildFolder(store)
   const closing: { close(): Promise<void> }[] = []
   const closed = <C extends { close(): Promise<void> }>(one: C): C => {
@@ -75,6 +76,7 @@ export async function withBuilder<T>(context: BuilderContext, work: (builder: Bu
       plan: (wanted, paths) => planRealise(wanted, base, paths),
       fetch: (path) => substitute(path, { ...base, onEvent: context.onEvent }),
       async realise(wanted) {
+        const keys = secretKeyFiles.map(readSecretKey)
         // From here on nothing is collected that we were told is there.
         if (isLocal(store)) await store.castore.startWriting()
         const builder = closed(await openBuilder(settings.build.builder, store, trees, closed))
@@ -92,6 +94,7 @@ export async function withBuilder<T>(context: BuilderContext, work: (builder: Bu
           keepGoing,
           systems: [settings.system ?? SYSTEM, ...platforms],
           features,
+          keys,
           impure: (name) => {
             const value = process.env[textOf(name)]
             return value === undefined ? undefined : byteStringOf(value)

@@ -96,6 +96,12 @@ export const BUILD_OPTIONS: readonly Option<ProgramSettings>[] = [
     set: (to, url) => void to.build.substituters.push(url),
   },
   {
+    names: ["--sign-with"],
+    values: ["FILE"],
+    summary: "sign what is built with the secret key in FILE; may be given several times",
+    set: (to, file) => void to.build.secretKeyFiles.push(file),
+  },
+  {
     names: ["--build-timeout"],
     values: ["TIME"],
     summary: "give a build up after so long: 90, 10m, 2h",

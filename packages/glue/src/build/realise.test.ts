@@ -5,9 +5,12 @@ import { BuildError, type BuildOptions, type BuildOutput, type BuildRequest, typ
 import { CastoreError, TreeBuilder, type Node } from "@tvix-ts/castore"
 import { hash } from "@tvix-ts/hash"
 import {
+  fingerprint,
   fixedOutputPath,
   formatStorePath,
   instantiate,
+  SecretKey,
+  verifySignature,
   type Derivation,
   type DerivationHashes,
   type DerivationOutput,
@@ -103,6 +106,7 @@ class World {
         keepGoing: false,
         systems: ["x86_64-linux"],
         features: [],
+        keys: [],
         impure: () => undefined,
         onEvent: (event) => this.events.push(shown(event)),
         ...options,
@@ -382,6 +386,24 @@ describe("realising derivations", () => {
     assert.deepEqual(await world.run([world.derivation("a", [])], { substituters: [broken] }), new Map())
     assert.deepEqual(world.built, ["a"])
     assert.deepEqual(world.fetches(), ["fetch-started a", "fetch-failed a"])
+  })
+
+  test("signs what it builds", async () => {
+    const world = new World()
+    const keys = [await SecretKey.generate("first"), await SecretKey.generate("second")]
+    const a = world.derivation("a", [])
+    await world.run([world.derivation("b", [a])], { keys })
+    for await (const pathInfo of world.store.pathInfos.list()) {
+      assert.deepEqual(
+        pathInfo.signatures.map(({ name }) => name),
+        ["first", "second"],
+      )
+      for (const signature of pathInfo.signatures) {
+        const { publicKey } = keys.find(({ name }) => name === signature.name)!
+        assert.ok(await verifySignature(fingerprint(pathInfo), signature, [publicKey]))
+      }
+    }
+    assert.deepEqual(world.built, ["a", "b"])
   })
 
   test("ends when nobody wants it any more", async () => {

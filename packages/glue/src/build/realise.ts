@@ -10,8 +10,9 @@ import {
   STORE_DIR,
   type Derivation,
   type DerivationOptions,
+  type SecretKey,
 } from "@tvix-ts/nix-compat"
-import type { PathInfo, Store } from "@tvix-ts/store"
+import { signedBy, type PathInfo, type Store } from "@tvix-ts/store"
 import { buildInputs, exportedGraphs } from "./inputs.ts"
 import { LogTail } from "./log-tail.ts"
 import { outputPaths } from "./output-paths.ts"
@@ -72,6 +73,8 @@ export interface RealiseOptions {
   /** Kinds of machine that the builder is. */
   readonly systems: readonly string[]
   readonly features: readonly string[]
+  /** What signs what is built. */
+  readonly keys: readonly SecretKey[]
   /** The environment of this process, for downloads. */
   readonly impure: (name: string) => string | undefined
   /** Milliseconds, and bytes; see {@link BuildService}. */
@@ -328,7 +331,7 @@ class Realiser {
     options: DerivationOptions,
     onLog: (bytes: Uint8Array) => void,
   ): Promise<readonly PathInfo[]> {
-    const { store, builder, builtins, cores, impure, timeoutMs, silenceMs, logBytesMax } = this.#options
+    const { store, builder, builtins, keys, cores, impure, timeoutMs, silenceMs, logBytesMax } = this.#options
     const signal = this.#signal
     const readDerivation = async (input: string): Promise<Derivation> => {
       const read = await this.#options.readDerivation(input)
@@ -349,7 +352,9 @@ class Realiser {
             ...(logBytesMax !== undefined && { logBytesMax }),
           })
         : await builtin(derivation, request, { path, store, signal, onLog })
-    const pathInfos = await describeOutputs({ path, derivation, options, inputs, request, outputs }, store, signal)
+    const built = await describeOutputs({ path, derivation, options, inputs, request, outputs }, store, signal)
+    const sign = async (one: PathInfo): Promise<PathInfo> => ({ ...one, signatures: await signedBy(keys, one) })
+    const pathInfos = await Promise.all(built.map(sign))
     await store.pathInfos.putMany(pathInfos, { signal })
     return pathInfos
   }

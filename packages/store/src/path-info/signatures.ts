@@ -1,6 +1,17 @@
 import { equal } from "@tvix-ts/bytes"
-import { formatSignature, storePathBase } from "@tvix-ts/nix-compat"
-import type { PathInfo } from "./path-info.ts"
+import { fingerprint, formatSignature, storePathBase, type SecretKey, type Signature } from "@tvix-ts/nix-compat"
+import type { PathDescription, PathInfo } from "./path-info.ts"
+
+/** The signatures of a path, and those of `keys` that were missing. */
+export async function signedBy(
+  keys: readonly SecretKey[],
+  description: PathDescription,
+): Promise<readonly Signature[]> {
+  const missing = keys.filter(({ name }) => description.signatures.every((signature) => signature.name !== name))
+  if (missing.length === 0) return description.signatures
+  const text = fingerprint(description)
+  return [...description.signatures, ...(await Promise.all(missing.map((key) => key.sign(text))))]
+}
 
 /**
  * What is to be stored where `stored` is and `put` was asked for: `put`, followed by the signatures of `stored` that still

@@ -1,10 +1,10 @@
 /** `tvix-store serve` */
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync } from "node:fs"
 import { readdir, stat, statfs } from "node:fs/promises"
 import { dirname, join, resolve } from "node:path"
 import { byteStringOf, textOf } from "@tvix-ts/bytes"
 import { CastoreError } from "@tvix-ts/castore"
-import { formatPublicKey, KeyError, parsePublicKey, SecretKey, type PublicKey } from "@tvix-ts/nix-compat"
+import { formatPublicKey, KeyError, parsePublicKey, type PublicKey, type SecretKey } from "@tvix-ts/nix-compat"
 import type { OwnCompression, TokenRegistry, Uploads } from "@tvix-ts/nar-bridge"
 import type { Store } from "@tvix-ts/store"
 import type { LocalStore } from "@tvix-ts/store/node"
@@ -12,6 +12,7 @@ import type { Command, Tool } from "../../commands/command.ts"
 import { readOptions } from "../../commands/usage.ts"
 import { UsageError, type Option } from "../../options.ts"
 import { writeOut } from "../../output.ts"
+import { readSecretKey } from "../../secret-key.ts"
 import { isLocal } from "../local-store.ts"
 import { withStore, type Session } from "../session.ts"
 import { COLLECT_OPTIONS, NO_COLLECTIONS, startServing, type CollectSettings } from "../serving.ts"
@@ -261,16 +262,6 @@ function listenAddress(text: string): string {
   const port = address.slice(address.lastIndexOf(":") + 1)
   if (Number(port) > 65_535) throw new UsageError(`${port} is no port: the last is 65535`)
   return address
-}
-
-function readSecretKey(file: string): SecretKey {
-  const text = readFileSync(file, "latin1").trim()
-  try {
-    return SecretKey.parse(text)
-  } catch (error) {
-    if (!(error instanceof KeyError)) throw error
-    throw new CastoreError({ code: "invalid", field: file, reason: textOf(error.message) }, { cause: error })
-  }
 }
 
 function parseKey(text: string): PublicKey {
