@@ -34,7 +34,7 @@ export const BUILD_OPTIONS: readonly Option<Settings & { logs: boolean }>[] = [
     names: ["-j", "--max-jobs"],
     values: ["N"],
     summary: "build so many at once",
-    set: (to, text) => void (to.build.jobs = text === "auto" ? undefined : wholeNumber("--max-jobs", text, 1)),
+    set: (to, text) => void (to.build.jobs = text === "auto" ? undefined : wholeNumber("--max-jobs", text)),
   },
   {
     names: ["-k", "--keep-going"],

@@ -59,6 +59,11 @@ export function parseOptions<Settings>(
       if (option !== undefined && option.values.length > 0) queue.push(word.slice(equals + 1))
       else option = undefined
     }
+    if (option === undefined && /^-[a-zA-Z][0-9]+$/.test(word)) {
+      option = byName.get(word.slice(0, 2))
+      if (option?.values.length === 1) queue.push(word.slice(2))
+      else option = undefined
+    }
     if (option === undefined) throw new UsageError(syntax.unknown(word))
     const values: string[] = []
     while (values.length < option.values.length) {

@@ -161,6 +161,13 @@ describe("building", { skip: isReady ? false : "needs Linux, bubblewrap and busy
     assert.deepEqual([plan.build.length, plan.fetch.length, plan.fetch[0]!.narSize], [1, 1, 120])
     const built = run(`build -A b --no-link --substituter ${far}`, near)
     assert.match(built.error, /^fetching '\/nix\/store\/.*-a' \(120 B\)\nbuilding .*-b\.drv'\n$/)
+
+    // With what it refers to.
+    const fetched = run(`build -A b --no-link -j0 --substituter ${near}`, newStore())
+    assert.match(fetched.error, /^fetching '.*-a' \(120 B\)\nfetching '.*-b' \([0-9]+ B\)\n$/)
+    const refused = run("nix-build -A b --no-out-link -j0", newStore())
+    assert.equal(refused.status, 100)
+    assert.match(refused.error, /^error: cannot build '.*-b\.drv': no builds may be started; .*\n$/)
   })
 
   test("what is built is signed with the keys that are given, or configured", () => {

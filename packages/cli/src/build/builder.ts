@@ -54,7 +54,7 @@ export interface Builder {
 /** Runs `work` with a builder, which is gone afterwards. */
 export async function withBuilder<T>(context: BuilderContext, work: (builder: Builder) => Promise<T>): Promise<T> {
   const { settings, store, download, readDerivation, signal } = context
-  const { jobs, cores, keepGoing, features, platforms, secretKeyFiles, hashedMirrors, ...limits } = settings.build
+  const { cores, keepGoing, features, platforms, secretKeyFiles, hashedMirrors, ...limits } = settings.build
   const folder = buildFolder(store)
   const closing: { close(): Promise<void> }[] = []
   const closed = <C extends { close(): Promise<void> }>(one: C): C => {
@@ -89,7 +89,7 @@ export async function withBuilder<T>(context: BuilderContext, work: (builder: Bu
             ["builtin:fetchurl", builtinFetchurl(download, hashedMirrors)],
           ]),
           locks: folderLocks(join(folder, "locks")),
-          jobs: jobs ?? availableParallelism(),
+          jobs: jobsOf(settings),
           cores: cores ?? availableParallelism(),
           keepGoing,
           systems: [settings.system ?? SYSTEM, ...platforms],
@@ -125,6 +125,11 @@ async function openBuilder(
   // What it builds from, and into, is the castore of the same server.
   const far = closed(await openStore(address))
   return farBuilder(grpcBuildService(new GrpcChannel(target)), store, far)
+}
+
+/** Whoever lets this machine build nothing lets others. */
+function jobsOf({ build: { jobs, builder } }: Settings): number {
+  return jobs === undefined || (jobs === 0 && builder !== undefined) ? availableParallelism() : jobs
 }
 
 /** Those limits that there are. */

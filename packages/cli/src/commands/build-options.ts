@@ -67,7 +67,7 @@ export const BUILD_OPTIONS: readonly Option<ProgramSettings>[] = [
     names: ["-j", "--max-jobs"],
     values: ["N"],
     summary: "build so many at once; by default as many as there are processors",
-    set: (to, text) => void (to.build.jobs = wholeNumber("--max-jobs", text, 1)),
+    set: (to, text) => void (to.build.jobs = wholeNumber("--max-jobs", text)),
   },
   {
     names: ["--cores"],

@@ -306,7 +306,7 @@ describe("realising", { skip: isReady ? false : "needs Linux, bubblewrap and bus
     const store = unbuilt()
     const fetched = run(["-r", DERIVATION, SRC, "--option", "substituters", full], store)
     assert.deepEqual([fetched.status, fetched.out], [0, `${TOP}\n${SRC}\n`])
-    assert.match(fetched.error, /^fetching '.*-top' \(264 B\)\nwarning: /)
+    assert.match(fetched.error, /^(?:fetching '.*' \(\d+ B\)\n){4}fetching '.*-top' \(264 B\)\nwarning: /)
     const plain = newStore()
     assert.deepEqual(run(["-r", TOP, "--quiet", "--substituters", full], plain), done(`${TOP}\n`))
     const planned = run(["-r", TOP, SRC, "--dry-run", "--substituters", full], newStore())

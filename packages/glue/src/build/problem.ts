@@ -15,6 +15,8 @@ export type RealiseProblem =
       readonly features: readonly string[]
       readonly own: { readonly systems: readonly string[]; readonly features: readonly string[] }
     }
+  /** None may be started. */
+  | { readonly code: "no-jobs"; readonly derivation: string }
   | { readonly code: "unsupported"; readonly derivation: string; readonly reason: string }
   | { readonly code: "hash-mismatch"; readonly derivation: string; readonly specified: Hash; readonly got: Hash }
   | { readonly code: "not-flat"; readonly path: string }
@@ -60,6 +62,8 @@ function describe(problem: RealiseProblem): string {
       const needs = features.length === 0 ? `a '${system}'` : `a '${system}' with features {${features.join(", ")}}`
       return `${needs} is required to build '${derivation}', but this is a '${own.systems.join("', '")}' with features {${own.features.join(", ")}}`
     }
+    case "no-jobs":
+      return `cannot build '${problem.derivation}': no builds may be started; allow some with --max-jobs, or name a machine with --builder`
     case "unsupported":
       return `cannot build '${problem.derivation}': ${problem.reason}`
     case "hash-mismatch": {

@@ -347,6 +347,20 @@ describe("realising derivations", () => {
     assert.deepEqual(world.built, [])
   })
 
+  test("may be told to start no builds, but for those that are quick, and takes what others have", async () => {
+    const far = new World()
+    await far.run([far.derivation("a", [])])
+    const world = new World()
+    const env = new Map([
+      ["name", "quick"],
+      ["preferLocalBuild", "1"],
+    ])
+    const some = [world.derivation("a", []), world.derivation("b", []), world.derivation("quick", [], { env })]
+    const failed = await world.run(some, { jobs: 0, keepGoing: true, substituters: [far.store] })
+    assert.deepEqual(failed, new Map([["b", "no-jobs"]]))
+    assert.deepEqual(world.built, ["quick"])
+  })
+
   test("takes from a substituter what that has, and builds the rest", async () => {
     const far = new World()
     const world = new World()

@@ -64,7 +64,7 @@ export interface RealiseOptions {
   /** In the order in which they are asked. */
   readonly substituters: readonly Store[]
   readonly locks: Locks
-  /** Builds at once. */
+  /** Builds at once. With none, only what prefers to be built where it is asked for is built, as in C++ Nix. */
   readonly jobs: number
   /** Processors that a build may use. */
   readonly cores: number
@@ -151,7 +151,7 @@ class Realiser {
 
   constructor(options: RealiseOptions) {
     this.#options = options
-    this.#builds = new Semaphore(options.jobs)
+    this.#builds = new Semaphore(Math.max(1, options.jobs))
     const { signal } = options
     this.#signal = signal === undefined ? this.#stop.signal : AbortSignal.any([signal, this.#stop.signal])
   }
@@ -188,6 +188,9 @@ class Realiser {
     const options = derivationOptions(derivation)
     if (options.allowSubstitutes && (await this.#substituteAll(wanted.values()))) return
     this.#checkPlatform(path, derivation, options)
+    if (this.#options.jobs === 0 && !options.preferLocalBuild) {
+      throw new RealiseError({ code: "no-jobs", derivation: path })
+    }
     this.#options.onEvent?.({
       kind: "build-planned",
       derivation: path,

@@ -25,6 +25,8 @@ export interface CopyOptions extends CallOptions {
   /** Who has to have signed what is copied, unless it is content-addressed. */
   readonly trusted?: readonly PublicKey[]
   readonly onProgress?: (progress: CopyProgress) => void
+  /** Called with each path that is copied: when that begins, and when it is there. */
+  readonly onPath?: (description: PathDescription, state: "begun" | "done") => void
 }
 
 /** What has been done so far; one object, which changes. */
@@ -61,7 +63,7 @@ export async function copyPaths(
   to: Store,
   options: CopyOptions = {},
 ): Promise<readonly PathInfo[]> {
-  const { signal, onProgress, verify = true, reuseChunks = false, closure: follow = true, trusted } = options
+  const { signal, onProgress, onPath, verify = true, reuseChunks = false, closure: follow = true, trusted } = options
   const callOptions: CallOptions = signal === undefined ? {} : { signal }
   const progress: CopyProgress = {
     found: 0,
@@ -137,12 +139,14 @@ export async function copyPaths(
     underWay.add(storePath)
     progress.current ??= storePath
     onProgress?.(progress)
+    onPath?.(description, "begun")
     const pathInfo = await transfer(description, after, one)
     underWay.delete(storePath)
     progress.current = underWay.values().next().value
     progress.paths++
     progress.narBytes += narSize
     onProgress?.(progress)
+    onPath?.(description, "done")
     return pathInfo
   }
   const copyAll = async (missing: readonly PathDescription[]): Promise<readonly PathInfo[]> => {
