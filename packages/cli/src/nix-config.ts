@@ -69,6 +69,7 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
   },
   "extra-platforms": { kind: "list", set: (to, value) => void (to.build.platforms = [...value]) },
   "hashed-mirrors": { kind: "list", set: (to, value) => void (to.build.hashedMirrors = [...value]) },
+  "keep-derivations": { kind: "flag", set: (to, value) => void (to.keepDerivations = value) },
   "allowed-uris": {
     kind: "list",
     set: (to, value, add) => void (to.allowedUris = add ? [...to.allowedUris, ...value] : [...value]),
@@ -86,7 +87,7 @@ const IGNORED: Readonly<Record<Exclude<Setting["kind"], "count">, readonly strin
     "accept-flake-config", "allow-import-from-derivation", "allow-new-privileges", "always-allow-substitutes",
     "auto-allocate-uids", "auto-optimise-store", "builders-use-substitutes", "compress-build-log", "debugger-on-trace",
     "eval-cache", "eval-profiler", "fallback", "fsync-metadata", "http2", "ignore-try", "impersonate-linux-26", "keep-build-log",
-    "keep-derivations", "keep-env-derivations", "keep-failed", "keep-outputs", "preallocate-contents",
+    "keep-env-derivations", "keep-failed", "keep-outputs", "preallocate-contents",
     "print-missing", "require-drop-supplementary-groups", "require-sigs", "run-diff-hook", "sandbox-fallback",
     "substitute", "sync-before-registering", "trace-function-calls", "trace-import-from-derivation", "trust-tarballs-from-git-forges",
     "use-case-hack", "use-cgroups", "use-registries", "use-sqlite-wal", "use-xdg-base-directories",

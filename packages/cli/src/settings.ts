@@ -49,6 +49,8 @@ export interface Settings {
   store: string | undefined
   /** Whether what programs add to the store is written there; else it is only told where it would be. */
   write: boolean
+  /** Whether collections of garbage keep the derivations of what they keep. */
+  keepDerivations: boolean
   /** Whether to show no progress. */
   quiet: boolean
 }
@@ -122,6 +124,7 @@ export function defaultSettings(): Settings {
     compileOnly: false,
     store: undefined,
     write: false,
+    keepDerivations: true,
     quiet: false,
   }
 }

@@ -7,7 +7,7 @@ import { localStore } from "../store/local-store.ts"
 import type { Run } from "./operation.ts"
 import { rootLines } from "./roots.ts"
 
-export const gc: Run = async ({ flags, operands }, { open, signal }) => {
+export const gc: Run = async ({ flags, operands }, { settings, open, signal }) => {
   if (operands.length > 0) throw new UsageError("no arguments expected")
   const store = localStore(await open(), "collect garbage")
   const lines = new Lines()
@@ -17,7 +17,11 @@ export const gc: Run = async ({ flags, operands }, { open, signal }) => {
     return 0
   }
   const isDry = flags.length > 0
-  const { removedPaths, castore } = await collectGarbage(store, { signal, dryRun: isDry })
+  const { removedPaths, castore } = await collectGarbage(store, {
+    signal,
+    dryRun: isDry,
+    keepDerivations: settings.keepDerivations,
+  })
   const removed = new Set(removedPaths.map(({ digest }) => digest))
   if (!isDry) {
     const { sweepTrees } = await import("../build/sweep.ts")

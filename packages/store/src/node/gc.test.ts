@@ -138,6 +138,21 @@ describe("collectGarbage", () => {
     })
   })
 
+  test("keeps derivations of what is kept, unless they are not wanted", () =>
+    temporary(async (dir) => {
+      const { a } = await fill(dir)
+      await inStore(dir, async (store) => {
+        const { storePath: deriver } = await add(store, file("Derive"), "a.drv")
+        await store.pathInfos.put({ ...(await store.pathInfos.get(a.digest))!, deriver })
+      })
+      await inStore(dir, async (store) => {
+        await collectGarbage(store)
+        assert.deepEqual(await names(store), ["a", "a.drv", "b", "c"])
+        await collectGarbage(store, { keepDerivations: false })
+        assert.deepEqual(await names(store), ["a", "b", "c"])
+      })
+    }))
+
   test("keeps what a writer has just put, and what that refers to", async () => {
     await temporary(async (dir) => {
       const { c, d } = await fill(dir)

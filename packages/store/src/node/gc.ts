@@ -28,6 +28,8 @@ export interface CollectGarbageOptions extends CallOptions {
    * two paths the one that was used earlier goes first, but never before what refers to it.
    */
   readonly bytesMax?: number
+  /** Whether derivations are kept whose outputs are; so they are unless this is `false`. */
+  readonly keepDerivations?: boolean
   /** Says what would go, and removes nothing. */
   readonly dryRun?: boolean
   readonly onProgress?: (progress: CollectProgress) => void
@@ -50,7 +52,7 @@ export interface GarbageReport {
  *   so that it cannot be told what else is
  */
 export async function collectGarbage(store: LocalStore, options: CollectGarbageOptions = {}): Promise<GarbageReport> {
-  const { signal, pins = [], graceMs = 0, bytesMax, dryRun = false, onProgress } = options
+  const { signal, pins = [], graceMs = 0, bytesMax, keepDerivations = true, dryRun = false, onProgress } = options
   signal?.throwIfAborted()
   const pinned = [...pins].map(({ digest }) => digest)
   // Before what they kept is, so that none is left that leads to nothing.
@@ -58,8 +60,11 @@ export async function collectGarbage(store: LocalStore, options: CollectGarbageO
   const horizon = await store.castore.horizon(graceMs)
   const rows = await readRows(store, signal)
   const roots = (): string[] => [...pinned, ...store.roots.living().map(({ path }) => path.digest)]
-  const used = await keptByUse(store, rows, new Closure(rows, [...roots(), ...touchedSince(rows, horizon)]), options)
-  const { kept, removed } = store.pathInfos.sweep(rows, () => [...roots(), ...used], horizon, dryRun)
+  const needs: Needs = ({ references, deriver }) =>
+    keepDerivations && deriver !== undefined ? [...references, deriver] : references
+  const always = new Closure(rows, needs, [...roots(), ...touchedSince(rows, horizon)])
+  const used = await keptByUse(store, rows, always, options)
+  const { kept, removed } = store.pathInfos.sweep(rows, () => [...roots(), ...used], needs, horizon, dryRun)
   const { indexBytes } = await store.castore.usage()
   const castore = await store.castore.collect({
     // Whatever was put since is younger than the horizon.
@@ -85,6 +90,8 @@ export async function collectGarbage(store: LocalStore, options: CollectGarbageO
 }
 
 type Rows = ReadonlyMap<string, StoredPathInfo>
+/** What is kept with a path. */
+type Needs = (pathInfo: PathInfo) => readonly StorePath[]
 
 /** Rows that are read before somebody else gets a turn. */
 const ROWS_PER_TURN = 1024
@@ -145,13 +152,15 @@ function* treesOf(groups: readonly (readonly PathInfo[])[]): Generator<Node, voi
   for (const group of groups) for (const { node } of group) yield node
 }
 
-/** Paths, and what they lead to. */
+/** Paths, and what is kept with them. */
 class Closure {
   readonly #rows: Rows
+  readonly #needs: Needs
   readonly #paths = new Map<string, PathInfo>()
 
-  constructor(rows: Rows, digests: Iterable<string>) {
+  constructor(rows: Rows, needs: Needs, digests: Iterable<string>) {
     this.#rows = rows
+    this.#needs = needs
     for (const digest of digests) this.add(digest)
   }
 
@@ -168,7 +177,7 @@ class Closure {
       if (pathInfo === undefined || pathInfo instanceof CastoreError || this.#paths.has(next)) continue
       this.#paths.set(next, pathInfo)
       added.push(pathInfo)
-      for (const reference of pathInfo.references) reached.push(reference.digest)
+      for (const path of this.#needs(pathInfo)) reached.push(path.digest)
     }
     return added
   }

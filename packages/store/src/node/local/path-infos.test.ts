@@ -4,7 +4,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, test } from "node:test"
 import { CastoreError } from "@tvix-ts/castore"
-import { storePathBase } from "@tvix-ts/nix-compat"
+import { storePathBase, type StorePath } from "@tvix-ts/nix-compat"
+import type { PathInfo } from "../../path-info/path-info.ts"
 import {
   examplePathInfo,
   exampleStorePath,
@@ -15,6 +16,8 @@ import { openStoreDatabase } from "./database.ts"
 import { localNarCache } from "./nar-cache.ts"
 import { LocalPathInfoService } from "./path-infos.ts"
 import { Roots } from "./roots.ts"
+
+const references = (pathInfo: PathInfo): readonly StorePath[] => pathInfo.references
 
 function temporary<T>(use: (dir: string) => T): T {
   const dir = mkdtempSync(join(tmpdir(), "tvix-store-"))
@@ -135,10 +138,10 @@ describe("the database of a local store", () => {
       const [a = "", b = ""] = ["a", "b"].map((seed) => exampleStorePath(seed).digest)
       const soon = Date.now() + 60_000
       const rows = new Map([...service.rows()].map((row) => [row.digest, row]))
-      assert.deepEqual(service.sweep(rows, () => [], Date.now() - 60_000, false).removed, [])
-      assert.equal(service.sweep(rows, () => [b], soon, true).removed.length, 1)
+      assert.deepEqual(service.sweep(rows, () => [], references, Date.now() - 60_000, false).removed, [])
+      assert.equal(service.sweep(rows, () => [b], references, soon, true).removed.length, 1)
       assert.deepEqual(
-        service.sweep(rows, () => [b], soon, false).removed.map((row) => row.digest),
+        service.sweep(rows, () => [b], references, soon, false).removed.map((row) => row.digest),
         [a],
       )
       assert.deepEqual(

@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite"
 import { CastoreError, type CallOptions } from "@tvix-ts/castore"
 import { storageError, transaction } from "@tvix-ts/castore/node"
+import type { StorePath } from "@tvix-ts/nix-compat"
 import { checkPathInfo, checkStoreDigest } from "../../path-info/check.ts"
 import { decodePathInfo, encodePathInfo } from "../../path-info/codec.ts"
 import type { PathInfo } from "../../path-info/path-info.ts"
@@ -134,18 +135,20 @@ export class LocalPathInfoService implements PathInfoService {
   }
 
   /**
-   * Deletes those of `rows` that neither `keep` nor anything touched at `horizon`, in ms since the epoch, or later leads to over
-   * references; all in one transaction, in which `keep` is called. It takes the longer the more was touched since the horizon,
-   * and the more is deleted; all others have been read before.
+   * Deletes those of `rows` that neither `keep` nor anything touched at `horizon`, in ms since the epoch, or later leads to; all
+   * in one transaction, in which `keep` is called. It takes the longer the more was touched since the horizon, and the more is
+   * deleted; all others have been read before.
    *
    * @param rows what there was at the horizon or later, by digest
    * @param keep digests of store paths
+   * @param needs what is kept with a path
    * @param dryRun to delete nothing
    * @throws {CastoreError} `corrupt` if something is damaged that is to be kept, so that what it leads to is not known
    */
   sweep(
     rows: ReadonlyMap<string, StoredPathInfo>,
     keep: () => Iterable<string>,
+    needs: (pathInfo: PathInfo) => readonly StorePath[],
     horizon: number,
     dryRun: boolean,
   ): SweptPathInfos {
@@ -159,7 +162,7 @@ export class LocalPathInfoService implements PathInfoService {
           if (pathInfo === undefined || kept.has(digest)) continue
           if (pathInfo instanceof CastoreError) throw pathInfo
           kept.set(digest, pathInfo)
-          for (const reference of pathInfo.references) reached.push(reference.digest)
+          for (const path of needs(pathInfo)) reached.push(path.digest)
         }
         const removed = [...rows.values()].filter(({ digest }) => !kept.has(digest))
         const remove = this.#database.prepare("DELETE FROM path_infos WHERE digest = ?")
