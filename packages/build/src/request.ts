@@ -9,7 +9,7 @@ export interface BuildRequest {
   readonly inputs: ReadonlyMap<string, Node>
   /** Where the inputs are. A build may also write new names into it. */
   readonly inputsDir: string
-  /** The program, an absolute path, and its arguments. */
+  /** The program, an absolute path, and its arguments. Its own first word is the last part of the path, where that can be. */
   readonly command: readonly string[]
   /** Where it is started; made if it is not there. */
   readonly workingDir: string

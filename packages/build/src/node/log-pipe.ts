@@ -6,6 +6,8 @@ import { execFile } from "node:child_process"
 import { chmodSync, closeSync, constants, openSync } from "node:fs"
 import { Socket } from "node:net"
 import { promisify } from "node:util"
+import { BuildError } from "../problem.ts"
+import { findProgram } from "./program.ts"
 import type { Workspace } from "./workspace.ts"
 
 export interface LogPipe {
@@ -50,8 +52,12 @@ export class LogPipes {
   }
 
   async #make(): Promise<string> {
+    const mkfifo = findProgram("mkfifo")
+    if (mkfifo === undefined) {
+      throw new BuildError({ code: "unsupported", reason: "building needs the program mkfifo, which is not there" })
+    }
     const path = this.#workspace.fresh()
-    await promisify(execFile)("mkfifo", [path])
+    await promisify(execFile)(mkfifo, [path])
     // A build may run as another user. Nobody else gets as far as here.
     chmodSync(path, 0o666)
     return path

@@ -17,6 +17,7 @@ import { isBelow, isIn, outermost } from "../paths.ts"
 import { BuildError } from "../problem.ts"
 import type { BuildRequest } from "../request.ts"
 import type { BuildOptions, BuildOutput, BuildService } from "../service.ts"
+import { LAUNCH_FAILED, launched, launcherProgram, launchFailure, openLauncherLine } from "./launcher.ts"
 import { LogPipes } from "./log-pipe.ts"
 import { asBuildError, importOutput } from "./output.ts"
 import { nativeSystems } from "./program.ts"
@@ -52,6 +53,7 @@ class PlainBuildService implements BuildService {
   readonly #options: PlainOptions
   readonly #workspace: Workspace
   readonly #pipes: LogPipes
+  readonly #launcher: string | undefined
   /** By scratch path: the last of those who want it. */
   readonly #turns = new Map<string, Promise<unknown>>()
 
@@ -59,6 +61,11 @@ class PlainBuildService implements BuildService {
     this.#options = options
     this.#workspace = workspace
     this.#pipes = new LogPipes(workspace)
+    const launcher = launcherProgram()
+    if (launcher === undefined) return
+    this.#launcher = workspace.fresh()
+    writeFileSync(this.#launcher, launcher)
+    chmodSync(this.#launcher, 0o755)
   }
 
   async build(request: BuildRequest, options: BuildOptions = {}): Promise<readonly BuildOutput[]> {
@@ -142,14 +149,15 @@ class PlainBuildService implements BuildService {
 
   async #run(folder: string, request: BuildRequest, own: readonly string[], options: BuildOptions): Promise<void> {
     const { command, environment, workingDir } = request
-    const [program] = command
-    if (program!.includes("=")) throw unsupported("without a sandbox, a program's path cannot have a '='")
-    if (!existsSync(onDisk(program!))) {
-      throw new BuildError({ code: "start", reason: `cannot execute ${textOf(program!)}: it is not there` })
-    }
+    const launcher =
+      this.#launcher === undefined ? undefined : { program: this.#launcher, failure: `${folder}/failure` }
+    if (launcher === undefined) checkProgram(command[0]!)
+    const start = launcher === undefined ? command : launched(command)
     // A shell would lose variables whose names are none to it: it only begins, and hands over without.
-    const words = ["-i", "--", ...[...environment].map(([key, value]) => `${key}=${value}`), ...command]
-    const lines = [...LAUNCH_LINES, `cd -P -- ${quoted(`/${workingDir}`)}`, `exec env ${words.map(quoted).join(" ")}`]
+    const words = ["-i", "--", ...[...environment].map(([key, value]) => `${key}=${value}`), ...start]
+    const lines = [...LAUNCH_LINES, `cd -P -- ${quoted(`/${workingDir}`)}`]
+    if (launcher !== undefined) lines.push(openLauncherLine(launcher))
+    lines.push(`exec env ${words.map(quoted).join(" ")}`)
     const script = `${folder}/launch`
     writeFileSync(script, Buffer.from(`${lines.join("\n")}\n`, "latin1"))
     const { status, signal } = await this.#pipes.use((log) =>
@@ -169,8 +177,17 @@ class PlainBuildService implements BuildService {
       }),
     )
     if (signal !== undefined) throw new BuildError({ code: "signal", signal })
-    if (status !== 0) throw new BuildError({ code: "exit", status: status ?? -1 })
+    if (status === 0) return
+    const failure = launcher && status === LAUNCH_FAILED ? launchFailure(command, launcher) : undefined
+    throw new BuildError(failure ?? { code: "exit", status: status ?? -1 })
   }
+}
+
+/** Whether env(1) can start it. */
+function checkProgram(program: string): void {
+  if (program.includes("=")) throw unsupported("without a sandbox, a program's path cannot have a '='")
+  if (existsSync(onDisk(program))) return
+  throw new BuildError({ code: "start", reason: `cannot execute ${textOf(program)}: it is not there` })
 }
 
 /** Makes the folder, and says which were not there before: the outer ones first. */

@@ -147,6 +147,7 @@ const AWKWARD = ["", "two words", "it's", '"$HOME"', "*", "a\nb", "\xff\xc3", "\
 export type Lack =
   | "bytes that are no text"
   | "saying what cannot be started"
+  | "a first word that is not the path"
   | "saying what is no part of a tree"
   | "the permissions and times of inputs"
   | "telling a log as it comes"
@@ -234,6 +235,20 @@ export function testBuildService(
       assert.match(problem.code === "start" ? problem.reason : "", /nowhere/)
     })
 
+    test("says nothing else of a command that cannot be started", able("saying what cannot be started"), async () => {
+      let log = ""
+      const onLog = (bytes: Uint8Array): void => void (log += byteStringFrom(bytes))
+      for (const path of ["/nowhere/to/be/found", "/etc/passwd", `/${inPlace("build/text")}`]) {
+        const additionalFiles = new Map([[inPlace("build/text"), utf8("true")]])
+        const problem = await problemOf(build({ command: [path], additionalFiles }, { onLog }))
+        assert.equal(problem.code, "start", path)
+      }
+      assert.equal(log, "")
+    })
+    test("fails as commands do that look for others", async () => {
+      assert.deepEqual(await problemOf(build({ script: "exec /nowhere/to/be/found" })), { code: "exit", status: 127 })
+    })
+
     for (const [what, script] of [
       ["was not made", "true"],
       ["was made elsewhere", "mkdir $store/elsewhere; echo 1 >$store/elsewhere/out"],
@@ -284,6 +299,11 @@ export function testBuildService(
       const words = AWKWARD.filter((word) => opened.remote !== true || isUtf8(word))
       const log = await logOf({ command: ["/bin/sh", "-c", script, "sh", "-", ...words] })
       assert.equal(log, words.map((word) => `<${word}>`).join(""))
+    })
+
+    test("calls the command by the end of its path", able("a first word that is not the path"), async () => {
+      const script = "tr '\\0' '|' </proc/$$/cmdline; : >$out"
+      assert.equal(await logOf({ script }), `sh|-c|${script}|`)
     })
 
     test("gives the command the environment of the request, and PWD", async () => {

@@ -4,6 +4,7 @@ import { textOf } from "@tvix-ts/bytes"
 import { BuildError, type BuildProblem } from "../../problem.ts"
 import type { BuildOptions } from "../../service.ts"
 import { problemOfStatus } from "../exit-status.ts"
+import { LAUNCH_FAILED, launched, launchFailure, openLauncherLine, type Launcher } from "../launcher.ts"
 import type { LogPipe } from "../log-pipe.ts"
 import { LAUNCH_LINES, quoted } from "../shell.ts"
 import { runCommand, type Ended, type Started } from "../run-command.ts"
@@ -26,6 +27,8 @@ export interface Sandbox {
   readonly mounts: string | undefined
   /** Path of the system calls' filter. */
   readonly filter: string | undefined
+  /** What becomes the command, if there is such a thing for this machine. */
+  readonly launcher: Launcher | undefined
   /** Who runs it, if not we. */
   readonly user: number | undefined
   /** What that user does not get to. */
@@ -114,7 +117,7 @@ export async function runSandbox(
       },
     })
     if (group?.exceeded === true) return { code: "memory", limit: limits.memoryMax! }
-    return problemOf(ended, exitCode)
+    return problemOf(sandbox, ended, exitCode)
   } finally {
     group?.remove()
   }
@@ -149,7 +152,7 @@ interface Launch {
 
 /** A script that opens what bubblewrap needs and becomes it: so words can be any bytes, which Node's cannot. */
 function writeLaunch(sandbox: Sandbox, group: MemoryGroup | undefined): Launch {
-  const { folder, words, command, personality, mounts, filter, bwrap, user, closed } = sandbox
+  const { folder, words, command, personality, mounts, filter, launcher, bwrap, user, closed } = sandbox
   const write = (name: string, text: string): string => {
     const path = join(folder, name)
     writeFileSync(path, Buffer.from(text, "latin1"))
@@ -164,8 +167,10 @@ function writeLaunch(sandbox: Sandbox, group: MemoryGroup | undefined): Launch {
     `exec ${closing([LIMITS_FD])} ${ARGUMENTS_FD}<${write("arguments", words.map((word) => `${word}\0`).join(""))}`,
   ]
   if (filter !== undefined) lines.push(`exec ${FILTER_FD}<${quoted(filter)}`)
+  if (launcher !== undefined) lines.push(openLauncherLine(launcher))
   if (changesUser) lines.push(...openingScript(closed, join(folder, "stage")))
-  const bubblewrap = `${personality}${quoted(bwrap)} --args ${ARGUMENTS_FD} -- ${command.map(quoted).join(" ")}`
+  const start = launcher === undefined ? command : launched(command)
+  const bubblewrap = `${personality}${quoted(bwrap)} --args ${ARGUMENTS_FD} -- ${start.map(quoted).join(" ")}`
   if (mounts === undefined) lines.push(`exec ${become}${bubblewrap}`)
   else {
     const inner = write("enter", `mount --all --fstab ${quoted(mounts)} && exec ${bubblewrap}\n`)
@@ -179,8 +184,16 @@ function writeLaunch(sandbox: Sandbox, group: MemoryGroup | undefined): Launch {
 }
 
 /** Bubblewrap ends as its command did, or complains. */
-function problemOf({ status, signal, lastWords }: Ended, exitCode: number | undefined): BuildProblem | undefined {
+function problemOf(
+  { launcher, command }: Sandbox,
+  { status, signal, lastWords }: Ended,
+  exitCode: number | undefined,
+): BuildProblem | undefined {
   if (exitCode === 0) return undefined
+  if (launcher !== undefined && exitCode === LAUNCH_FAILED) {
+    const problem = launchFailure(command, launcher)
+    if (problem !== undefined) return problem
+  }
   const lastLine = Buffer.from(lastWords).toString("latin1").trimEnd().split("\n").at(-1)!
   const complaint = /^bwrap: (.*)/.exec(lastLine)?.[1]
   if (complaint !== undefined && (exitCode === undefined || (exitCode === 1 && complaint.startsWith("execvp ")))) {

@@ -351,6 +351,24 @@ describeSandboxed("a sandbox", () => {
     assert.match(log, /\/dev\/null/)
   })
 
+  test("finds the programs that it needs without a PATH", async () => {
+    const path = process.env["PATH"]
+    delete process.env["PATH"]
+    try {
+      const other = await openService({ dir: join(folder, "no-path") })
+      assert.equal(await logOf("echo built", {}, other), "built\n")
+      await other.close()
+    } finally {
+      process.env["PATH"] = path
+    }
+  })
+
+  test("hands no files of ours to a build", async () => {
+    const files = (await logOf("ls /proc/$$/fd")).trim().split("\n").map(Number)
+    // The shell has none of its own yet: it is told what to do on its command line.
+    assert.deepEqual(files, [0, 1, 2])
+  })
+
   const isRoot = process.getuid?.() === 0
   const readable = spawnSync("setpriv", [
     "--reuid=65534",

@@ -8,6 +8,7 @@ import { isIn, outermost } from "../../paths.ts"
 import { BuildError } from "../../problem.ts"
 import type { BuildRequest } from "../../request.ts"
 import type { BuildOptions, BuildOutput, BuildService } from "../../service.ts"
+import { launcherProgram } from "../launcher.ts"
 import { LogPipes } from "../log-pipe.ts"
 import { asBuildError, importOutput } from "../output.ts"
 import { findProgram, nativeSystems } from "../program.ts"
@@ -92,6 +93,7 @@ class BwrapBuildService implements BuildService {
   readonly #workspace: Workspace
   readonly #pipes: LogPipes
   readonly #filter: string | undefined
+  readonly #launcher: string | undefined
   readonly #limits: SandboxLimits
   readonly #user = findBuildUser()
   readonly #personality = personalityOf()
@@ -102,12 +104,15 @@ class BwrapBuildService implements BuildService {
     this.#bwrap = bwrap
     this.#workspace = workspace
     this.#pipes = new LogPipes(workspace)
-    const filter = seccompFilter(process.arch)
-    if (filter !== undefined) {
-      this.#filter = workspace.fresh()
-      writeFileSync(this.#filter, filter)
-      chmodSync(this.#filter, 0o644)
+    const write = (contents: Uint8Array | undefined, mode: number): string | undefined => {
+      if (contents === undefined) return undefined
+      const path = workspace.fresh()
+      writeFileSync(path, contents)
+      chmodSync(path, mode)
+      return path
     }
+    this.#filter = write(seccompFilter(process.arch), 0o644)
+    this.#launcher = write(launcherProgram(), 0o755)
     const { memoryMax, processesMax = PROCESSES_MAX } = options
     this.#limits = {
       processesMax,
@@ -165,6 +170,8 @@ class BwrapBuildService implements BuildService {
       personality: this.#personality(request.constraints.system),
       mounts,
       filter: this.#filter,
+      launcher:
+        this.#launcher === undefined ? undefined : { program: this.#launcher, failure: join(folder, "failure") },
       user,
       closed,
       limits: this.#limits,

@@ -20,6 +20,7 @@ import { reapiBuildService } from "./service.ts"
 const LACKS: readonly Lack[] = [
   "bytes that are no text",
   "saying what cannot be started",
+  "a first word that is not the path",
   "saying what is no part of a tree",
   "the permissions and times of inputs",
   "telling a log as it comes",
