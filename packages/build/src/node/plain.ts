@@ -53,7 +53,7 @@ class PlainBuildService implements BuildService {
   readonly #options: PlainOptions
   readonly #workspace: Workspace
   readonly #pipes: LogPipes
-  readonly #launcher: string | undefined
+  #launcher: string | undefined
   /** By scratch path: the last of those who want it. */
   readonly #turns = new Map<string, Promise<unknown>>()
 
@@ -61,11 +61,6 @@ class PlainBuildService implements BuildService {
     this.#options = options
     this.#workspace = workspace
     this.#pipes = new LogPipes(workspace)
-    const launcher = launcherProgram()
-    if (launcher === undefined) return
-    this.#launcher = workspace.fresh()
-    writeFileSync(this.#launcher, launcher)
-    chmodSync(this.#launcher, 0o755)
   }
 
   async build(request: BuildRequest, options: BuildOptions = {}): Promise<readonly BuildOutput[]> {
@@ -149,6 +144,7 @@ class PlainBuildService implements BuildService {
 
   async #run(folder: string, request: BuildRequest, own: readonly string[], options: BuildOptions): Promise<void> {
     const { command, environment, workingDir } = request
+    this.#launcher ??= this.#writeLauncher()
     const launcher =
       this.#launcher === undefined ? undefined : { program: this.#launcher, failure: `${folder}/failure` }
     if (launcher === undefined) checkProgram(command[0]!)
@@ -180,6 +176,15 @@ class PlainBuildService implements BuildService {
     if (status === 0) return
     const failure = launcher && status === LAUNCH_FAILED ? launchFailure(command, launcher) : undefined
     throw new BuildError(failure ?? { code: "exit", status: status ?? -1 })
+  }
+
+  #writeLauncher(): string | undefined {
+    const launcher = launcherProgram()
+    if (launcher === undefined) return undefined
+    const path = this.#workspace.fresh()
+    writeFileSync(path, launcher)
+    chmodSync(path, 0o755)
+    return path
   }
 }
 

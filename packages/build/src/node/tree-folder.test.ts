@@ -42,6 +42,18 @@ describe("a folder of trees", () => {
     assert.equal(lstatSync(join(path, "l")).mtimeMs, 1000)
   })
 
+  test("writes nothing where the trees are there already", async () => {
+    const node = await storeExample({ a: "b" }, services)
+    const path = await trees.place("tree", node)
+    await trees.close()
+    const other = await TreeFolder.open(folder, services)
+    const before = lstatSync(folder).mtimeMs
+    assert.equal(await other.place("tree", node), path)
+    assert.deepEqual(readdirSync(folder), placed())
+    await other.close()
+    assert.equal(lstatSync(folder).mtimeMs, before)
+  })
+
   test("tells files that can be executed from those that cannot", async () => {
     const paths = [
       await trees.place("a", await storeExample("same", services)),

@@ -105,6 +105,23 @@ describe("building", { skip: isReady ? false : "needs Linux, bubblewrap and busy
     rmSync(link)
   })
 
+  test("a store that can only be read gives what it has, and says why it cannot have more", () => {
+    const store = newStore()
+    assert.equal(run("build -A a --no-link", store).status, 0)
+    const readOnly = (...words: string[]): Ran => {
+      const sandbox = ["--dev-bind", "/", "/", "--ro-bind", store, store]
+      const options = { cwd: folder, env: environment(store), encoding: "latin1", timeout: 60_000 } as const
+      const { status, stdout, stderr } = spawnSync("bwrap", [...sandbox, launcher("tvix"), ...words], options)
+      return { status, out: stdout, error: stderr }
+    }
+    const { status, out, error } = readOnly("build", "-A", "a", "--no-link", "--print-out-paths")
+    assert.deepEqual([status, error], [0, ""])
+    assert.match(out, /-a\n$/)
+    const more = readOnly("build", "-A", "two", "--no-link")
+    assert.deepEqual([more.status, more.out], [1, ""])
+    assert.match(more.error, /^error\[io\]: .*: the system does not let us write there\n$/)
+  })
+
   test("a link keeps what was built, and all it refers to", () => {
     const store = newStore()
     assert.equal(run("build -A b -o kept", store).status, 0)

@@ -20,7 +20,7 @@ import type { StorePath } from "@tvix-ts/nix-compat"
 import type { Store } from "@tvix-ts/store"
 import { grpcTarget, openStore } from "@tvix-ts/store/node"
 import { CastoreError } from "@tvix-ts/castore"
-import { existsSync } from "node:fs"
+import { accessSync, constants, existsSync } from "node:fs"
 import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -77,8 +77,8 @@ export async function withBuilder<T>(context: BuilderContext, work: (builder: Bu
       fetch: (path) => substitute(path, { ...base, onEvent: context.onEvent }),
       async realise(wanted) {
         const keys = secretKeyFiles.map(readSecretKey)
-        // From here on nothing is collected that we were told is there.
-        if (isLocal(store)) await store.castore.startWriting()
+        // From here on nothing is collected that we were told is there. What can only be read is not collected by us.
+        if (isLocal(store) && isWritable(store.dir)) await store.castore.startWriting()
         const builder = closed(await openBuilder(settings.build.builder, store, trees, closed))
         return realise(wanted, {
           ...base,
@@ -125,6 +125,15 @@ async function openBuilder(
   // What it builds from, and into, is the castore of the same server.
   const far = closed(await openStore(address))
   return farBuilder(grpcBuildService(new GrpcChannel(target)), store, far)
+}
+
+function isWritable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** Whoever lets this machine build nothing lets others. */

@@ -87,13 +87,18 @@ export async function bwrapBuildService(options: BwrapOptions): Promise<BuildSer
   return new BwrapBuildService(options, bwrap, await Workspace.open(options.dir))
 }
 
+/** Paths of what all builds share; see {@link Sandbox}. */
+interface BuildFiles {
+  readonly filter: string | undefined
+  readonly launcher: string | undefined
+}
+
 class BwrapBuildService implements BuildService {
   readonly #options: BwrapOptions
   readonly #bwrap: string
   readonly #workspace: Workspace
   readonly #pipes: LogPipes
-  readonly #filter: string | undefined
-  readonly #launcher: string | undefined
+  #files: BuildFiles | undefined
   readonly #limits: SandboxLimits
   readonly #user = findBuildUser()
   readonly #personality = personalityOf()
@@ -104,15 +109,6 @@ class BwrapBuildService implements BuildService {
     this.#bwrap = bwrap
     this.#workspace = workspace
     this.#pipes = new LogPipes(workspace)
-    const write = (contents: Uint8Array | undefined, mode: number): string | undefined => {
-      if (contents === undefined) return undefined
-      const path = workspace.fresh()
-      writeFileSync(path, contents)
-      chmodSync(path, mode)
-      return path
-    }
-    this.#filter = write(seccompFilter(process.arch), 0o644)
-    this.#launcher = write(launcherProgram(), 0o755)
     const { memoryMax, processesMax = PROCESSES_MAX } = options
     this.#limits = {
       processesMax,
@@ -157,7 +153,8 @@ class BwrapBuildService implements BuildService {
       writeFileSync(mounts, inputMounts(`${parts.root}/${request.inputsDir}`, request, inputs), "latin1")
       chmodSync(mounts, 0o644)
     }
-    const words = sandboxArguments(request, parts, { filtered: this.#filter !== undefined })
+    const { filter, launcher } = (this.#files ??= this.#writeFiles())
+    const words = sandboxArguments(request, parts, { filtered: filter !== undefined })
     const closed =
       user === undefined
         ? []
@@ -169,9 +166,8 @@ class BwrapBuildService implements BuildService {
       command: request.command,
       personality: this.#personality(request.constraints.system),
       mounts,
-      filter: this.#filter,
-      launcher:
-        this.#launcher === undefined ? undefined : { program: this.#launcher, failure: join(folder, "failure") },
+      filter,
+      launcher: launcher === undefined ? undefined : { program: launcher, failure: join(folder, "failure") },
       user,
       closed,
       limits: this.#limits,
@@ -189,6 +185,17 @@ class BwrapBuildService implements BuildService {
       outputs.push(await importOutput({ root: parts.root, path, needles: request.needles }, this.#options, options))
     }
     return outputs
+  }
+
+  #writeFiles(): BuildFiles {
+    const write = (contents: Uint8Array | undefined, mode: number): string | undefined => {
+      if (contents === undefined) return undefined
+      const path = this.#workspace.fresh()
+      writeFileSync(path, contents)
+      chmodSync(path, mode)
+      return path
+    }
+    return { filter: write(seccompFilter(process.arch), 0o644), launcher: write(launcherProgram(), 0o755) }
   }
 
   async #place({ inputs }: BuildRequest, { signal }: CallOptions): Promise<Map<string, string>> {

@@ -4,6 +4,7 @@
  * is held tries to read; readers do not get into each other's way.
  */
 import type * as Sqlite from "node:sqlite"
+import { storageError } from "./failure.ts"
 
 // Loading it takes milliseconds: programs have this file that never lock anything.
 const sqlite = (): typeof Sqlite => process.getBuiltinModule("node:sqlite")
@@ -14,22 +15,23 @@ export interface Lock {
   release(): void
 }
 
-/** `undefined` if somebody else has it. The file stays when the lock is released. */
+/**
+ * `undefined` if somebody else has it. The file stays when the lock is released.
+ *
+ * @throws {CastoreError} `unavailable` if the file cannot be written
+ */
 export function tryLock(path: string): Lock | undefined {
   const { DatabaseSync } = sqlite()
-  const database = new DatabaseSync(path, { timeout: 0 })
+  let database: Sqlite.DatabaseSync | undefined
   try {
+    const held = (database = new DatabaseSync(path, { timeout: 0 }))
     // Nothing is ever written: a journal would only be a second file to clean up.
-    database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE")
+    held.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE")
+    return { release: () => held.close() }
   } catch (error) {
-    database.close()
+    database?.close()
     if (isBusy(error)) return undefined
-    throw error
-  }
-  return {
-    release() {
-      database.close()
-    },
+    throw storageError(error, path)
   }
 }
 
