@@ -14,8 +14,8 @@ import { isLocal } from "../store/local-store.ts"
 import { withBuilder, type Builder } from "./builder.ts"
 import { BuildDisplay } from "./display.ts"
 import { failuresOf } from "./failures.ts"
-import { placeClosure } from "./place.ts"
 import { timesFile } from "./folders.ts"
+import { placeClosure } from "./places.ts"
 
 export interface BuildCommandSettings extends Settings {
   /** Where to link what is built from. */
@@ -138,14 +138,14 @@ async function link(
   { outLink, printPaths, output: format }: BuildCommandSettings,
   built: readonly BuiltOutput[],
   store: Store,
-  { root }: Builder,
+  { places }: Builder,
 ): Promise<void> {
   const roots = isLocal(store) ? store.roots : undefined
   const records: object[] = []
   let count = 0
   for (const { of, storePath } of built) {
     const { attrPath, name, drvPath, output } = of
-    const target = await placeClosure(parseStorePath(storePath), store, root)
+    const target = await placeClosure(parseStorePath(storePath), store, places)
     const suffix = (count++ === 0 ? "" : `-${count}`) + (output === "out" ? "" : `-${textOf(output)}`)
     const link = outLink === undefined ? undefined : addLink(outLink + suffix, storePath, byteStringOf(target), roots)
     if (format === "json") {

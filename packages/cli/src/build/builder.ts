@@ -2,7 +2,13 @@
 import { byteStringOf, textOf } from "@tvix-ts/bytes"
 import { GrpcChannel } from "@tvix-ts/castore/node"
 import type { BuildService } from "@tvix-ts/build"
-import { bwrapBuildService, grpcBuildService, reapiBuildService, TreeFolder } from "@tvix-ts/build/node"
+import {
+  bwrapBuildService,
+  grpcBuildService,
+  plainBuildService,
+  reapiBuildService,
+  type Trees,
+} from "@tvix-ts/build/node"
 import {
   builtinBuildenv,
   farBuilder,
@@ -28,8 +34,8 @@ import { readSecretKey } from "../secret-key.ts"
 import { SYSTEM } from "../session.ts"
 import type { Settings } from "../settings.ts"
 import { isLocal } from "../store/local-store.ts"
-import { buildFolder, logFolder, rootFolder, treeFolder, workFolder } from "./folders.ts"
-import { StoreRoot } from "./store-root.ts"
+import { buildFolder, logFolder, workFolder } from "./folders.ts"
+import { openPlaces, type Places } from "./places.ts"
 
 export interface BuilderContext {
   readonly settings: Settings
@@ -41,9 +47,8 @@ export interface BuilderContext {
 }
 
 export interface Builder {
-  /** Where what was built can be used: by name, and as it is. */
-  readonly root: StoreRoot
-  readonly trees: TreeFolder
+  /** Where what was built can be used. */
+  readonly places: Places
   realise(wanted: readonly Wanted[]): Promise<Realised>
   /** Copies a store path, and what it refers to, from whoever has it; whether it is there now. */
   fetch(path: StorePath): Promise<boolean>
@@ -62,7 +67,7 @@ export async function withBuilder<T>(context: BuilderContext, work: (builder: Bu
     return one
   }
   try {
-    const trees = closed(await TreeFolder.open(treeFolder(folder), store))
+    const places = closed(await openPlaces(store))
     const substituters: Store[] = []
     for (const address of substituterAddresses(settings)) {
       checkThere(address)
@@ -71,15 +76,14 @@ export async function withBuilder<T>(context: BuilderContext, work: (builder: Bu
     const base = { store, readDerivation, substituters, ...(signal !== undefined && { signal }) }
     const logs = new BuildLogs(logFolder(store))
     return await work({
-      root: new StoreRoot(rootFolder(folder), trees),
-      trees,
+      places,
       plan: (wanted, paths) => planRealise(wanted, base, paths),
       fetch: (path) => substitute(path, { ...base, onEvent: context.onEvent }),
       async realise(wanted) {
         const keys = secretKeyFiles.map(readSecretKey)
         // From here on nothing is collected that we were told is there. What can only be read is not collected by us.
         if (isLocal(store) && isWritable(store.dir)) await store.castore.startWriting()
-        const builder = closed(await openBuilder(settings.build.builder, store, trees, closed))
+        const builder = closed(await openBuilder(settings.build.builder, store, places.trees, closed))
         return realise(wanted, {
           ...base,
           ...defined(limits),
@@ -111,14 +115,16 @@ export async function withBuilder<T>(context: BuilderContext, work: (builder: Bu
   }
 }
 
-/** The builder at an address; without, a sandbox of this machine. */
+/** The builder at an address, or this machine: its sandboxes unless it is to build without. */
 async function openBuilder(
   address: string | undefined,
   store: Store,
-  trees: TreeFolder,
+  trees: Trees,
   closed: <C extends { close(): Promise<void> }>(one: C) => C,
 ): Promise<BuildService> {
-  if (address === undefined) return bwrapBuildService({ ...store, trees, dir: workFolder(buildFolder(store)) })
+  const local = { ...store, trees, dir: workFolder(buildFolder(store)) }
+  if (address === undefined) return bwrapBuildService(local)
+  if (address === "plain") return plainBuildService(local)
   const [, host, instanceName = ""] = /^reapi\+grpc:\/\/([^/?#]+:\d{1,5})(?:\/([^?#]*))?$/.exec(address) ?? []
   if (host !== undefined) return reapiBuildService({ ...store, channel: new GrpcChannel(host), instanceName })
   const target = grpcTarget(address)

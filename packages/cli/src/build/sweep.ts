@@ -9,8 +9,10 @@ import { buildFolder, rootFolder, treeFolder } from "./folders.ts"
 
 /** Removes from disk what was there of store paths for programs to read, once these are gone from the store. */
 export async function sweepTrees(store: LocalStore, removed: readonly PathInfo[]): Promise<void> {
+  if (removed.length === 0) return
+  await sweepStoreDirectory(store, removed)
   const folder = buildFolder(store)
-  if (removed.length === 0 || !existsSync(treeFolder(folder))) return
+  if (!existsSync(treeFolder(folder))) return
   for (const { storePath } of removed) rmSync(join(rootFolder(folder), formatStorePath(storePath)), { force: true })
   // The same tree may be under other store paths.
   const kept = new Set<string>()
@@ -23,6 +25,17 @@ export async function sweepTrees(store: LocalStore, removed: readonly PathInfo[]
     }
   } finally {
     await trees.close()
+  }
+}
+
+async function sweepStoreDirectory(store: LocalStore, removed: readonly PathInfo[]): Promise<void> {
+  const { openStoreDirectory } = await import("./places.ts")
+  const own = await openStoreDirectory(store)
+  if (own === undefined) return
+  try {
+    for (const { storePath } of removed) await own.remove(formatStorePath(storePath))
+  } finally {
+    await own.close()
   }
 }
 

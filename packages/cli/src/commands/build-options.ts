@@ -86,7 +86,7 @@ export const BUILD_OPTIONS: readonly Option<ProgramSettings>[] = [
     values: ["URL"],
     summary:
       "build on the machine at grpc+http://HOST:PORT or grpc+unix:///SOCKET, where tvix-store daemon --build runs, or on a " +
-      "cluster at reapi+grpc://HOST:PORT[/INSTANCE], which speaks the Remote Execution API",
+      "cluster at reapi+grpc://HOST:PORT[/INSTANCE], which speaks the Remote Execution API; plain is this machine without a sandbox",
     set: (to, url) => void (to.build.builder = url),
   },
   {

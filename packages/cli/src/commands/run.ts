@@ -37,10 +37,10 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
   const { become, enterCommand } = await import("../build/enter.ts")
   let enter: EnterCommand | undefined
   let program = ""
-  const deliver: Deliver = async ([one], store, { trees }) => {
+  const deliver: Deliver = async ([one], store, { places }) => {
     if (one === undefined) return
     program = await programOf(one, settings, store)
-    enter = await enterCommand([one.storePath], store, trees)
+    enter = await enterCommand([one.storePath], store, places)
   }
   const options: RunOptions = { programs: programsOf(operands, settings), voice: "tvix" }
   const status = await buildPrograms(settings, options, deliver, checkOnlyOne)

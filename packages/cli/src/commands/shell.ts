@@ -18,10 +18,10 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
   const { become, enterCommand } = await import("../build/enter.ts")
   let enter: EnterCommand | undefined
   let folders: readonly string[] = []
-  const deliver: Deliver = async (built, store, { trees }) => {
+  const deliver: Deliver = async (built, store, { places }) => {
     const paths = built.map(({ storePath }) => storePath)
     folders = paths.map((path) => `${textOf(path)}/bin`)
-    enter = await enterCommand(paths, store, trees)
+    enter = await enterCommand(paths, store, places)
   }
   const status = await buildPrograms(settings, { programs: programsOf(operands, settings), voice: "tvix" }, deliver)
   if (status !== 0 || enter === undefined) return status

@@ -1,8 +1,8 @@
 /** `nix-store --gc` */
 import { formatStorePath } from "@tvix-ts/nix-compat"
-import { collectGarbage } from "@tvix-ts/store/node"
 import { UsageError } from "../options.ts"
 import { Lines, writeOut } from "../output.ts"
+import { collect } from "../store/collect.ts"
 import { localStore } from "../store/local-store.ts"
 import type { Run } from "./operation.ts"
 import { rootLines } from "./roots.ts"
@@ -17,18 +17,13 @@ export const gc: Run = async ({ flags, operands }, { settings, open, signal }) =
     return 0
   }
   const isDry = flags.length > 0
-  const { removedPaths, castore } = await collectGarbage(store, {
+  const { removedPaths, castore } = await collect(store, {
     signal,
     dryRun: isDry,
     keepDerivations: settings.keepDerivations,
   })
   const removed = new Set(removedPaths.map(({ digest }) => digest))
   if (!isDry) {
-    const { sweepTrees } = await import("../build/sweep.ts")
-    await sweepTrees(
-      store,
-      removedPaths.flatMap(({ pathInfo }) => pathInfo ?? []),
-    )
     const freed = Math.max(0, castore.before.packs.bytes - castore.after.packs.bytes)
     writeOut(`${removed.size} store paths deleted, ${renderSize(freed)} freed\n`)
     return 0

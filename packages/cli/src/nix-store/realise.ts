@@ -9,7 +9,7 @@ import { withBuilder, type Builder } from "../build/builder.ts"
 import { BuildDisplay } from "../build/display.ts"
 import { failuresOf } from "../build/failures.ts"
 import { timesFile } from "../build/folders.ts"
-import { placeClosure } from "../build/place.ts"
+import { placeClosure } from "../build/places.ts"
 import { fetcherOf } from "../fetching.ts"
 import { addLink } from "../gc-links.ts"
 import { writeError, writeOut } from "../output.ts"
@@ -145,7 +145,7 @@ class Made {
   async #deliver(path: StorePath, suffix: string): Promise<string> {
     const { settings, open } = this.#context
     const store = await open()
-    const target = await placeClosure(path, store, this.#builder.root)
+    const target = await placeClosure(path, store, this.#builder.places)
     const storePath = formatStorePath(path)
     if (settings.root === undefined) {
       this.#warn()

@@ -7,6 +7,7 @@ import type { LocalStore } from "@tvix-ts/store/node"
 import { formatBytes, formatCount } from "../amounts.ts"
 import { UsageError, type Option } from "../options.ts"
 import { writeError } from "../output.ts"
+import { collect } from "./collect.ts"
 import { isLocal, localStore } from "./local-store.ts"
 import { parseBytes, parseDuration } from "./settings.ts"
 
@@ -82,10 +83,7 @@ export async function startServing(store: Store, settings: CollectSettings = NO_
 
 async function collectEvery(store: LocalStore, settings: CollectSettings, signal: AbortSignal): Promise<void> {
   const { unusedMs, bytesMax, collectEveryMs = COLLECT_EVERY_MS } = settings
-  const [{ collectGarbage }, { setTimeout: pause }] = await Promise.all([
-    import("@tvix-ts/store/node"),
-    import("node:timers/promises"),
-  ])
+  const { setTimeout: pause } = await import("node:timers/promises")
   const options = {
     graceMs: GRACE_MS,
     signal,
@@ -97,7 +95,7 @@ async function collectEvery(store: LocalStore, settings: CollectSettings, signal
       // oxlint-disable-next-line no-await-in-loop -- one after the other
       await pause(Math.max(COLLECT_EVERY_MIN_MS, collectEveryMs), undefined, { signal, ref: false })
       // oxlint-disable-next-line no-await-in-loop
-      const { removedPaths, castore } = await collectGarbage(store, options)
+      const { removedPaths, castore } = await collect(store, options)
       if (removedPaths.length === 0) continue
       const freed = formatBytes(Math.max(0, castore.before.packs.bytes - castore.after.packs.bytes))
       writeError(byteStringOf(`${formatCount(removedPaths.length, "path")} deleted, ${freed} freed\n`))

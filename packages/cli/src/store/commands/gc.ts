@@ -8,6 +8,7 @@ import { readOptions } from "../../commands/usage.ts"
 import { UsageError, type Option } from "../../options.ts"
 import { Lines, writeOut } from "../../output.ts"
 import { formatBytes, formatCount } from "../../amounts.ts"
+import { collect } from "../collect.ts"
 import { localStore } from "../local-store.ts"
 import { withStore } from "../session.ts"
 import {
@@ -89,8 +90,7 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
         " that is used, --all goes on"
       throw new CastoreError({ code: "invalid", field: "gc", reason })
     }
-    const { collectGarbage } = await import("@tvix-ts/store/node")
-    const report = await collectGarbage(store, {
+    const report = await collect(store, {
       signal,
       graceMs,
       dryRun,
@@ -98,13 +98,6 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
       ...(bytesMax !== undefined && { bytesMax }),
       onProgress: ({ step, done, total }) => progress.steps(STEPS[step], done, total),
     })
-    if (!dryRun) {
-      const { sweepTrees } = await import("../../build/sweep.ts")
-      await sweepTrees(
-        store,
-        report.removedPaths.flatMap(({ pathInfo }) => pathInfo ?? []),
-      )
-    }
     progress.clear()
     if (json) writeOut(`${byteStringOf(JSON.stringify(record(report, dryRun)))}\n`)
     else print(report, settings)
