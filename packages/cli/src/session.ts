@@ -231,7 +231,7 @@ export class Session {
   }
 
   /** Downloads as the settings say; see {@link Download}. */
-  readonly download: Download = (url, use) => this.#fetcher.download(url, use)
+  readonly download: Download = (url, use, options) => this.#fetcher.download(url, use, options)
 
   /** To be called at the end, whatever happened. What was written and not flushed may or may not be there. */
   async close(): Promise<void> {

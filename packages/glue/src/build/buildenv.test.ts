@@ -59,7 +59,13 @@ async function profileOf(packages: readonly Tree[], derivations: string): Promis
   ])
   const needles = [...numbers, 9].map((i) => String(i).repeat(32))
   const request = { inputs, outputs: [OUT], needles } as unknown as BuildRequest
-  const context = { path: "/nix/store/x-env.drv", store, signal: new AbortController().signal, onLog: () => {} }
+  const context = {
+    path: "/nix/store/x-env.drv",
+    store,
+    signal: new AbortController().signal,
+    onLog() {},
+    onActivity() {},
+  }
   const [output] = await builtinBuildenv({ env } as unknown as Derivation, request, context)
   assert.equal(output!.path, OUT)
   const links: Record<string, string> = {}

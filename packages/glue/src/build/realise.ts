@@ -14,6 +14,7 @@ import {
 } from "@tvix-ts/nix-compat"
 import { signedBy, type PathInfo, type Store } from "@tvix-ts/store"
 import { buildInputs, exportedGraphs } from "./inputs.ts"
+import { withinLimits, type Limited } from "./limits.ts"
 import { LogTail } from "./log-tail.ts"
 import { outputPaths } from "./output-paths.ts"
 import { describeOutputs } from "./outputs.ts"
@@ -39,12 +40,10 @@ export interface Locks {
   acquire(path: string, signal: AbortSignal, onWait: () => void): Promise<() => void>
 }
 
-export interface BuiltinContext {
+export interface BuiltinContext extends Limited {
   /** Of the derivation. */
   readonly path: string
   readonly store: Store
-  readonly signal: AbortSignal
-  readonly onLog: (bytes: Uint8Array) => void
 }
 
 /** Builds what is not a program: `builtin:fetchurl` and its kin. */
@@ -345,16 +344,17 @@ class Realiser {
     const graphs = await exportedGraphs(derivation, options, inputs, store, readDerivation, signal)
     const request = buildRequest(derivation, options, inputs, { storeDir: STORE_DIR, cores, impure, graphs })
     const builtin = builtins.get(derivation.builder)
+    const limits = {
+      signal,
+      onLog,
+      ...(timeoutMs !== undefined && { timeoutMs }),
+      ...(silenceMs !== undefined && { silenceMs }),
+      ...(logBytesMax !== undefined && { logBytesMax }),
+    }
     const outputs =
       builtin === undefined
-        ? await builder.build(request, {
-            signal,
-            onLog,
-            ...(timeoutMs !== undefined && { timeoutMs }),
-            ...(silenceMs !== undefined && { silenceMs }),
-            ...(logBytesMax !== undefined && { logBytesMax }),
-          })
-        : await builtin(derivation, request, { path, store, signal, onLog })
+        ? await builder.build(request, limits)
+        : await withinLimits(limits, (limited) => builtin(derivation, request, { path, store, ...limited }))
     const built = await describeOutputs({ path, derivation, options, inputs, request, outputs }, store, signal)
     const sign = async (one: PathInfo): Promise<PathInfo> => ({ ...one, signatures: await signedBy(keys, one) })
     const pathInfos = await Promise.all(built.map(sign))

@@ -12,7 +12,7 @@ import type { Download } from "../fetch/fetcher.ts"
  * @param mirrors addresses below which files are named by their hash, as `sha256/…`; they are asked first
  */
 export function builtinFetchurl(download: Download, mirrors: readonly string[] = []): BuiltinBuilder {
-  return async (derivation, request, { store, path, signal }) => {
+  return async (derivation, request, { store, path, signal, onActivity }) => {
     const [output] = request.outputs
     const promise = derivation.outputs.get("out")
     const url = derivation.env.get("url")
@@ -33,17 +33,18 @@ export function builtinFetchurl(download: Download, mirrors: readonly string[] =
       return storedBlob(pieces, size, isExecutable, store.blobs, signal)
     }
     const { algorithm, digest } = promise.hash
+    const get = (address: string): Promise<Node> => download(address, take, { signal, onPiece: onActivity })
     const named = mirrors.map((mirror) => `${mirror.replace(/\/*$/, "/")}${algorithm}/${encodeHex(digest)}`)
     for (const mirror of promise.method === "flat" ? named : []) {
       try {
-        return [{ path: output, node: await download(mirror, take), needles: [] }]
+        return [{ path: output, node: await get(mirror), needles: [] }]
       } catch (error) {
         // Few files are on a mirror.
         signal.throwIfAborted()
         if (!(error instanceof Error && "problem" in error)) throw error
       }
     }
-    return [{ path: output, node: await download(url, take), needles: [] }]
+    return [{ path: output, node: await get(url), needles: [] }]
   }
 }
 

@@ -12,6 +12,7 @@ import { loginOf, parseUrl, type Login } from "../../fetch/url.ts"
 import { FetchError, type FetchProblem } from "../../fetch/problem.ts"
 import { shownUrl } from "../../fetch/uri.ts"
 import type { Content } from "./content.ts"
+import type { DownloadOptions } from "./fetcher.ts"
 import type { FetchSettings } from "./options.ts"
 import { temporaryFile } from "./temporary.ts"
 
@@ -71,7 +72,7 @@ export class Downloader {
    *
    * @throws {FetchError}
    */
-  async get(url: string, known: Version = {}): Promise<Download> {
+  async get(url: string, known: Version = {}, options: DownloadOptions = {}): Promise<Download> {
     const { scheme, path } = parseUrl(url)
     if (scheme === "file") return { content: await openFile(path, url), version: {}, urls: [url] }
     const shown = shownUrl(url)
@@ -79,11 +80,14 @@ export class Downloader {
       const problem = { summary: "Unsupported protocol", curl: 1, detail: `Protocol "${scheme}" not supported` }
       throw new FetchError({ code: "transfer", url: shown, ...problem })
     }
-    const { attemptsMax, retryMs, onWarning } = this.settings
+    const { attemptsMax, retryMs, onWarning, signal: ending } = this.settings
+    const signal = options.signal === undefined ? ending : AbortSignal.any([options.signal, ending])
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.attempt(url, known)
+        return await this.attempt(url, known, { ...options, signal })
       } catch (error) {
+        // Not what the connection made of it.
+        signal.throwIfAborted()
         if (!(error instanceof FetchError)) throw error
         const transient = transience(error.problem)
         if (transient === undefined || attempt >= attemptsMax) throw error
@@ -91,17 +95,17 @@ export class Downloader {
         const factor = 2 ** (attempt - 1 + Math.random() / 2)
         const delay = Math.floor((transient.afterMs ?? retryMs) * factor)
         onWarning(`${error.message}; retrying in ${delay} ms (attempt ${attempt}/${attemptsMax})`)
-        await wait(delay, undefined, { signal: this.settings.signal })
+        await wait(delay, undefined, { signal })
       }
     }
   }
 
-  private async attempt(start: string, known: Version): Promise<Download> {
+  private async attempt(start: string, known: Version, options: DownloadOptions): Promise<Download> {
     const urls = [start]
     const first = parseWebUrl(start, start)
     let url = first
     for (;;) {
-      const { response, shown } = await this.request(url, url.origin === first.origin, known)
+      const { response, shown } = await this.request(url, url.origin === first.origin, known, options)
       const { statusCode: status = 0, headers } = response
       const { etag, location, "last-modified": lastModified } = headers
       if (REDIRECTS.has(status) && location !== undefined) {
@@ -125,7 +129,7 @@ export class Downloader {
         response.destroy()
         throw new FetchError({ code: "http-status", url: byteStringOf(shownUrl(textOf(start))), status })
       }
-      const content = await this.receive(response, shown)
+      const content = await this.receive(response, shown, options)
       const version = { ...(etag !== undefined && { etag }), ...(lastModified !== undefined && { lastModified }) }
       return { content, version, urls }
     }
@@ -135,6 +139,7 @@ export class Downloader {
     url: URL,
     isFirstOrigin: boolean,
     { etag, lastModified }: Version,
+    { signal }: DownloadOptions,
   ): Promise<{ response: http.IncomingMessage; shown: string }> {
     const { connectTimeoutMs, stalledTimeoutMs, userAgentSuffix } = this.settings
     const shown = byteStringOf(shownUrl(url.href))
@@ -153,7 +158,7 @@ export class Downloader {
     target.password = ""
     return new Promise((resolve, reject) => {
       const agent = secure ? this.agents.https : this.agents.http
-      const request = (secure ? https : http).get(target, { agent, headers, signal: this.settings.signal })
+      const request = (secure ? https : http).get(target, { agent, headers, signal })
       let timer: NodeJS.Timeout | undefined
       const timedOut = (detail: string): void => {
         request.destroy(transferProblem(shown, "Timeout was reached", 28, detail))
@@ -178,7 +183,7 @@ export class Downloader {
   }
 
   /** The body, decoded, in a temporary file. */
-  private async receive(response: http.IncomingMessage, url: string): Promise<Content> {
+  private async receive(response: http.IncomingMessage, url: string, { onPiece }: DownloadOptions): Promise<Content> {
     const { bytesMax, onProgress } = this.settings
     const activity = `downloading '${url}'`
     const length = Number(response.headers["content-length"] ?? Number.NaN)
@@ -190,6 +195,7 @@ export class Downloader {
     const counter = new Transform({
       transform(piece: Uint8Array, _, done) {
         received += piece.length
+        onPiece?.()
         onProgress({ activity, done: received, unit: "bytes", finished: false, ...(length >= 0 && { total: length }) })
         done(null, piece)
       },

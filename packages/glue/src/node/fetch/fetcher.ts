@@ -2,10 +2,17 @@ import type { Fetcher } from "../../fetch/fetcher.ts"
 import type { NodeFetcherOptions } from "./options.ts"
 import type { NodeFetching } from "./fetching.ts"
 
+export interface DownloadOptions {
+  readonly signal?: AbortSignal
+  /** Called whenever something arrives. */
+  readonly onPiece?: () => void
+}
+
 /** Gives what is at a URL, a byte string, to `use`, whatever that was before: for whoever knows what it has to be. */
 export type Download = <T>(
   url: string,
   use: (pieces: AsyncIterable<Uint8Array>, size: number) => Promise<T>,
+  options?: DownloadOptions,
 ) => Promise<T>
 
 export interface NodeFetcher extends Fetcher {
@@ -27,7 +34,7 @@ export function nodeFetcher(options: NodeFetcherOptions): NodeFetcher {
     file: async (request) => (await load()).file(request),
     tarball: async (request) => (await load()).tarball(request),
     git: async (request) => (await load()).git(request),
-    download: async (url, use) => (await load()).contents(url, use),
+    download: async (url, use, how) => (await load()).contents(url, use, how),
     close: () => void loading?.then((fetching) => fetching.close()),
   }
 }

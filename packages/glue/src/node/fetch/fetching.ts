@@ -13,6 +13,7 @@ import { shownUrl } from "../../fetch/uri.ts"
 import { FetchCache } from "./cache.ts"
 import { piecesOf, type Content } from "./content.ts"
 import { Downloader, type Download, type Version } from "./download.ts"
+import type { DownloadOptions } from "./fetcher.ts"
 import { checkArchiveFile } from "./local-archive.ts"
 import { pathOfTree, storeFile, storeNode } from "./objects.ts"
 import { fetchSettings, type FetchSettings, type NodeFetcherOptions } from "./options.ts"
@@ -46,9 +47,13 @@ export class NodeFetching implements Fetcher {
     if (this.temporaryFolder !== undefined) rmSync(this.temporaryFolder, { recursive: true, force: true })
   }
 
-  contents<T>(url: string, use: (pieces: AsyncIterable<Uint8Array>, size: number) => Promise<T>): Promise<T> {
+  contents<T>(
+    url: string,
+    use: (pieces: AsyncIterable<Uint8Array>, size: number) => Promise<T>,
+    options: DownloadOptions = {},
+  ): Promise<T> {
     return guarded(async () => {
-      const download = await this.downloader.get(url)
+      const download = await this.downloader.get(url, {}, options)
       return this.take(download, undefined, (content) => use(piecesOf(content), content.size))
     })
   }

@@ -1,0 +1,54 @@
+/** The limits of a build, for what is built in this process. */
+import { BuildError, type BuildOptions, type BuildProblem } from "@tvix-ts/build"
+
+export interface Limited {
+  /** Says that it is over: whoever works has to end. */
+  readonly signal: AbortSignal
+  readonly onLog: (bytes: Uint8Array) => void
+  /** Whoever says nothing, but gets on, is not silent: C++ Nix' builders tell of all that arrives. */
+  readonly onActivity: () => void
+}
+
+/**
+ * Runs `work` as a build service runs a command. What goes beyond a limit is asked to end, and waited for.
+ *
+ * @throws {BuildError} `timeout`, `silence`, `log-limit`; the signal's reason
+ */
+export async function withinLimits<T>(
+  { signal, onLog, timeoutMs, silenceMs, logBytesMax }: BuildOptions,
+  work: (limited: Limited) => Promise<T>,
+): Promise<T> {
+  const end = new AbortController()
+  const give = (problem: BuildProblem) => (): void => end.abort(new BuildError(problem))
+  const timer =
+    timeoutMs === undefined ? undefined : setTimeout(give({ code: "timeout", limitMs: timeoutMs }), timeoutMs)
+  let silence: ReturnType<typeof setTimeout> | undefined
+  const onActivity = (): void => {
+    if (silenceMs === undefined) return
+    clearTimeout(silence)
+    silence = setTimeout(give({ code: "silence", limitMs: silenceMs }), silenceMs)
+  }
+  onActivity()
+  let said = 0
+  const limited: Limited = {
+    signal: signal === undefined ? end.signal : AbortSignal.any([signal, end.signal]),
+    onActivity,
+    onLog(bytes) {
+      onActivity()
+      said += bytes.length
+      if (logBytesMax !== undefined && said > logBytesMax) give({ code: "log-limit", limit: logBytesMax })()
+      else onLog?.(bytes)
+    },
+  }
+  try {
+    const made = await work(limited)
+    end.signal.throwIfAborted()
+    return made
+  } catch (error) {
+    limited.signal.throwIfAborted()
+    throw error
+  } finally {
+    clearTimeout(timer)
+    clearTimeout(silence)
+  }
+}
