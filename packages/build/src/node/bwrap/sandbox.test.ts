@@ -16,13 +16,14 @@ import {
   writeFileSync,
 } from "node:fs"
 import { createServer, type AddressInfo } from "node:net"
-import { homedir, tmpdir } from "node:os"
+import { constants, homedir, tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, before, test } from "node:test"
 import { fileURLToPath } from "node:url"
 import { byteStringFrom } from "@tvix-ts/bytes"
 import { memoryBlobService, memoryDirectoryService } from "@tvix-ts/castore"
 import type { BuildOptions, BuildOutput, BuildService } from "../../service.ts"
+import { attachProgram } from "../../testing/attach-program.ts"
 import {
   exampleRequest,
   problemOf,
@@ -114,6 +115,21 @@ describeSandboxed("a sandbox", () => {
     const devices = "core fd full null ptmx pts random shm stderr stdin stdout tty urandom zero".split(" ")
     const folders = ["/nix/*", "/store/declared", "/home/* /root/* /tmp/* /build/*"]
     assert.deepEqual(others, [...folders, "/dev:", ...devices, "", "/etc:", "group", "hosts", "passwd", ""])
+  })
+
+  test("a debugger finds no process of the machine's", { skip: process.arch !== "x64" }, async () => {
+    const target = spawn("sleep", ["60"])
+    try {
+      const program = attachProgram(target.pid!)
+      const outside = join(folder, "attach")
+      writeFileSync(outside, Buffer.from(program, "latin1"), { mode: 0o755 })
+      // It is there; whether it may be attached to is for the machine to say.
+      assert.ok([0, constants.errno.EPERM].includes(spawnSync(outside).status!))
+      const inputs = new Map([["attach", await storeExample({ x: program }, services)]])
+      assert.equal(await logOf("$store/attach; echo $?", { inputs }), `${constants.errno.ESRCH}\n`)
+    } finally {
+      target.kill("SIGKILL")
+    }
   })
 
   for (const [where, changes] of [
