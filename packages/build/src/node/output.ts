@@ -1,6 +1,5 @@
 /** What a build left behind, on its way into a castore. */
 import { lstatSync } from "node:fs"
-import { bytesOf } from "@tvix-ts/bytes"
 import {
   CastoreError,
   tellBoth,
@@ -13,6 +12,7 @@ import {
 import { DiskError, readTree } from "@tvix-ts/castore/node"
 import { NeedleScanner } from "../needles.ts"
 import { BuildError } from "../problem.ts"
+import { ScanTree } from "../scan-tree.ts"
 import type { BuildOutput } from "../service.ts"
 import { makeReadable } from "./remove-tree.ts"
 
@@ -75,35 +75,6 @@ function isThere(root: string, path: string): boolean {
     if (index < names.length - 1 && !stats.isDirectory()) return false
   }
   return true
-}
-
-/** Has everything scanned that is in an archive of the tree. */
-class ScanTree implements TreeSink {
-  readonly #scanner: NeedleScanner
-  constructor(scanner: NeedleScanner) {
-    this.#scanner = scanner
-  }
-
-  file(): void {
-    this.#scanner.cut()
-  }
-  contents(bytes: Uint8Array): void {
-    this.#scanner.update(bytes)
-  }
-  symlink(target: string): void {
-    this.#text(target)
-  }
-  entry(name: string): void {
-    this.#text(name)
-  }
-  directory(): void {}
-  endDirectory(): void {}
-
-  #text(text: string): void {
-    this.#scanner.cut()
-    this.#scanner.update(bytesOf(text))
-    this.#scanner.cut()
-  }
 }
 
 const NO_ROOM = new Set(["ENOSPC", "EDQUOT"])

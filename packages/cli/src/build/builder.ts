@@ -20,7 +20,7 @@ import {
   type RealisePlan,
   type Wanted,
 } from "@tvix-ts/glue/build"
-import { BuildLogs, builtinFetchurl, folderLocks } from "@tvix-ts/glue/build/node"
+import { BuildLogs, builtinFetchurl, builtinUnpackChannel, folderLocks } from "@tvix-ts/glue/build/node"
 import type { Download } from "@tvix-ts/glue/node"
 import type { StorePath } from "@tvix-ts/nix-compat"
 import type { Store } from "@tvix-ts/store"
@@ -91,6 +91,7 @@ export async function withBuilder<T>(context: BuilderContext, work: (builder: Bu
           builtins: new Map([
             ["builtin:buildenv", builtinBuildenv],
             ["builtin:fetchurl", builtinFetchurl(download, hashedMirrors)],
+            ["builtin:unpack-channel", builtinUnpackChannel],
           ]),
           locks: folderLocks(join(folder, "locks")),
           jobs: jobsOf(settings),

@@ -26,6 +26,9 @@ export interface PendingFile {
   digest: B3Digest | undefined
 }
 
+/** That directory, or the one around it. */
+export type TreeTop = "inner" | "outer"
+
 interface Folder {
   readonly type: "directory"
   readonly entries: Map<string, Entry>
@@ -79,12 +82,13 @@ export class TreeAssembler {
   }
 
   /**
-   * Stores the directories; the files have their digests by now. If all of the tree is in one directory, as is the custom
-   * with archives, that one is the result.
+   * Stores the directories; the files have their digests by now.
+   *
+   * @param wanted what is the result if all of the tree is in one directory, as is the custom with archives
    */
-  async finish(directories: DirectoryService): Promise<DirectoryNode> {
+  async finish(directories: DirectoryService, wanted: TreeTop = "inner"): Promise<DirectoryNode> {
     const [only, ...others] = this.root.entries.values()
-    const top = only?.type === "directory" && others.length === 0 ? only : this.root
+    const top = wanted === "inner" && only?.type === "directory" && others.length === 0 ? only : this.root
     const putter = directories.putMultiple()
     const stack: { readonly folder: Folder; readonly names: string[]; readonly entries: [string, Node][] }[] = []
     const enter = (folder: Folder): void => {

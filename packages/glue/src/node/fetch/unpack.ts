@@ -4,7 +4,7 @@ import { CastoreError } from "@tvix-ts/castore"
 import type { Store } from "@tvix-ts/store"
 import { archiveProblem } from "../../fetch/problem.ts"
 import { TarReader, type TarEntry, type TarSink } from "../../fetch/tar-reader.ts"
-import { TreeAssembler, type PendingFile } from "../../fetch/tree-assembler.ts"
+import { TreeAssembler, type PendingFile, type TreeTop } from "../../fetch/tree-assembler.ts"
 import type { Content } from "./content.ts"
 import { openArchive } from "./decompress.ts"
 
@@ -31,8 +31,11 @@ export interface UnpackOptions {
   /** Of the address: a byte string. */
   readonly path: string
   readonly limits: UnpackLimits
+  /** Default: `inner`. */
+  readonly top?: TreeTop
   /** Bytes of contents so far. */
   readonly onProgress: (bytes: number) => void
+  readonly signal?: AbortSignal
 }
 
 /**
@@ -41,7 +44,8 @@ export interface UnpackOptions {
  * @throws {FetchError} `archive`
  */
 export async function unpack(content: Content, store: Store, options: UnpackOptions): Promise<DirectoryNode> {
-  const batch = store.blobs.batch()
+  const { signal } = options
+  const batch = store.blobs.batch(signal === undefined ? {} : { signal })
   const unpacking = new Unpacking(batch, content.size, options)
   try {
     const { kind, stream } = await openArchive(content, options.path)
@@ -121,6 +125,6 @@ class Unpacking implements TarSink {
   async finish({ directories }: Store): Promise<DirectoryNode> {
     await this.batch.commit()
     await Promise.all(this.digests)
-    return this.tree.finish(directories)
+    return this.tree.finish(directories, this.options.top)
   }
 }
