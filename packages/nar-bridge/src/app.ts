@@ -6,15 +6,17 @@
  *     GET  /  /healthz  /metrics
  */
 import { byteStringOf } from "@tvix-ts/bytes"
+import type { Node } from "@tvix-ts/castore"
 import { formatPublicKey, STORE_DIR, type PublicKey, type SecretKey } from "@tvix-ts/nix-compat"
 import type { Store } from "@tvix-ts/store"
 import { Hono, type Context } from "hono"
 import { authorize } from "./access.ts"
-import { responseOf, textAnswer, type Answer, type StreamedBody } from "./http/answer.ts"
+import { networkOf } from "./address.ts"
+import { responseOf, streamedText, textAnswer, whileSent, type Answer } from "./http/answer.ts"
 import { NO_OBSERVER, type CacheRequest, type HostBindings, type Observer } from "./http/exchange.ts"
 import { requestOf } from "./http/web-request.ts"
 import { matches } from "./http/range.ts"
-import { Gate, RateLimiter } from "./limits.ts"
+import { Gate, RateLimiter, Shares } from "./limits.ts"
 import { narListing } from "./listing.ts"
 import { NarFiles, type Compressors } from "./nar-files.ts"
 import { etagOf, NarInfos } from "./nar-infos.ts"
@@ -26,7 +28,7 @@ import { putNarInfo } from "./put-nar-info.ts"
 import type { Right, Tokens } from "./tokens.ts"
 import { memoryUploads, type Uploads } from "./uploads.ts"
 
-/** What is asked of a cache, and how much of it at a time. All sizes are bytes. */
+/** What is asked of a cache, and how much of it at a time. All sizes are bytes. A client is who has an address, or its network. */
 export interface CacheLimits {
   /** An archive, and the file that it comes in. */
   readonly narSizeMax: number
@@ -37,11 +39,16 @@ export interface CacheLimits {
   readonly uploadsMax: number
   readonly uploadsWaitingMax: number
   readonly uploadsWaitMs: number
-  /** NARs that are compressed while they are sent, which takes some megabytes each; others wait as long as uploads do. */
+  /** NARs that are sent as they are, which takes a megabyte each where clients are slow; others wait as long as uploads do. */
+  readonly downloadsMax: number
+  readonly downloadsPerClientMax: number
+  /** NARs that are compressed while they are sent, which takes some megabytes each. */
   readonly compressionsMax: number
-  /** Requests that are answered at the same time, uploads among them. */
+  readonly compressionsPerClientMax: number
+  /** Requests that are answered at the same time, uploads and those that wait among them. */
   readonly requestsMax: number
-  /** Of each address, on average. */
+  readonly requestsPerClientMax: number
+  /** Of each client, on average. */
   readonly requestsPerSecond: number
   /** How many seconds' worth of them may come at once. */
   readonly burstSeconds: number
@@ -54,8 +61,12 @@ export const CACHE_LIMITS: CacheLimits = {
   uploadsMax: 32,
   uploadsWaitingMax: 1024,
   uploadsWaitMs: 120_000,
+  downloadsMax: 512,
+  downloadsPerClientMax: 128,
   compressionsMax: 64,
+  compressionsPerClientMax: 16,
   requestsMax: 4096,
+  requestsPerClientMax: 2048,
   requestsPerSecond: Infinity,
   burstSeconds: 10,
 }
@@ -195,6 +206,10 @@ class BinaryCache {
   readonly #narFiles: NarFiles
   readonly #rates: RateLimiter
   readonly #uploadGate: Gate
+  readonly #downloadGate: Gate
+  /** Large ones, which are in memory until they are sent. */
+  readonly #listingGate: Gate
+  readonly #requestShares: Shares
   #requests = 0
 
   constructor(store: Store, options: CacheOptions) {
@@ -205,21 +220,28 @@ class BinaryCache {
     this.#uploads = options.uploads ?? memoryUploads()
     this.#keys = options.keys ?? []
     this.#narInfos = new NarInfos(store, { keys: this.#keys, compression: options.compression ?? "none" })
-    const { uploadsMax, uploadsWaitingMax, uploadsWaitMs: waitMs, compressionsMax, requestsMax } = this.#limits
-    const compressing = new Gate({
+    const { uploadsMax, uploadsWaitingMax, uploadsWaitMs: waitMs, requestsMax: waitingMax } = this.#limits
+    const { downloadsMax, downloadsPerClientMax, compressionsMax, compressionsPerClientMax } = this.#limits
+    this.#uploadGate = new Gate({ what: "uploads", insideMax: uploadsMax, waitingMax: uploadsWaitingMax, waitMs })
+    this.#downloadGate = new Gate({
+      what: "downloads",
+      insideMax: downloadsMax,
+      insidePerClientMax: downloadsPerClientMax,
+      waitingMax,
+      waitMs,
+    })
+    const compressions = new Gate({
       what: "archives to compress",
       insideMax: compressionsMax,
-      waitingMax: requestsMax,
+      insidePerClientMax: compressionsPerClientMax,
+      waitingMax,
       waitMs,
     })
-    this.#narFiles = new NarFiles(store, this.#uploads, options.compressors ?? {}, compressing)
+    this.#listingGate = new Gate({ ...LISTINGS, what: "listings", waitingMax, waitMs })
+    const gates = { downloads: this.#downloadGate, compressions }
+    this.#narFiles = new NarFiles(store, this.#uploads, options.compressors ?? {}, gates)
     this.#rates = new RateLimiter(this.#limits.requestsPerSecond, this.#limits.burstSeconds)
-    this.#uploadGate = new Gate({
-      what: "uploads",
-      insideMax: uploadsMax,
-      waitingMax: uploadsWaitingMax,
-      waitMs,
-    })
+    this.#requestShares = new Shares(this.#limits.requestsPerClientMax)
   }
 
   /** A handler of hono's. @param right what it takes; `undefined` for what anybody may */
@@ -229,18 +251,32 @@ class BinaryCache {
       const request = requestOf(context)
       let token: string | undefined
       let answer: Answer
-      const inTurn = ++this.#requests <= this.#limits.requestsMax
+      const client = networkOf(request.address)
+      const inTurn = this.#requests < this.#limits.requestsMax && this.#requestShares.isFree(client)
+      this.#requests++
+      this.#requestShares.take(client)
+      const end = (): void => {
+        this.#requests--
+        this.#requestShares.giveBack(client)
+      }
       try {
-        this.#rates.count(request.address)
+        this.#rates.count(client)
         if (!inTurn) refuse({ code: "busy", what: "requests", retryAfterSeconds: 1 })
         if (right !== undefined) token = authorize(right, request.header("authorization"), this.#options)?.id
-        answer = await handle(request, context.req.param("name") ?? "")
+        answer = await this.#paced(await handle(request, context.req.param("name") ?? ""), request, client)
       } catch (error) {
         answer = this.#refusal(error, request, context.req.path)
       }
       const { body } = answer
-      if (typeof body === "object" && request.method !== "HEAD") answer = { ...answer, body: this.#counted(body) }
-      else this.#requests--
+      if (typeof body === "object" && request.method !== "HEAD") {
+        const sent = this.#observer.sending()
+        // A request is answered when its body is sent.
+        const ended = (): void => {
+          sent()
+          end()
+        }
+        answer = { ...answer, body: whileSent(body, ended) }
+      } else end()
       if (route !== "options") answer = { ...answer, headers: { ...CORS, ...answer.headers } }
       const host = (context.env as HostBindings | undefined)?.host
       if (host === undefined) return responseOf(answer, request.method !== "HEAD")
@@ -251,18 +287,12 @@ class BinaryCache {
     }
   }
 
-  /** A request is answered when its body is sent. */
-  #counted(body: StreamedBody): StreamedBody {
-    return {
-      length: body.length,
-      write: async (output, signal) => {
-        try {
-          await body.write(output, signal)
-        } finally {
-          this.#requests--
-        }
-      },
-    }
+  /** Long texts are sent as archives are, and count as such. */
+  async #paced(answer: Answer, { method, signal }: CacheRequest, client: string): Promise<Answer> {
+    const { body } = answer
+    if (typeof body !== "string" || body.length <= TEXT_MAX || method === "HEAD") return answer
+    const leave = await this.#downloadGate.enter(signal, client)
+    return { ...answer, body: whileSent(streamedText(body), leave) }
   }
 
   info(): Answer {
@@ -291,8 +321,24 @@ class BinaryCache {
     const digest = digestOf(name, ".ls")
     const { signal } = request
     const pathInfo = digest === undefined ? undefined : await this.#store.pathInfos.get(digest, { signal })
-    if (pathInfo === undefined) refuse({ code: "not-found", what: name })
-    const text = byteStringOf(await narListing(pathInfo.node, this.#store, { signal }))
+    if (pathInfo === undefined) return refuse({ code: "not-found", what: name })
+    const { node } = pathInfo
+    if (node.type !== "directory" || node.size <= LISTED_MAX) return this.#listed(node, request)
+    const leave = await this.#listingGate.enter(signal, networkOf(request.address))
+    let listed: Answer | undefined
+    try {
+      listed = await this.#listed(node, request)
+      const { body } = listed
+      if (typeof body !== "string" || request.method === "HEAD") return listed
+      listed = { ...listed, body: whileSent(streamedText(body), leave) }
+      return listed
+    } finally {
+      if (typeof listed?.body !== "object") leave()
+    }
+  }
+
+  async #listed(node: Node, request: CacheRequest): Promise<Answer> {
+    const text = byteStringOf(await narListing(node, this.#store, { signal: request.signal }))
     const etag = etagOf(text)
     const headers = { "Content-Type": "application/json", ETag: etag, ...this.#cacheFor(NARINFO_SECONDS) }
     if (matches(request.header("if-none-match"), etag)) return { status: 304, headers }
@@ -316,7 +362,7 @@ class BinaryCache {
     const { narSizeMax, entriesMax } = this.#limits
     const length = Number(request.header("content-length") ?? 0)
     if (length > narSizeMax) refuse({ code: "too-large", part: "the file", sizeMax: narSizeMax })
-    await this.#uploadGate.enter(request.signal)
+    const leave = await this.#uploadGate.enter(request.signal, networkOf(request.address))
     const ended = this.#observer.uploading()
     let narSize: number | undefined
     try {
@@ -327,7 +373,7 @@ class BinaryCache {
       return textAnswer(201, "stored")
     } finally {
       ended(narSize)
-      this.#uploadGate.leave()
+      leave()
     }
   }
 
@@ -377,6 +423,12 @@ class BinaryCache {
   }
 }
 
+/** Bytes of a text that is sent at once, whether or not the client takes it. */
+const TEXT_MAX = 2 ** 16
+/** Entries of a folder whose listing is made for everybody, of some 100 bytes each; and who may have larger ones. */
+const LISTED_MAX = 5000
+const LISTINGS = { insideMax: 4, insidePerClientMax: 2 }
+/** Of listings that are sent to us. */
 const LISTING_SIZE_MAX = 256 * 2 ** 20
 
 function digestOf(name: string, suffix: string): string | undefined {

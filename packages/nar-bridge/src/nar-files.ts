@@ -10,7 +10,8 @@ import {
   type NarFile,
   type Store,
 } from "@tvix-ts/store"
-import type { Answer, StreamedBody } from "./http/answer.ts"
+import { networkOf } from "./address.ts"
+import { whileSent, type Answer, type StreamedBody } from "./http/answer.ts"
 import type { CacheRequest } from "./http/exchange.ts"
 import { matches, rangeHolds, rangeOf, type ByteRange } from "./http/range.ts"
 import type { Gate } from "./limits.ts"
@@ -34,6 +35,12 @@ export type Compressors = { readonly [Kind in Compression]?: Compressor }
 const OPEN_MAX = 4
 const TYPE = "application/x-nix-nar"
 
+/** Who may have archives: as they are, or compressed while they are sent. */
+export interface NarGates {
+  readonly downloads: Gate
+  readonly compressions: Gate
+}
+
 interface Found extends NarCalculation {
   /** Looks it up, where that may mean to fetch the archive from elsewhere. */
   readonly node: (options: CallOptions) => Promise<Node>
@@ -45,16 +52,15 @@ export class NarFiles {
   readonly #store: Store
   readonly #uploads: Uploads
   readonly #compressors: Compressors
-  readonly #compressing: Gate
+  readonly #gates: NarGates
   /** By the SHA-256 of the archive; the least recently used first. */
   readonly #open = new Map<string, Promise<NarFile>>()
 
-  /** @param compressing lets those in that are compressed while they are sent */
-  constructor(store: Store, uploads: Uploads, compressors: Compressors, compressing: Gate) {
+  constructor(store: Store, uploads: Uploads, compressors: Compressors, gates: NarGates) {
     this.#store = store
     this.#uploads = uploads
     this.#compressors = compressors
-    this.#compressing = compressing
+    this.#gates = gates
   }
 
   /**
@@ -65,6 +71,8 @@ export class NarFiles {
    */
   async answer(name: string, request: CacheRequest, cacheControl: string): Promise<Answer> {
     const { signal } = request
+    const { downloads, compressions } = this.#gates
+    const client = networkOf(request.address)
     const found = await this.#find(name, { signal })
     if (found === undefined) refuse({ code: "not-found", what: `nar/${name}` })
     const { compression, narHash, narSize } = found
@@ -79,8 +87,8 @@ export class NarFiles {
     if (compressor !== undefined) {
       if (isHead) return { status: 200, headers }
       const node = await found.node({ signal })
-      await this.#compressing.enter(signal)
-      return { status: 200, headers, body: this.#compressed(node, compressor) }
+      const leave = await compressions.enter(signal, client)
+      return { status: 200, headers, body: whileSent(this.#compressed(node, compressor), leave) }
     }
     const ranged = rangeHolds(request.header("if-range"), etag) && !isHead
     const range = ranged ? rangeOf(request.header("range"), narSize) : undefined
@@ -88,14 +96,16 @@ export class NarFiles {
     if (range !== undefined) {
       const nar = await this.#openNar(base, await found.node({ signal }))
       headers["Content-Range"] = `bytes ${range.from}-${range.to - 1}/${narSize}`
-      return { status: 206, headers, body: partOf(nar, range) }
+      const leave = await downloads.enter(signal, client)
+      return { status: 206, headers, body: whileSent(partOf(nar, range), leave) }
     }
     if (isHead) return { status: 200, headers, body: { length: narSize, write: async () => {} } }
     const node = await found.node({ signal })
     // Once it has begun, an end that comes too early is all that can be said.
     if (!(await isStored(node, this.#store, { signal }))) refuse({ code: "not-found", what: `nar/${name}` })
     const write: StreamedBody["write"] = (output, aborted) => writeNar(node, this.#store, output, { signal: aborted })
-    return { status: 200, headers, body: { length: narSize, write } }
+    const leave = await downloads.enter(signal, client)
+    return { status: 200, headers, body: whileSent({ length: narSize, write }, leave) }
   }
 
   async #find(name: string, options: CallOptions): Promise<Found | undefined> {
@@ -128,14 +138,10 @@ export class NarFiles {
     return {
       length: undefined,
       write: async (output, signal) => {
-        try {
-          const blocks = inBlocks(renderNar(node, this.#store, { signal }))
-          for await (const piece of compressor.compress(blocks)) {
-            const waiting = output(piece)
-            if (waiting !== undefined) await waiting
-          }
-        } finally {
-          this.#compressing.leave()
+        const blocks = inBlocks(renderNar(node, this.#store, { signal }))
+        for await (const piece of compressor.compress(blocks)) {
+          const waiting = output(piece)
+          if (waiting !== undefined) await waiting
         }
       },
     }

@@ -1,4 +1,5 @@
 import { byteStringOf, bytesOf } from "@tvix-ts/bytes"
+
 /** Takes bytes, which it may keep only until it returns or, if it returns a promise, until that is fulfilled. */
 export type Output = (bytes: Uint8Array) => void | Promise<void>
 
@@ -25,6 +26,36 @@ export function textAnswer(status: number, text: string, headers: Readonly<Recor
     status,
     headers: { "Content-Type": "text/plain; charset=utf-8", ...headers },
     body: byteStringOf(`${line}\n`),
+  }
+}
+
+const PIECE_BYTES = 2 ** 16
+
+/** A text, a byte string, that is sent as fast as the client takes it. */
+export function streamedText(text: string): StreamedBody {
+  return {
+    length: text.length,
+    async write(output) {
+      for (let at = 0; at < text.length; at += PIECE_BYTES) {
+        const waiting = output(bytesOf(text.slice(at, at + PIECE_BYTES)))
+        // oxlint-disable-next-line no-await-in-loop -- piece by piece
+        if (waiting !== undefined) await waiting
+      }
+    },
+  }
+}
+
+/** The same body, with something to do when it is sent, as far as it was. It has to be written, come what may. */
+export function whileSent(body: StreamedBody, ended: () => void): StreamedBody {
+  return {
+    length: body.length,
+    async write(output, signal) {
+      try {
+        await body.write(output, signal)
+      } finally {
+        ended()
+      }
+    },
   }
 }
 

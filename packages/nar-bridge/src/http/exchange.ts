@@ -47,8 +47,10 @@ export interface Observer {
   answered(event: RequestEvent, bytesIn: number, bytesOut: number, complete: boolean): void
   /** The body of an upload is being read; the result is to be called with the bytes of the archive, if it was stored. */
   uploading(): (narSize: number | undefined) => void
+  /** An archive, or another long body, is being sent; the result is to be called when that has ended. */
+  sending(): () => void
   /** Something went wrong that the client was not told. */
   failed(error: unknown, event: Pick<RequestEvent, "method" | "path">): void
 }
 
-export const NO_OBSERVER: Observer = { answered() {}, uploading: () => () => {}, failed() {} }
+export const NO_OBSERVER: Observer = { answered() {}, uploading: () => () => {}, sending: () => () => {}, failed() {} }

@@ -30,6 +30,7 @@ export function accessLog(fd: number): AccessLog {
         })
       },
       uploading: () => () => {},
+      sending: () => () => {},
       failed(error, { method, path }) {
         const problem = error instanceof Error ? (error.stack ?? error.message) : String(error)
         logger.error({ method, path, problem }, "internal error")
@@ -56,6 +57,12 @@ export function observers(...all: readonly Observer[]): Observer {
       const ends = all.map((one) => one.uploading())
       return (narSize) => {
         for (const end of ends) end(narSize)
+      }
+    },
+    sending() {
+      const ends = all.map((one) => one.sending())
+      return () => {
+        for (const end of ends) end()
       }
     },
     failed(...event) {

@@ -117,7 +117,11 @@ export class Exchange implements NonNullable<HostBindings["host"]> {
       // One string goes out together with the headers.
       outgoing.end(body, "latin1")
     } else void this.#send(body, event)
+    // Most texts are with the system by now. How fast the others are taken nobody looks.
+    const isLeft = (!withBody || typeof body === "string") && (outgoing.socket?.writableLength ?? 0) > 0
+    const timer = isLeft ? setTimeout(() => outgoing.destroy(), this.#options.pace.stallMs) : undefined
     const closed = (): void => {
+      clearTimeout(timer)
       this.#options.observer.answered(event, this.#bytesIn, this.#bytesOut, outgoing.writableFinished)
     }
     if (outgoing.closed) closed()

@@ -39,6 +39,11 @@ export function cacheMetrics(storeSizes?: StoreSizes): CacheMetrics {
   })
   const sent = new Counter({ name: "tvix_cache_sent_bytes_total", help: "Bytes of bodies that went.", registers })
   const uploads = new Gauge({ name: "tvix_cache_uploads_in_progress", help: "NARs that are being read.", registers })
+  const downloads = new Gauge({
+    name: "tvix_cache_downloads_in_progress",
+    help: "NARs that are being sent.",
+    registers,
+  })
   const nars = new Counter({ name: "tvix_cache_nars_stored_total", help: "NARs that were taken in.", registers })
   const narBytes = new Counter({ name: "tvix_cache_nar_bytes_stored_total", help: "Bytes of these.", registers })
   const failures = new Counter({ name: "tvix_cache_failures_total", help: "What went wrong on our side.", registers })
@@ -93,6 +98,10 @@ export function cacheMetrics(storeSizes?: StoreSizes): CacheMetrics {
           nars.inc()
           narBytes.inc(narSize)
         }
+      },
+      sending() {
+        downloads.inc()
+        return () => downloads.dec()
       },
       failed: () => failures.inc(),
     },

@@ -1,14 +1,15 @@
 import assert from "node:assert/strict"
+import { randomBytes } from "node:crypto"
 import { once } from "node:events"
 import { request as httpRequest, type IncomingMessage } from "node:http"
-import { connect } from "node:net"
+import { connect, type Socket } from "node:net"
 import { before, describe, test } from "node:test"
 import { brotliCompressSync, zstdCompressSync, zstdDecompressSync } from "node:zlib"
 import { concat } from "@tvix-ts/bytes"
 import { encodeNix32, hash } from "@tvix-ts/hash"
 import { ingestNar, memoryStore } from "@tvix-ts/store"
 import { decompress } from "@tvix-ts/store/node"
-import type { HostBindings } from "../http/exchange.ts"
+import { NO_OBSERVER, type HostBindings } from "../http/exchange.ts"
 import { binaryCache, type CacheOptions, type Observer } from "../index.ts"
 import { bodyOf, clientPath, folderTree, parcelOf, type ClientPath } from "../testing/paths.ts"
 import { cacheMetrics, nodeCompressors, observers, serveCache, type ServeCacheOptions } from "./index.ts"
@@ -45,6 +46,7 @@ async function serving(
     answered: ({ path, status }, bytesIn, bytesOut, complete) =>
       void events.push({ path, status, bytesIn, bytesOut, complete }),
     uploading: () => () => {},
+    sending: () => () => {},
     failed: (error) => void failures.push(error),
   }
   const metrics = cacheMetrics(async () => ({ files: 3 }))
@@ -71,10 +73,17 @@ async function serving(
 let hello: ClientPath
 /** With something to send for a while. */
 let large: ClientPath
+/** The same when it is compressed. */
+let noisy: ClientPath
 before(async () => {
   hello = await clientPath("hello", folderTree)
   large = await clientPath("large", async (sink) => {
     const bytes = Buffer.alloc(2 ** 24, "0123456789abcdef")
+    sink.file(bytes.length, false)
+    await sink.contents(bytes)
+  })
+  noisy = await clientPath("noisy", async (sink) => {
+    const bytes = randomBytes(2 ** 24)
     sink.file(bytes.length, false)
     await sink.contents(bytes)
   })
@@ -285,6 +294,121 @@ describe("a cache on a port", () => {
       assert.match(text, /^tvix_store_bytes\{of="files"\} 3$/m)
     }))
 
+  describe("those that take nothing keep others from as little as can be", () => {
+    const ask = (port: number, path: string, address: string): Socket => {
+      const socket = connect(port, "127.0.0.1")
+      socket.on("error", () => {})
+      socket.pause()
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: ${address}\r\n\r\n`)
+      return socket
+    }
+    const status = async (url: string, address: string): Promise<number> => {
+      const response = await fetch(url, { headers: { "X-Forwarded-For": address, Connection: "close" } })
+      await response.body?.cancel()
+      return response.status
+    }
+    const downloads = async (url: string): Promise<number> => {
+      const text = await (await fetch(`${url}/metrics`)).text()
+      return Number(/^tvix_cache_downloads_in_progress (\d+)$/m.exec(text)?.[1])
+    }
+    const limits = { downloadsMax: 3, downloadsPerClientMax: 1, compressionsMax: 3, compressionsPerClientMax: 1 }
+    for (const suffix of ["", ".zst"]) {
+      test(`archives of one client: ${suffix || "as they are"}`, () =>
+        serving(
+          async ({ url, port }) => {
+            const path = ownNarUrl(noisy) + suffix
+            const slow = ask(port, path, "2001:db8::1")
+            await until(async () => (await downloads(url)) === 1)
+            // Somebody else in the same network, and somebody elsewhere.
+            assert.equal(await status(url + path, "2001:db8::2"), 503)
+            assert.equal(await status(url + path, "2001:db8:0:1::2"), 200)
+            slow.destroy()
+            await until(async () => (await downloads(url)) === 0)
+            assert.equal(await status(url + path, "2001:db8::2"), 200)
+          },
+          { limits: { ...limits, uploadsWaitMs: 1 } },
+          { behindProxy: true },
+          [noisy],
+        ))
+    }
+
+    test("who waits is answered when the one before is done", () =>
+      serving(
+        async ({ url, port }) => {
+          const slow = ask(port, ownNarUrl(noisy), "192.0.2.1")
+          await until(async () => (await downloads(url)) === 1)
+          const waiting = status(url + ownNarUrl(noisy), "192.0.2.1")
+          slow.resume()
+          assert.equal(await waiting, 200)
+          slow.destroy()
+        },
+        { limits },
+        { behindProxy: true },
+        [noisy],
+      ))
+
+    test("requests of one client", () =>
+      serving(
+        async ({ url, port }) => {
+          const slow = ask(port, ownNarUrl(noisy), "192.0.2.1")
+          await until(async () => (await downloads(url)) === 1)
+          assert.equal(await status(`${url}/healthz`, "192.0.2.1"), 503)
+          assert.equal(await status(`${url}/healthz`, "192.0.2.2"), 200)
+          slow.destroy()
+        },
+        { limits: { requestsPerClientMax: 1 } },
+        { behindProxy: true },
+        [noisy],
+      ))
+  })
+
+  test("who does not take a text is not waited for", async () => {
+    let complete: boolean | undefined
+    const app = {
+      fetch(_: Request, { host }: HostBindings): Response {
+        const event = { method: "GET", route: "", path: "", address: "", token: undefined, began: 0, status: 200 }
+        // More than fits into what is on its way.
+        return host!.deliver(
+          { status: 200, headers: {}, body: "x".repeat(2 ** 26) },
+          { ...event, userAgent: undefined },
+        )
+      },
+    } as unknown as ReturnType<typeof binaryCache>
+    const observer: Observer = { ...NO_OBSERVER, answered: (_, _in, _out, whole) => void (complete = whole) }
+    const pace = { stallMs: 100, bytesPerSecond: 1024 }
+    const server = await serveCache(app, { address: "127.0.0.1:0", observer, pace })
+    const socket = connect(Number(server.address.split(":")[1]), "127.0.0.1")
+    try {
+      socket.on("error", () => {}).pause()
+      socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+      await until(() => complete === false)
+    } finally {
+      socket.destroy()
+      await server.close(0)
+    }
+  })
+
+  test("a long text goes as fast as it is taken", async () => {
+    const { storePath } = hello.info
+    const references = Array.from({ length: 2000 }, (_, i) => ({ ...storePath, name: `${"n".repeat(150)}${i}` }))
+    const info = { ...hello.info, references: references.sort((a, b) => (a.name < b.name ? -1 : 1)) }
+    const { contentAddress: _, ...built } = info
+    await serving(
+      async ({ url, events }) => {
+        const response = await fetch(`${url}/${storePath.digest}.narinfo`)
+        const text = await response.text()
+        assert.ok(text.length > 300_000)
+        assert.equal(response.headers.get("content-length"), String(text.length))
+        assert.equal(events[0]!.bytesOut, text.length)
+        const metrics = await (await fetch(`${url}/metrics`)).text()
+        assert.match(metrics, /^tvix_cache_downloads_in_progress 0$/m)
+      },
+      { limits: { downloadsMax: 1 } },
+      {},
+      [{ nar: hello.nar, info: built }],
+    )
+  })
+
   test("ends when those that it answers have what they want", async () => {
     let finish = (): void => {}
     const wanted = new Promise<void>((resolve) => (finish = resolve))
@@ -355,6 +479,7 @@ describe("a cache on a port", () => {
     const observer: Observer = {
       answered: ({ address }) => void addresses.push(address),
       uploading: () => () => {},
+      sending: () => () => {},
       failed() {},
     }
     for (const behindProxy of [true, false]) {
@@ -381,9 +506,10 @@ async function talk(port: number, text: string): Promise<string> {
 }
 
 /** Waits, as long as the test may take, for something that nobody tells us. */
-async function until(condition: () => boolean): Promise<void> {
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   const end = performance.now() + 20_000
-  while (!condition()) {
+  // oxlint-disable-next-line no-await-in-loop -- it is asked again and again
+  while (!(await condition())) {
     assert.ok(performance.now() < end, "it never happens")
     await new Promise((resolve) => setTimeout(resolve, 1))
   }

@@ -30,6 +30,8 @@ interface ServeSettings extends StoreSettings, TokenSettings, CollectSettings {
   uploads: string | undefined
   narSizeMax: number | undefined
   uploadsMax: number | undefined
+  downloadsMax: number | undefined
+  downloadsPerClientMax: number | undefined
   rate: number | undefined
   behindProxy: boolean
   log: boolean
@@ -99,9 +101,22 @@ const OPTIONS: readonly Option<ServeSettings>[] = [
     set: (to, text) => void (to.uploadsMax = parseCount("--max-uploads", text)),
   },
   {
+    names: ["--max-downloads"],
+    values: ["N"],
+    summary: "NARs that are sent at the same time, 512 without, a megabyte of memory each; others wait",
+    set: (to, text) => void (to.downloadsMax = parseCount("--max-downloads", text)),
+  },
+  {
+    names: ["--max-downloads-per-client"],
+    values: ["N"],
+    summary: "NARs that are sent to one address, or network of IPv6, at the same time, 128 without; others wait",
+    set: (to, text) => void (to.downloadsPerClientMax = parseCount("--max-downloads-per-client", text)),
+  },
+  {
     names: ["--rate"],
     values: ["N"],
-    summary: "requests a second that one address may make, on average; as many as it likes without",
+    summary:
+      "requests a second that one address, or network of IPv6, may make, on average; as many as it likes without",
     set: (to, text) => void (to.rate = parseCount("--rate", text)),
   },
   {
@@ -139,6 +154,8 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
     uploads: undefined,
     narSizeMax: undefined,
     uploadsMax: undefined,
+    downloadsMax: undefined,
+    downloadsPerClientMax: undefined,
     rate: undefined,
     behindProxy: false,
     log: true,
@@ -198,7 +215,8 @@ async function serve(
   const metrics = cacheMetrics(isLocal(store) ? () => sizesOf(store) : undefined)
   const log = settings.log ? accessLog(STDERR) : undefined
   const observer = log === undefined ? metrics.observer : observers(metrics.observer, log.observer)
-  const { narSizeMax, uploadsMax, rate, compression, priority, anonymousWrites, behindProxy } = settings
+  const { narSizeMax, uploadsMax, downloadsMax, downloadsPerClientMax, rate } = settings
+  const { compression, priority, anonymousWrites, behindProxy } = settings
   const app = binaryCache(store, {
     keys,
     requiredKeys: requiredKeys.length === 0 ? undefined : requiredKeys,
@@ -215,6 +233,8 @@ async function serve(
     limits: {
       ...(narSizeMax !== undefined && { narSizeMax }),
       ...(uploadsMax !== undefined && { uploadsMax }),
+      ...(downloadsMax !== undefined && { downloadsMax }),
+      ...(downloadsPerClientMax !== undefined && { downloadsPerClientMax }),
       ...(rate !== undefined && { requestsPerSecond: rate }),
     },
   })
