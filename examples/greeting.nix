@@ -26,6 +26,14 @@ in
     chmod +x $out/bin/greeting
   '' { inherit words; };
 
+  # Something else each time, on purpose.
+  clock = shell "clock" ''
+    mkdir $out
+    echo always the same > $out/words
+    read now rest < /proc/uptime
+    echo $now > $out/time
+  '' { };
+
   # Fails on purpose.
   broken = shell "broken" "echo no luck; exit 7" { };
 }

@@ -44,6 +44,12 @@ const OPTIONS: readonly Option<CommandSettings>[] = [
     summary: "only say what would be built, and what fetched",
     set: (to) => void (to.dryRun = true),
   },
+  {
+    names: ["--check"],
+    values: [],
+    summary: "build once more what is there, and say where what comes out is not the same",
+    set: (to) => void (to.check = true),
+  },
   ...BUILD_OPTIONS,
   optionOption,
   STORE_OPTION,
@@ -67,6 +73,7 @@ async function main(words: readonly string[]): Promise<number> {
     logs: true,
     logFormat: "text",
     dryRun: false,
+    check: false,
   }
   return runNixCommand(words, { name: "nix-build", usage: USAGE, options: OPTIONS, settings }, async (operands) => {
     const programs = operands.map((text): Program => {

@@ -43,6 +43,7 @@ in rec {
   generated = sh "generated" "echo '{ x = 42; }' > $out" { };
   imports = sh "imports-\${toString (import generated).x}" "echo \${builtins.substring 0 1 (builtins.readFile a)} > $out" { };
   importsFails = import fails;
+  random = sh "random" "/bin/busybox mkdir $out 2>/dev/null || mkdir $out; echo same > $out/same; cat /proc/sys/kernel/random/uuid > $out/id" { PATH = "/bin"; };
   sparc = sh "sparc" "true" { system = "sparc-solaris"; };
 }`
 
@@ -205,6 +206,19 @@ describe("building", { skip: isReady ? false : "needs Linux, bubblewrap and busy
     assert.match(absent.error, /^error\[io\]: .*absent\.secret/)
     const damaged = run("build -A a --no-link --sign-with seed", newStore())
     assert.equal(damaged.error, "error[io]: seed: secret key is corrupt: it is not a name, a colon, and Base64\n")
+  })
+
+  test("what is there is built again to see whether the same comes out", () => {
+    const store = newStore()
+    assert.equal(run("build -A a --no-link --check", store).status, 1, "it is not there")
+    assert.equal(run("build -A a -A random --no-link", store).status, 0)
+    assert.match(run("build -A a --no-link --check", store).error, /^building '.*-a\.drv'\n$/)
+    const checked = run("nix-build -A random --no-out-link --check --quiet", store)
+    assert.equal(checked.status, 104)
+    assert.match(
+      checked.error,
+      /^error: derivation '.*-random\.drv' may not be deterministic: output '.*-random' differs\n {2}not the same: id\n$/,
+    )
   })
 
   test("downloads are checked against what was promised", () => {

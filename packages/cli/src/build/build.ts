@@ -27,6 +27,8 @@ export interface BuildCommandSettings extends Settings {
   logFormat: "text" | "json"
   /** Says what would be done, and does not. */
   dryRun: boolean
+  /** Whether what is there is built again, and compared. */
+  check: boolean
 }
 
 /** What was asked for and is there now. */
@@ -82,7 +84,7 @@ async function buildFound(
         printPlan(await builder.plan(wanted), settings)
         return 0
       }
-      const realised = await builder.realise(wanted)
+      const realised = await builder.realise(wanted, settings.check)
       display.close()
       await deliver(builtOf(found, realised), store, builder)
       const { problems, messages, status } = failuresOf(realised, voice)

@@ -49,7 +49,8 @@ export interface BuilderContext {
 export interface Builder {
   /** Where what was built can be used. */
   readonly places: Places
-  realise(wanted: readonly Wanted[]): Promise<Realised>
+  /** @param check to build once more what is there, and compare */
+  realise(wanted: readonly Wanted[], check?: boolean): Promise<Realised>
   /** Copies a store path, and what it refers to, from whoever has it; whether it is there now. */
   fetch(path: StorePath): Promise<boolean>
   /** @param paths others that have to be there, byte strings */
@@ -79,7 +80,7 @@ export async function withBuilder<T>(context: BuilderContext, work: (builder: Bu
       places,
       plan: (wanted, paths) => planRealise(wanted, base, paths),
       fetch: (path) => substitute(path, { ...base, onEvent: context.onEvent }),
-      async realise(wanted) {
+      async realise(wanted, check = false) {
         const keys = secretKeyFiles.map(readSecretKey)
         // From here on nothing is collected that we were told is there. What can only be read is not collected by us.
         if (isLocal(store) && isWritable(store.dir)) await store.castore.startWriting()
@@ -97,6 +98,7 @@ export async function withBuilder<T>(context: BuilderContext, work: (builder: Bu
           jobs: jobsOf(settings),
           cores: cores ?? availableParallelism(),
           keepGoing,
+          check,
           systems: [settings.system ?? SYSTEM, ...platforms],
           features,
           keys,

@@ -6,10 +6,12 @@ import { failureOf } from "../failure.ts"
 import { isTerminal, printable } from "../output.ts"
 import type { Voice } from "../run-evaluation.ts"
 
-/** C++ Nix's exit codes, of which the bits say what happened; `nix-build` has them. */
-const FAILED = 100
+/** Bits of C++ Nix's exit codes, which `nix-build` has (libstore/build/worker.cc). */
+const ANY = 0x60
 const TIMED_OUT = 1
 const HASH_MISMATCH = 2
+const NOT_BUILT = 4
+const NOT_DETERMINISTIC = 8
 
 export interface Failures {
   /** Each problem once. */
@@ -27,7 +29,7 @@ export function failuresOf({ failures }: Realised, voice: Voice): Failures {
   let bits = 0
   for (const cause of causes) bits |= bitsOf(cause)
   const problems = [...causes].map(failureOf)
-  return { problems, messages: problems.map(messageOf), status: voice === "nix" ? FAILED | bits : 1 }
+  return { problems, messages: problems.map(messageOf), status: voice === "nix" ? ANY | bits : 1 }
 }
 
 /** The builder's last words may be in it, which a terminal is not to obey. */
@@ -44,10 +46,11 @@ function addCauses(error: unknown, causes: Set<unknown>): void {
 }
 
 function bitsOf(error: unknown): number {
-  if (!(error instanceof RealiseError)) return 0
-  if (error.problem.code === "hash-mismatch") return HASH_MISMATCH
+  if (!(error instanceof RealiseError)) return NOT_BUILT
+  if (error.problem.code === "not-deterministic") return NOT_DETERMINISTIC
+  if (error.problem.code === "hash-mismatch") return NOT_BUILT | HASH_MISMATCH
   const { cause } = error
   const isTimeout =
     cause instanceof BuildError && (cause.problem.code === "timeout" || cause.problem.code === "silence")
-  return isTimeout ? TIMED_OUT : 0
+  return isTimeout ? NOT_BUILT | TIMED_OUT : NOT_BUILT
 }

@@ -23,6 +23,7 @@ export function programSettings(): ProgramSettings {
     logs: false,
     logFormat: "text",
     dryRun: false,
+    check: false,
     expressions: [],
   }
   applyConfiguration(settings)

@@ -30,6 +30,12 @@ const OPTIONS: readonly Option<ProgramSettings>[] = [
     set: (to) => void (to.dryRun = true),
   },
   {
+    names: ["--check"],
+    values: [],
+    summary: "build once more what is there, and say where what comes out is not the same",
+    set: (to) => void (to.check = true),
+  },
+  {
     names: ["--json"],
     values: [],
     summary: "print JSON: one list, with an object for each output",
@@ -55,7 +61,8 @@ What the store has is not built again; what a --substituter has is copied from t
 Examples:
   tvix build '<nixpkgs>' -A hello && ./result/bin/hello
   tvix build release.nix -A tests --keep-going --print-build-logs
-  tvix build --no-link --print-out-paths -E 'import ./. { }'`,
+  tvix build --no-link --print-out-paths -E 'import ./. { }'
+  tvix build --check -A hello`,
   options: OPTIONS,
   operands: "files",
   run,

@@ -30,32 +30,41 @@ export const realise: Run = async ({ flags, operands }, context) => {
     await makingOf(context, async (builder) => printPlan(asked, builder, context))
     return 0
   }
-  return make(asked, context, async (builder) => {
-    const made = new Made(builder, context)
-    for (const one of asked) await made.tell(one)
+  return make(asked, context, {
+    check: flags.includes("--check"),
+    async then(builder) {
+      const made = new Made(builder, context)
+      for (const one of asked) await made.tell(one)
+    },
   })
 }
 
 /** Makes all of them be there, or throws. */
 export async function makeAll(asked: readonly Asked[], context: Context): Promise<void> {
-  await make(asked, context, async () => {}, true)
+  await make(asked, context, { throwing: true })
 }
 
-/** @param then what is done if nothing failed */
+interface MakeOptions {
+  readonly check?: boolean
+  /** Whether the first failure is thrown, rather than all of them told. */
+  readonly throwing?: boolean
+  /** What is done if nothing failed. */
+  readonly then?: (builder: Builder) => Promise<void>
+}
+
 async function make(
   asked: readonly Asked[],
   context: Context,
-  then: (builder: Builder) => Promise<void>,
-  throwing = false,
+  { check = false, throwing = false, then }: MakeOptions,
 ): Promise<number> {
   return makingOf(context, async (builder, closeDisplay) => {
     for (const { path } of asked) await fetch(path, builder)
-    const realised = await builder.realise(await wantedOf(asked, context))
+    const realised = await builder.realise(await wantedOf(asked, context), check)
     closeDisplay()
     if (throwing) throwFirst(realised)
     const { messages, status } = failuresOf(realised, "nix")
     for (const message of messages) writeError(`error: ${message}\n`)
-    if (messages.length === 0) await then(builder)
+    if (messages.length === 0) await then?.(builder)
     return status
   })
 }

@@ -3,13 +3,14 @@ import { NixStoreError } from "./problem.ts"
 import type { Flag, Operation } from "./operation.ts"
 
 const DRY_RUN: Flag = { names: ["--dry-run"], summary: "only say what would be built, and what fetched" }
+const CHECK: Flag = { names: ["--check"], summary: "build once more what is there, and compare" }
 
 export const OPERATIONS: readonly Operation[] = [
   {
     names: ["-r", "--realize", "--realise"],
     operands: "PATH[!OUTPUT,...]...",
     summary: "build derivations and print their outputs; fetch other paths that are not there",
-    flags: [DRY_RUN],
+    flags: [DRY_RUN, CHECK],
     examples: [
       "-r $(nix-instantiate ./default.nix)",
       "-r /nix/store/jrrckwa6jjkcxn9vkvg7xab9cm7wkqgg-hello.drv!out,dev --add-root ./hello",

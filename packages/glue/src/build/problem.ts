@@ -1,5 +1,6 @@
 /** What goes wrong with building derivations, the builder's own problems apart. All texts are byte strings. */
 import { textOf } from "@tvix-ts/bytes"
+import type { TreeDifference } from "@tvix-ts/castore"
 import { formatHash, type Hash } from "@tvix-ts/hash"
 
 export type RealiseProblem =
@@ -14,6 +15,14 @@ export type RealiseProblem =
       readonly system: string
       readonly features: readonly string[]
       readonly own: { readonly systems: readonly string[]; readonly features: readonly string[] }
+    }
+  /** Not all of its outputs are there, so that nothing can be compared. */
+  | { readonly code: "check-missing"; readonly derivation: string }
+  /** Built again, it became something else. */
+  | {
+      readonly code: "not-deterministic"
+      readonly derivation: string
+      readonly differing: readonly { readonly path: string; readonly differences: readonly TreeDifference[] }[]
     }
   /** None may be started. */
   | { readonly code: "no-jobs"; readonly derivation: string }
@@ -46,6 +55,12 @@ export class RealiseError extends Error {
   }
 }
 
+function lineOf({ path, before, after }: TreeDifference): string {
+  const place = path === "" ? "the whole of it" : path
+  if (after === undefined) return `\n  only before: ${place}`
+  return before === undefined ? `\n  only now: ${place}` : `\n  not the same: ${place}`
+}
+
 /** A byte string: what builders say is in any encoding. */
 function describe(problem: RealiseProblem): string {
   switch (problem.code) {
@@ -61,6 +76,15 @@ function describe(problem: RealiseProblem): string {
       const { derivation, system, features, own } = problem
       const needs = features.length === 0 ? `a '${system}'` : `a '${system}' with features {${features.join(", ")}}`
       return `${needs} is required to build '${derivation}', but this is a '${own.systems.join("', '")}' with features {${own.features.join(", ")}}`
+    }
+    case "check-missing":
+      return `some outputs of '${problem.derivation}' are not there, so it cannot be checked that they are built again`
+    case "not-deterministic": {
+      const { derivation, differing } = problem
+      const lines = differing.map(
+        ({ path, differences }) => `output '${path}' differs${differences.map(lineOf).join("")}`,
+      )
+      return `derivation '${derivation}' may not be deterministic: ${lines.join("\n")}`
     }
     case "no-jobs":
       return `cannot build '${problem.derivation}': no builds may be started; allow some with --max-jobs, or name a machine with --builder`

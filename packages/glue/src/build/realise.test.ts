@@ -9,6 +9,7 @@ import {
   fixedOutputPath,
   formatStorePath,
   instantiate,
+  parseStorePath,
   SecretKey,
   verifySignature,
   type Derivation,
@@ -104,6 +105,7 @@ class World {
         jobs: 2,
         cores: 1,
         keepGoing: false,
+        check: false,
         systems: ["x86_64-linux"],
         features: [],
         keys: [],
@@ -130,6 +132,9 @@ async function storedFile(store: Store, contents: string): Promise<Node> {
   builder.file(bytes.length, false)
   await builder.contents(bytes)
   return builder.finish()
+}
+function digestOf(made: Instantiated): string {
+  return parseStorePath(outPath(made)).digest
 }
 function outPath({ derivation }: Instantiated, name = "out"): string {
   return (derivation.outputs.get(name) as DerivationOutput & { path: string }).path
@@ -400,6 +405,24 @@ describe("realising derivations", () => {
     assert.deepEqual(await world.run([world.derivation("a", [])], { substituters: [broken] }), new Map())
     assert.deepEqual(world.built, ["a"])
     assert.deepEqual(world.fetches(), ["fetch-started a", "fetch-failed a"])
+  })
+
+  test("builds what is there again, and says whether the same comes out", async () => {
+    const world = new World()
+    let count = 0
+    const a = world.derivation("a", [])
+    const same = world.derivation("same", [a])
+    const other = world.derivation("other", [a], {}, ({ outputs: [out = ""] }) => ({ [out]: `attempt ${count++}` }))
+    assert.deepEqual(await world.run([same], { check: true }), new Map([["same", "check-missing"]]))
+    await world.run([same, other])
+    world.built.length = 0
+    const before = await world.store.pathInfos.get(digestOf(other))
+    assert.deepEqual(
+      await world.run([same, other], { check: true, keepGoing: true }),
+      new Map([["other", "not-deterministic"]]),
+    )
+    assert.deepEqual(world.built.toSorted(), ["other", "same"], "what they need is there")
+    assert.deepEqual(await world.store.pathInfos.get(digestOf(other)), before, "what was there stays")
   })
 
   test("signs what it builds", async () => {

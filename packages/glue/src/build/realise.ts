@@ -3,8 +3,10 @@
  * the rest is built, whatever is needed first. All paths are byte strings.
  */
 import { BuildError, type BuildOutput, type BuildRequest, type BuildService } from "@tvix-ts/build"
+import { treeDifferences, type TreeDifference } from "@tvix-ts/castore"
 import {
   derivationOptions,
+  formatStorePath,
   parseStorePath,
   requiredSystemFeatures,
   STORE_DIR,
@@ -69,6 +71,8 @@ export interface RealiseOptions {
   readonly cores: number
   /** Whether to go on with what does not need what failed. */
   readonly keepGoing: boolean
+  /** Whether what is wanted is there already and is built again, to see whether the same comes out. */
+  readonly check: boolean
   /** Kinds of machine that the builder is. */
   readonly systems: readonly string[]
   readonly features: readonly string[]
@@ -114,6 +118,8 @@ export interface Realised {
 }
 
 const FETCHES_AT_ONCE = 16
+/** Of each output that is not what it was. */
+const DIFFERENCES_MAX = 10
 /** Lines of its log that a failure shows. */
 const LOG_LINES = 25
 
@@ -125,7 +131,7 @@ interface Goal {
 /** @throws the reason of the signal; everything else is told in the result */
 export async function realise(wanted: readonly Wanted[], options: RealiseOptions): Promise<Realised> {
   const run = new Realiser(options)
-  const settled = await Promise.allSettled(wanted.map((each) => run.ensure(each.derivation, each.outputs)))
+  const settled = await Promise.allSettled(wanted.map((each) => run.want(each)))
   options.signal?.throwIfAborted()
   const outputs = new Map<string, ReadonlyMap<string, string>>()
   const failures = new Map<string, unknown>()
@@ -155,6 +161,11 @@ class Realiser {
     this.#signal = signal === undefined ? this.#stop.signal : AbortSignal.any([signal, this.#stop.signal])
   }
 
+  /** The store paths of the outputs, by name, once they are there and, if they are to be, checked. */
+  want({ derivation, outputs }: Wanted): Promise<ReadonlyMap<string, string>> {
+    return this.#options.check ? this.#check(derivation, outputs) : this.ensure(derivation, outputs)
+  }
+
   /** The store paths of the outputs, by name, once they are there. */
   ensure(path: string, outputs: ReadonlySet<string> | "all"): Promise<ReadonlyMap<string, string>> {
     const goal = this.#goals.get(path)
@@ -169,14 +180,40 @@ class Realiser {
     return (goal.made = goal.made.then(() => this.#make(path, all)))
   }
 
-  async #make(path: string, names: ReadonlySet<string> | "all"): Promise<ReadonlyMap<string, string>> {
-    try {
-      this.#signal.throwIfAborted()
-      const derivation = await this.#options.readDerivation(path)
-      if (derivation === undefined) throw new RealiseError({ code: "derivation-missing", path })
-      const wanted = outputPaths(path, derivation, names)
+  #make(path: string, names: ReadonlySet<string> | "all"): Promise<ReadonlyMap<string, string>> {
+    return this.#stoppingOthers(async () => {
+      const { derivation, wanted } = await this.#read(path, names)
       if (!(await this.#areThere(wanted.values()))) await this.#substituteOrBuild(path, derivation, wanted)
       return wanted
+    })
+  }
+
+  /** Builds once more what is there. @throws {RealiseError} `check-missing`, `not-deterministic` */
+  #check(path: string, names: ReadonlySet<string> | "all"): Promise<ReadonlyMap<string, string>> {
+    return this.#stoppingOthers(async () => {
+      const { derivation, wanted } = await this.#read(path, names)
+      // All of them are built.
+      const { wanted: all } = await this.#read(path, "all")
+      if (!(await this.#areThere(all.values()))) throw new RealiseError({ code: "check-missing", derivation: path })
+      const compare = (built: readonly PathInfo[]): Promise<void> => this.#compare(path, built)
+      await this.#buildInTurn(path, derivation, derivationOptions(derivation), async () => true, compare)
+      return wanted
+    })
+  }
+
+  async #read(
+    path: string,
+    names: ReadonlySet<string> | "all",
+  ): Promise<{ readonly derivation: Derivation; readonly wanted: ReadonlyMap<string, string> }> {
+    this.#signal.throwIfAborted()
+    const derivation = await this.#options.readDerivation(path)
+    if (derivation === undefined) throw new RealiseError({ code: "derivation-missing", path })
+    return { derivation, wanted: outputPaths(path, derivation, names) }
+  }
+
+  async #stoppingOthers<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
     } catch (error) {
       if (!this.#options.keepGoing) this.#stop.abort(error)
       throw error
@@ -186,6 +223,24 @@ class Realiser {
   async #substituteOrBuild(path: string, derivation: Derivation, wanted: ReadonlyMap<string, string>): Promise<void> {
     const options = derivationOptions(derivation)
     if (options.allowSubstitutes && (await this.#substituteAll(wanted.values()))) return
+    const isNeeded = async (): Promise<boolean> => !(await this.#areThere(wanted.values()))
+    const { pathInfos } = this.#options.store
+    const register = async (built: readonly PathInfo[]): Promise<void> =>
+      void (await pathInfos.putMany(built, { signal: this.#signal }))
+    await this.#buildInTurn(path, derivation, options, isNeeded, register)
+  }
+
+  /**
+   * @param isNeeded asked once nobody else builds it
+   * @param finish takes what was built
+   */
+  async #buildInTurn(
+    path: string,
+    derivation: Derivation,
+    options: DerivationOptions,
+    isNeeded: () => Promise<boolean>,
+    finish: (built: readonly PathInfo[]) => Promise<void>,
+  ): Promise<void> {
     this.#checkPlatform(path, derivation, options)
     if (this.#options.jobs === 0 && !options.preferLocalBuild) {
       throw new RealiseError({ code: "no-jobs", derivation: path })
@@ -207,13 +262,12 @@ class Realiser {
       for (const output of [...outputPaths(path, derivation, "all").values()].sort()) {
         releases.push(await this.#options.locks.acquire(output, this.#signal, onWait))
       }
-      // Whoever had the lock may have made it.
-      if (await this.#areThere(wanted.values())) {
+      if (!(await isNeeded())) {
         this.#options.onEvent?.({ kind: "build-found", derivation: path })
         return
       }
       this.#options.onEvent?.({ kind: "build-waiting", derivation: path })
-      await this.#builds.run(this.#signal, () => this.#build(path, derivation, inputs, options))
+      await this.#builds.run(this.#signal, () => this.#build(path, derivation, inputs, options, finish))
     } finally {
       for (const release of releases) release()
     }
@@ -299,6 +353,7 @@ class Realiser {
     derivation: Derivation,
     needed: readonly string[],
     options: DerivationOptions,
+    finish: (built: readonly PathInfo[]) => Promise<void>,
   ): Promise<void> {
     const { onEvent } = this.#options
     const log = new LogTail(LOG_LINES)
@@ -308,6 +363,7 @@ class Realiser {
         log.add(bytes)
         onEvent?.({ kind: "build-log", derivation: path, bytes })
       })
+      await finish(outputs)
       onEvent?.({ kind: "build-done", derivation: path, outputs })
     } catch (error) {
       if (this.#signal.aborted) {
@@ -357,8 +413,25 @@ class Realiser {
         : await withinLimits(limits, (limited) => builtin(derivation, request, { path, store, ...limited }))
     const built = await describeOutputs({ path, derivation, options, inputs, request, outputs }, store, signal)
     const sign = async (one: PathInfo): Promise<PathInfo> => ({ ...one, signatures: await signedBy(keys, one) })
-    const pathInfos = await Promise.all(built.map(sign))
-    await store.pathInfos.putMany(pathInfos, { signal })
-    return pathInfos
+    return Promise.all(built.map(sign))
+  }
+
+  /** @throws {RealiseError} `not-deterministic` if something else was built than is there */
+  async #compare(derivation: string, built: readonly PathInfo[]): Promise<void> {
+    const { pathInfos, directories } = this.#options.store
+    const options = { signal: this.#signal }
+    const differing: { path: string; differences: readonly TreeDifference[] }[] = []
+    for (const { storePath, node } of built) {
+      const before = await pathInfos.get(storePath.digest, options)
+      const path = formatStorePath(storePath)
+      if (before === undefined) throw new RealiseError({ code: "check-missing", derivation })
+      const differences: TreeDifference[] = []
+      for await (const difference of treeDifferences(before.node, node, directories, options)) {
+        differences.push(difference)
+        if (differences.length === DIFFERENCES_MAX) break
+      }
+      if (differences.length > 0) differing.push({ path, differences })
+    }
+    if (differing.length > 0) throw new RealiseError({ code: "not-deterministic", derivation, differing })
   }
 }
