@@ -2,8 +2,10 @@
  * `builtin:buildenv`, what profiles are built with: one tree of links to everything that is in some packages
  * (libstore/builtins/buildenv.cc). All paths are byte strings.
  */
+import { scanTree } from "@tvix-ts/build"
+import { bytesOf } from "@tvix-ts/bytes"
 import { TreeBuilder } from "@tvix-ts/castore"
-import { InputFiles } from "./input-files.ts"
+import { InputFiles, type Found } from "./input-files.ts"
 import { RealiseError } from "./problem.ts"
 import type { BuiltinBuilder } from "./realise.ts"
 
@@ -15,6 +17,8 @@ interface Package {
 
 interface Folder {
   readonly kind: "folder"
+  /** Where it will be. */
+  readonly path: string
   readonly entries: Map<string, Folder | Link>
 }
 interface Link {
@@ -37,25 +41,22 @@ const LEFT_OUT = [
 /** What packages bring along comes after all that were asked for. */
 const PRIORITY_OF_PROPAGATED = 1000
 
-export const builtinBuildenv: BuiltinBuilder = async (derivation, request, { store, path, signal }) => {
+export const builtinBuildenv: BuiltinBuilder = async (derivation, request, { store, path, out, signal, onLog }) => {
   const refuse = (reason: string): never => {
     throw new RealiseError({ code: "unsupported", derivation: path, reason })
   }
   const attribute = (name: string): string => derivation.env.get(name) ?? refuse(`attribute '${name}' missing`)
   const packages = parsePackages(attribute("derivations")) ?? refuse("attribute 'derivations' is not well-formed")
   const manifest = attribute("manifest")
-  const [output] = request.outputs
-  if (output === undefined) return refuse("'builtin:buildenv' needs an output")
-  const profile = new Profile(new InputFiles(request, store, signal), refuse)
+  const files = new InputFiles(request, store, signal, refuse)
+  const profile = new Profile(out, files, refuse, (text) => onLog(bytesOf(`warning: ${text}\n`)))
   await profile.addAll(packages)
   profile.root.entries.set("manifest.nix", { kind: "link", target: manifest, priority: 0 })
   const builder = new TreeBuilder(store, { signal })
   try {
     tell(profile.root, builder)
     const node = await builder.finish()
-    const text = [...profile.targets, manifest].join("\0")
-    const needles = request.needles.flatMap((needle, i) => (text.includes(needle) ? [i] : []))
-    return [{ path: output, node, needles }]
+    return { node, needles: await scanTree(node, request.needles, store, { signal }) }
   } catch (error) {
     await builder.abort()
     throw error
@@ -79,16 +80,18 @@ function parsePackages(text: string): Package[] | undefined {
 }
 
 class Profile {
-  readonly root: Folder = { kind: "folder", entries: new Map() }
-  readonly targets = new Set<string>()
+  readonly root: Folder
   readonly #files: InputFiles
   readonly #refuse: (reason: string) => never
+  readonly #warn: (text: string) => void
   readonly #done = new Set<string>()
   #postponed = new Set<string>()
 
-  constructor(files: InputFiles, refuse: (reason: string) => never) {
+  constructor(path: string, files: InputFiles, refuse: (reason: string) => never, warn: (text: string) => void) {
+    this.root = { kind: "folder", path, entries: new Map() }
     this.#files = files
     this.#refuse = refuse
+    this.#warn = warn
   }
 
   async addAll(packages: readonly Package[]): Promise<void> {
@@ -115,46 +118,54 @@ class Profile {
 
   /** Links everything in the folder `source` from `folder`: whole folders, unless another package has one of that name. */
   async #link(source: string, folder: Folder, priority: number): Promise<void> {
-    const node = await this.#files.find(source)
-    if (node?.type !== "directory") return
-    for (const [name] of await this.#files.entries(node)) {
+    const found = await this.#files.find(source)
+    if (found === undefined) this.#refuse(`reading directory "${source}": No such file or directory`)
+    if (!isFolder(found)) {
+      this.#warn(`not including "${source}" in the user environment because it's not a directory`)
+      return
+    }
+    for (const name of await this.#files.entries(found.node)) {
+      if (name.startsWith(".")) continue
       const from = `${source}/${name}`
-      if (name.startsWith(".") || LEFT_OUT.some((ending) => from.endsWith(ending))) continue
-      const found = await this.#files.find(from)
-      // A link that leads nowhere.
-      if (found === undefined) continue
+      const inside = await this.#files.find(from)
+      if (inside === undefined) {
+        this.#warn(`skipping dangling symlink '${folder.path}/${name}'`)
+        continue
+      }
+      if (LEFT_OUT.some((ending) => from.endsWith(ending))) continue
       const there = folder.entries.get(name)
-      if (there === undefined) this.#put(folder, name, from, priority)
-      else if (found.type === "directory") await this.#merge(from, folder, name, there, priority)
+      if (there === undefined) folder.entries.set(name, { kind: "link", target: from, priority })
+      else if (isFolder(inside)) await this.#merge(from, folder, name, there, priority)
       else this.#replace(from, folder, name, there, priority)
     }
   }
 
   async #merge(from: string, folder: Folder, name: string, there: Folder | Link, priority: number): Promise<void> {
     if (there.kind === "folder") return this.#link(from, there, priority)
-    if ((await this.#files.find(there.target))?.type !== "directory") {
-      this.#refuse(`collision between "${from}" and non-directory "${there.target}"`)
-    }
-    const both: Folder = { kind: "folder", entries: new Map() }
+    // It was there when it was linked to. What is in it is linked to where it is, not where it was found.
+    const before = (await this.#files.find(there.target))!
+    if (!isFolder(before)) this.#refuse(`collision between "${from}" and non-directory "${before.path}"`)
+    const both: Folder = { kind: "folder", path: `${folder.path}/${name}`, entries: new Map() }
     folder.entries.set(name, both)
-    await this.#link(there.target, both, there.priority)
+    await this.#link(before.path, both, there.priority)
     await this.#link(from, both, priority)
   }
 
   #replace(from: string, folder: Folder, name: string, there: Folder | Link, priority: number): void {
-    if (there.kind === "folder") this.#refuse(`collision between non-directory '${from}' and a directory`)
+    if (there.kind === "folder") {
+      this.#refuse(`collision between non-directory '${from}' and directory '${there.path}'`)
+    }
     if (there.priority === priority) {
       this.#refuse(
         `Unable to build profile. There is a conflict for the following files:\n\n  "${there.target}"\n  "${from}"`,
       )
     }
-    if (there.priority > priority) this.#put(folder, name, from, priority)
+    if (there.priority > priority) folder.entries.set(name, { kind: "link", target: from, priority })
   }
+}
 
-  #put(folder: Folder, name: string, target: string, priority: number): void {
-    folder.entries.set(name, { kind: "link", target, priority })
-    this.targets.add(target)
-  }
+function isFolder({ node }: Found): boolean {
+  return node.type === "directory" || node.type === "folder outside"
 }
 
 /** As deep as the packages are. */

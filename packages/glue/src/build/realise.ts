@@ -2,7 +2,7 @@
  * Makes outputs of derivations be in a store: those that are there are left alone, those that a cache has are copied, and
  * the rest is built, whatever is needed first. All paths are byte strings.
  */
-import { BuildError, type BuildOutput, type BuildRequest, type BuildService } from "@tvix-ts/build"
+import { BuildError, type BuildOptions, type BuildOutput, type BuildRequest, type BuildService } from "@tvix-ts/build"
 import { treeDifferences, type TreeDifference } from "@tvix-ts/castore"
 import {
   derivationOptions,
@@ -46,14 +46,16 @@ export interface BuiltinContext extends Limited {
   /** Of the derivation. */
   readonly path: string
   readonly store: Store
+  /** Store path of what is to be made. */
+  readonly out: string
 }
 
-/** Builds what is not a program: `builtin:fetchurl` and its kin. */
+/** Builds what is not a program: `builtin:fetchurl` and its kin. The result is the output `out`. */
 export type BuiltinBuilder = (
   derivation: Derivation,
   request: BuildRequest,
   context: BuiltinContext,
-) => Promise<readonly BuildOutput[]>
+) => Promise<Omit<BuildOutput, "path">>
 
 export interface RealiseOptions {
   readonly store: Store
@@ -410,7 +412,7 @@ class Realiser {
     const outputs =
       builtin === undefined
         ? await builder.build(request, limits)
-        : await withinLimits(limits, (limited) => builtin(derivation, request, { path, store, ...limited }))
+        : await buildInProcess(builtin, path, derivation, request, store, limits)
     const built = await describeOutputs({ path, derivation, options, inputs, request, outputs }, store, signal)
     const sign = async (one: PathInfo): Promise<PathInfo> => ({ ...one, signatures: await signedBy(keys, one) })
     return Promise.all(built.map(sign))
@@ -434,4 +436,19 @@ class Realiser {
     }
     if (differing.length > 0) throw new RealiseError({ code: "not-deterministic", derivation, differing })
   }
+}
+
+async function buildInProcess(
+  builtin: BuiltinBuilder,
+  path: string,
+  derivation: Derivation,
+  request: BuildRequest,
+  store: Store,
+  limits: BuildOptions,
+): Promise<readonly BuildOutput[]> {
+  const out = outputPaths(path, derivation, new Set(["out"])).get("out")!
+  const made = await withinLimits(limits, (limited) => builtin(derivation, request, { path, store, out, ...limited }))
+  const missing = request.outputs.find((output) => `/${output}` !== out)
+  if (missing !== undefined) throw new BuildError({ code: "output-missing", path: missing })
+  return [{ path: out.slice(1), ...made }]
 }

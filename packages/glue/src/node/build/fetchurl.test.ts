@@ -37,13 +37,14 @@ describe("builtin:fetchurl", () => {
     } as const
     const env = new Map([["url", `${server.url}${path}`]])
     const derivation = { env, outputs: new Map([["out", output]]) } as unknown as Derivation
-    const request = { outputs: [output.path.slice(1)], needles: [] } as unknown as BuildRequest
+    const request = { needles: [] } as unknown as BuildRequest
+    const context = { path: "/nix/store/x-f.drv", store, out: output.path }
     const fetcher = nodeFetcher({ store: async () => store, attemptsMax: 5, retryMs: 60_000 })
     try {
       const made = await withinLimits(limits, (limited) =>
-        builtinFetchurl(fetcher.download)(derivation, request, { path: "/nix/store/x-f.drv", store, ...limited }),
+        builtinFetchurl(fetcher.download)(derivation, request, { ...context, ...limited }),
       )
-      return made[0]!.node
+      return made.node
     } finally {
       fetcher.close()
     }

@@ -12,14 +12,13 @@ import type { Download } from "../fetch/fetcher.ts"
  * @param mirrors addresses below which files are named by their hash, as `sha256/…`; they are asked first
  */
 export function builtinFetchurl(download: Download, mirrors: readonly string[] = []): BuiltinBuilder {
-  return async (derivation, request, { store, path, signal, onActivity }) => {
-    const [output] = request.outputs
+  return async (derivation, _request, { store, path, signal, onActivity }) => {
     const promise = derivation.outputs.get("out")
     const url = derivation.env.get("url")
     const refuse = (reason: string): never => {
       throw new RealiseError({ code: "unsupported", derivation: path, reason })
     }
-    if (output === undefined || promise?.kind !== "fixed") {
+    if (promise?.kind !== "fixed") {
       return refuse("'builtin:fetchurl' must be a fixed-output derivation with an 'out' output")
     }
     if (url === undefined) return refuse("'builtin:fetchurl' needs the attribute 'url'")
@@ -37,14 +36,14 @@ export function builtinFetchurl(download: Download, mirrors: readonly string[] =
     const named = mirrors.map((mirror) => `${mirror.replace(/\/*$/, "/")}${algorithm}/${encodeHex(digest)}`)
     for (const mirror of promise.method === "flat" ? named : []) {
       try {
-        return [{ path: output, node: await get(mirror), needles: [] }]
+        return { node: await get(mirror), needles: [] }
       } catch (error) {
         // Few files are on a mirror.
         signal.throwIfAborted()
         if (!(error instanceof Error && "problem" in error)) throw error
       }
     }
-    return [{ path: output, node: await get(url), needles: [] }]
+    return { node: await get(url), needles: [] }
   }
 }
 

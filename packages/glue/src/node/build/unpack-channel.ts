@@ -11,7 +11,6 @@ import {
   type FileNode,
   type Node,
 } from "@tvix-ts/castore"
-import type { Store } from "@tvix-ts/store"
 import { InputFiles } from "../../build/input-files.ts"
 import { FetchError } from "../../fetch/problem.ts"
 import { RealiseError } from "../../build/problem.ts"
@@ -31,11 +30,10 @@ export const builtinUnpackChannel: BuiltinBuilder = async (derivation, request, 
   if (channelName.includes("/")) {
     refuse(`channelName is not allowed to contain filesystem separators, got '${channelName}'`)
   }
-  const [output] = request.outputs
-  if (output === undefined) return refuse("'builtin:unpack-channel' needs an output")
-  const archive = await new InputFiles(request, store, signal).find(source)
+  const files = new InputFiles(request, store, signal, refuse)
+  const archive = (await files.find(source))?.node
   if (archive?.type !== "file") return refuse(`failed to open archive: '${source}' is no file among the inputs`)
-  const content = await contentOf(archive, store, signal)
+  const content = await contentOf(archive, files)
   let unpacked: DirectoryNode
   try {
     const options = { path: source, limits: UNPACK_LIMITS, top: "outer", onProgress: onActivity, signal } as const
@@ -57,16 +55,15 @@ export const builtinUnpackChannel: BuiltinBuilder = async (derivation, request, 
     return refuse(`failed to rename '${top[0]}' to '${channelName}': ${error.message}`)
   })
   const node: Node = { type: "directory", digest, size }
-  return [{ path: output, node, needles: await scanTree(node, request.needles, store, { signal }) }]
+  return { node, needles: await scanTree(node, request.needles, store, { signal }) }
 }
 
 /** Archives are read from more than one place. */
-async function contentOf({ digest, size }: FileNode, { blobs }: Store, signal: AbortSignal): Promise<Content> {
+async function contentOf(archive: FileNode, files: InputFiles): Promise<Content> {
   const temporary = await temporaryFile()
   try {
-    const pieces = (await blobs.read(digest, { signal, fleeting: true })) ?? []
-    for await (const piece of pieces) await temporary.file.appendFile(piece)
-    return { ...temporary, size }
+    for await (const piece of files.contents(archive)) await temporary.file.appendFile(piece)
+    return { ...temporary, size: archive.size }
   } catch (error) {
     await temporary.close()
     throw error
