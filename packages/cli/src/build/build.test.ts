@@ -31,6 +31,7 @@ in rec {
   b = sh "b" "echo building b; read x < \${a}; /bin/busybox mkdir $out 2>/dev/null; echo $x \${a} > $out" { };
   two = sh "two" "echo $dev > $out; echo dev > $dev" { outputs = [ "out" "dev" ]; };
   fails = sh "fails" "echo one; echo two >&2; exit 3" { };
+  talks = sh "talks" "i=0; while [ $i -lt 30 ]; do i=$((i+1)); echo $i; done; exit 1" { };
   needs = sh "needs" "echo \${fails} > $out" { };
   nothing = sh "nothing" "true" { };
   killed = sh "killed" "kill -9 $$" { };
@@ -206,6 +207,14 @@ describe("building", { skip: isReady ? false : "needs Linux, bubblewrap and busy
     assert.match(absent.error, /^error\[io\]: .*absent\.secret/)
     const damaged = run("build -A a --no-link --sign-with seed", newStore())
     assert.equal(damaged.error, "error[io]: seed: secret key is corrupt: it is not a name, a colon, and Base64\n")
+  })
+
+  test("of a long log the end is shown, and where the rest is", () => {
+    const store = newStore()
+    const { error } = run("build -A talks --no-link --quiet", store)
+    assert.match(error, /\nlast 25 of 30 log lines:\n> 6\n(?:> \d+\n){24}for all of them: tvix log \S+-talks\.drv\n$/)
+    const [, derivation = ""] = /tvix log (.*)\n/.exec(error)!
+    assert.equal(run(`log ${derivation}`, store).out.split("\n").length, 31)
   })
 
   test("what is there is built again to see whether the same comes out", () => {

@@ -29,7 +29,15 @@ export function failuresOf({ failures }: Realised, voice: Voice): Failures {
   let bits = 0
   for (const cause of causes) bits |= bitsOf(cause)
   const problems = [...causes].map(failureOf)
-  return { problems, messages: problems.map(messageOf), status: voice === "nix" ? ANY | bits : 1 }
+  const messages = [...causes].map((cause, i) => messageOf(problems[i]!) + whereMore(cause, voice))
+  return { problems, messages, status: voice === "nix" ? ANY | bits : 1 }
+}
+
+/** Where the rest is of a log of which only the end was shown. */
+function whereMore(cause: unknown, voice: Voice): string {
+  if (!(cause instanceof RealiseError) || cause.problem.code !== "build-failed") return ""
+  const { derivation, log } = cause.problem
+  return log.omitted === 0 ? "" : `\nfor all of them: ${voice === "nix" ? "nix-store -l" : "tvix log"} ${derivation}`
 }
 
 /** The builder's last words may be in it, which a terminal is not to obey. */

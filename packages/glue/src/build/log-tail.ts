@@ -1,4 +1,5 @@
 import { byteStringFrom } from "@tvix-ts/bytes"
+import type { LogEnd } from "./problem.ts"
 
 /** Bytes of a line that are kept. */
 const LINE_MAX = 1000
@@ -8,30 +9,31 @@ export class LogTail {
   readonly #count: number
   readonly #lines: string[] = []
   #line = ""
+  #omitted = 0
 
   constructor(count: number) {
     this.#count = count
   }
 
   add(bytes: Uint8Array): void {
-    // Only the end of a large piece can matter.
-    const text = byteStringFrom(bytes.subarray(Math.max(0, bytes.length - this.#count * LINE_MAX)))
-    const [first = "", ...others] = text.split("\n")
+    const [first = "", ...others] = byteStringFrom(bytes).split("\n")
     this.#line = (this.#line + first).slice(0, LINE_MAX)
     for (const line of others) {
-      this.#push()
+      this.#push(this.#line)
       this.#line = line.slice(0, LINE_MAX)
     }
   }
 
-  #push(): void {
-    this.#lines.push(this.#line)
-    if (this.#lines.length > this.#count) this.#lines.shift()
+  #push(line: string): void {
+    this.#lines.push(line)
+    if (this.#lines.length <= this.#count) return
+    this.#lines.shift()
+    this.#omitted++
   }
 
-  /** Byte strings, at most as many as were asked for. */
-  lines(): string[] {
-    const all = this.#line === "" ? this.#lines : [...this.#lines, this.#line]
-    return all.slice(-this.#count)
+  /** Ends the last line. Nothing may be added then. */
+  end(): LogEnd {
+    if (this.#line !== "") this.#push(this.#line)
+    return { lines: this.#lines, omitted: this.#omitted }
   }
 }

@@ -3,6 +3,12 @@ import { textOf } from "@tvix-ts/bytes"
 import type { TreeDifference } from "@tvix-ts/castore"
 import { formatHash, type Hash } from "@tvix-ts/hash"
 
+/** The last lines of what a builder said, and how many there were before these. */
+export interface LogEnd {
+  readonly lines: readonly string[]
+  readonly omitted: number
+}
+
 export type RealiseProblem =
   | { readonly code: "derivation-missing"; readonly path: string }
   | { readonly code: "output-unknown"; readonly derivation: string; readonly output: string; readonly known: string[] }
@@ -40,7 +46,7 @@ export type RealiseProblem =
       readonly code: "build-failed"
       readonly derivation: string
       readonly reason: string
-      readonly log: readonly string[]
+      readonly log: LogEnd
     }
 
 export class RealiseError extends Error {
@@ -112,7 +118,9 @@ function describe(problem: RealiseProblem): string {
     }
     case "build-failed": {
       const { derivation, reason, log } = problem
-      const tail = log.length === 0 ? "" : `\nlast ${log.length} log lines:${log.map((line) => `\n> ${line}`).join("")}`
+      const { length } = log.lines
+      const count = log.omitted === 0 ? `${length}` : `${length} of ${length + log.omitted}`
+      const tail = length === 0 ? "" : `\nlast ${count} log lines:${log.lines.map((line) => `\n> ${line}`).join("")}`
       return `build of '${derivation}' failed: ${reason}${tail}`
     }
   }

@@ -375,7 +375,7 @@ class Realiser {
       const told =
         error instanceof BuildError
           ? new RealiseError(
-              { code: "build-failed", derivation: path, reason: error.message, log: log.lines() },
+              { code: "build-failed", derivation: path, reason: error.message, log: log.end() },
               { cause: error },
             )
           : error
