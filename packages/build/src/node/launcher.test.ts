@@ -3,9 +3,18 @@ import { spawnSync } from "node:child_process"
 import { chmodSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { after, before, describe, test } from "node:test"
+import { after, before, beforeEach, describe, test } from "node:test"
 import { findProgram } from "./program.ts"
-import { FAILURE_FD, LAUNCH_FAILED, launchFailure, LAUNCHER_FD, launcherProgram } from "./launcher.ts"
+import {
+  FAILURE_FD,
+  LAUNCH_FAILED,
+  launchFailure,
+  LAUNCHER_FD,
+  launcherProgram,
+  RLIMIT_AS,
+  RLIMIT_NPROC,
+  type LauncherSettings,
+} from "./launcher.ts"
 import { removeTree } from "./remove-tree.ts"
 
 /** Runs programs of that machine on this one: "" if they are its own. */
@@ -20,10 +29,14 @@ for (const [machine, emulator] of Object.entries(MACHINES)) {
     let folder: string
     before(() => {
       folder = mkdtempSync(join(tmpdir(), "launcher-"))
-      writeFileSync(join(folder, "launcher"), launcherProgram(machine)!)
-      chmodSync(join(folder, "launcher"), 0o755)
     })
+    beforeEach(() => write({}))
     after(() => removeTree(folder))
+
+    const write = (settings: LauncherSettings): void => {
+      writeFileSync(join(folder, "launcher"), launcherProgram(settings, machine)!)
+      chmodSync(join(folder, "launcher"), 0o755)
+    }
 
     /** @returns its status, output, and what it wrote to the file for that */
     const launch = (...words: string[]): { status: number | null; out: string; failure: Buffer } => {
@@ -39,6 +52,25 @@ for (const [machine, emulator] of Object.entries(MACHINES)) {
       const { status, out, failure } = launch("/bin/sh", "a name", "-c", script, "", "w")
       assert.equal(out.replace(/(PWD|_|OLDPWD)=[^|]*\|/g, ""), `a name|-c|${script}||w|A=1|`)
       assert.deepEqual([status, [...failure]], [3, []])
+    })
+    test("sets limits of what it becomes, and goes on where that is refused", () => {
+      const limits = new Map([
+        [RLIMIT_NPROC, 0x1_0203],
+        [1000, 1],
+        [RLIMIT_AS, 0x4050_6070_8090],
+      ])
+      write({ limits })
+      const { out } = launch("/bin/sh", "sh", "-c", "cat /proc/$$/limits; echo $1", "sh", "a word")
+      const limitOf = (name: string): string | undefined => new RegExp(`^${name} +(\\d+ +\\d+) `, "m").exec(out)?.[1]
+      assert.equal(limitOf("Max processes")?.replace(/ +/, " "), "66051 66051")
+      // Emulators do not take that of memory seriously.
+      const most = emulator === "" ? "70713959547024 70713959547024" : undefined
+      assert.equal(limitOf("Max address space")?.replace(/ +/, " "), most)
+      assert.match(out, /^a word$/m)
+    })
+    test("sets the personality of what it becomes", () => {
+      write({ personality: 0x40000 })
+      assert.equal(launch("/bin/sh", "sh", "-c", "cat /proc/$$/personality").out, "00040000\n")
     })
     test("leaves none of its files open", () => {
       const { out } = launch("/bin/sh", "sh", "-c", `ls /proc/$$/fd`)
@@ -64,6 +96,6 @@ for (const [machine, emulator] of Object.entries(MACHINES)) {
 }
 
 test("there is none for other machines", () => {
-  assert.equal(launcherProgram("riscv64"), undefined)
-  assert.equal(launcherProgram("constructor"), undefined)
+  assert.equal(launcherProgram({}, "riscv64"), undefined)
+  assert.equal(launcherProgram({}, "constructor"), undefined)
 })

@@ -5,6 +5,9 @@
  *
  *     launcher PROGRAM WORD...
  *
+ * Before that it changes what is a process's own and what it hands on: limits, and how the kernel shows itself. Only from here
+ * are processes counted as those of the namespace that they are in.
+ *
  * It is run by its open file, so that what it becomes has no file of it to see, and closes that, and whatever else is open
  * but the three standard ones. Why it cannot become the program, it writes to another one, a number of errno(3) in one byte,
  * and ends with 127. The file is ELF (elf.h).
@@ -49,8 +52,22 @@ export function launchFailure(command: readonly string[], { failure }: Launcher)
 /** Node has no words for it. */
 const ENOEXEC = 8
 
+/** What it changes. What the system refuses stays as it is. */
+export interface LauncherSettings {
+  /** Bits of personality(2). */
+  readonly personality?: number | undefined
+  /** The most of a resource, by its number; see setrlimit(2). */
+  readonly limits?: ReadonlyMap<number, number>
+}
+
+/** Of sys/resource.h: processes and threads of the user, and bytes of a process's memory. */
+export const RLIMIT_NPROC = 6
+export const RLIMIT_AS = 9
+
+type Code = (settings: LauncherSettings) => Uint8Array
+
 /** By kind of machine, as `process.arch` says it: its number, `EM_…`, and the code. */
-const MACHINES: Readonly<Record<string, { readonly number: number; readonly code: () => Uint8Array }>> = {
+const MACHINES: Readonly<Record<string, { readonly number: number; readonly code: Code }>> = {
   x64: { number: 62, code: codeOfX64 },
   arm64: { number: 183, code: codeOfArm64 },
 }
@@ -66,10 +83,13 @@ const WRITE = 2
 const EXECUTE = 1
 
 /** The file; `undefined` for a machine that is not known here. */
-export function launcherProgram(machine: string = process.arch): Uint8Array | undefined {
+export function launcherProgram(
+  settings: LauncherSettings = {},
+  machine: string = process.arch,
+): Uint8Array | undefined {
   if (process.platform !== "linux" || !Object.hasOwn(MACHINES, machine)) return undefined
   const { number, code } = MACHINES[machine]!
-  const instructions = code()
+  const instructions = code(settings)
   const start = HEADER_LENGTH + 2 * SEGMENT_LENGTH
   const file = new Uint8Array(start + instructions.length)
   const view = new DataView(file.buffer)
@@ -107,15 +127,24 @@ const CLOSE_RANGE_CLOEXEC = 4
 const FILE_LAST = 0xffff
 
 /** At the start, the stack has the number of words, their addresses, a zero, and the addresses of the environment. */
-function codeOfX64(): Uint8Array {
+function codeOfX64({ personality, limits = new Map() }: LauncherSettings): Uint8Array {
   const number = (value: number): number[] => [value & 255, (value >> 8) & 255, (value >> 16) & 255, value >>> 24]
   const eax = (value: number): number[] => [0xb8, ...number(value)]
   const edi = (value: number): number[] => [0xbf, ...number(value)]
   const esi = (value: number): number[] => [0xbe, ...number(value)]
   const edx = (value: number): number[] => [0xba, ...number(value)]
+  const rax = (value: number): number[] => [0x48, 0xb8, ...bytesOf64(value)]
   const syscall = (call: number): number[] => [...eax(call), 0x0f, 0x05]
+  const limit = ([resource, most]: readonly [number, number]): number[][] => [
+    [...rax(most), 0x50, 0x50], // push rax, twice
+    [0x48, 0x89, 0xe6], // mov rsi, rsp
+    [...edi(resource), ...syscall(160)], // setrlimit
+    [0x58, 0x58], // pop rax, twice
+  ]
   return Uint8Array.from(
     [
+      personality === undefined ? [] : [...edi(personality), ...syscall(135)],
+      [...limits].flatMap(limit).flat(),
       [...edi(LAUNCHER_FD), ...syscall(3)], // close
       [...edi(FAILURE_FD), ...esi(F_SETFD), ...edx(FD_CLOEXEC), ...syscall(72)], // fcntl
       // Linux before 5.11 does not know it.
@@ -134,10 +163,30 @@ function codeOfX64(): Uint8Array {
   )
 }
 
-function codeOfArm64(): Uint8Array {
+function bytesOf64(value: number): Uint8Array {
+  const bytes = new Uint8Array(8)
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(value), true)
+  return bytes
+}
+
+function codeOfArm64({ personality, limits = new Map() }: LauncherSettings): Uint8Array {
   const set = (register: number, value: number): number => 0xd2800000 | (value << 5) | register
   const syscall = (call: number): number[] => [set(8, call), 0xd4000001]
+  // The lowest 16 bits of x0 first; the next ones beside them.
+  const setX0 = (value: number): number[] =>
+    [0, 1, 2, 3].map((part) => {
+      const bits = Number((BigInt(value) >> BigInt(16 * part)) & 0xffffn)
+      return (part === 0 ? 0xd2800000 : 0xf2800000) | (part << 21) | (bits << 5)
+    })
+  const limit = ([resource, most]: readonly [number, number]): number[][] => [
+    [...setX0(most), 0xa9bf03e0], // stp x0, x0, [sp, #-16]!
+    [0x910003e1], // mov x1, sp
+    [set(0, resource), ...syscall(164)], // setrlimit
+    [0x910043ff], // add sp, sp, #16
+  ]
   const words = [
+    personality === undefined ? [] : [...setX0(personality), ...syscall(92)],
+    [...limits].flatMap(limit).flat(),
     [set(0, LAUNCHER_FD), ...syscall(57)], // close
     [set(0, FAILURE_FD), set(1, F_SETFD), set(2, FD_CLOEXEC), ...syscall(25)], // fcntl
     [set(0, 3), set(1, FILE_LAST), set(2, CLOSE_RANGE_CLOEXEC), ...syscall(436)], // close_range

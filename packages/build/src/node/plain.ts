@@ -18,13 +18,14 @@ import { BuildError } from "../problem.ts"
 import type { BuildRequest } from "../request.ts"
 import type { BuildOptions, BuildOutput, BuildService } from "../service.ts"
 import { LAUNCH_FAILED, launched, launcherProgram, launchFailure, openLauncherLine } from "./launcher.ts"
-import { LogPipes } from "./log-pipe.ts"
+import { LogPipes, type LogPipe } from "./log-pipe.ts"
 import { asBuildError, importOutput } from "./output.ts"
 import { nativeSystems } from "./program.ts"
 import { removeTree } from "./remove-tree.ts"
-import { runCommand } from "./run-command.ts"
+import { runCommand, startProcess, type Running } from "./run-command.ts"
 import { LAUNCH_LINES, quoted } from "./shell.ts"
 import type { Trees } from "./trees.ts"
+import { killIfThere } from "./wait-for-process.ts"
 import { Workspace } from "./workspace.ts"
 
 export interface PlainOptions {
@@ -157,20 +158,7 @@ class PlainBuildService implements BuildService {
     const script = `${folder}/launch`
     writeFileSync(script, Buffer.from(`${lines.join("\n")}\n`, "latin1"))
     const { status, signal } = await this.#pipes.use((log) =>
-      runCommand("/bin/sh", [script], log, {
-        ...options,
-        spawn: { cwd: "/", env: { PATH: "/usr/bin:/bin" }, detached: true },
-        kill: ({ pid }) => {
-          killIfThere(-pid)
-          for (const stray of strays(log.path, own)) killIfThere(stray)
-        },
-        gone: async () => {
-          while (strays(log.path, own).length > 0) {
-            for (const stray of strays(log.path, own)) killIfThere(stray)
-            await sleep(2)
-          }
-        },
-      }),
+      runCommand(() => startScript(script, log, own), log, options),
     )
     if (signal !== undefined) throw new BuildError({ code: "signal", signal })
     if (status === 0) return
@@ -185,6 +173,25 @@ class PlainBuildService implements BuildService {
     writeFileSync(path, launcher)
     chmodSync(path, 0o755)
     return path
+  }
+}
+
+/** @param own folders of the build */
+function startScript(script: string, log: LogPipe, own: readonly string[]): Running {
+  const options = { cwd: "/", env: { PATH: "/usr/bin:/bin" }, detached: true }
+  const { pid, exit } = startProcess("/bin/sh", [script], log, options)
+  return {
+    exit,
+    kill() {
+      if (pid !== undefined) killIfThere(-pid)
+      for (const stray of strays(log.path, own)) killIfThere(stray)
+    },
+    async gone() {
+      while (strays(log.path, own).length > 0) {
+        for (const stray of strays(log.path, own)) killIfThere(stray)
+        await sleep(2)
+      }
+    },
   }
 }
 
@@ -244,14 +251,6 @@ function strays(log: string, folders: readonly string[]): number[] {
 
 function linkOf(name: string): string {
   return linkAt(`/proc/${name}`) ?? ""
-}
-
-function killIfThere(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL")
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error
-  }
 }
 
 function onDisk(path: string): Buffer {

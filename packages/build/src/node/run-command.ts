@@ -1,27 +1,18 @@
 /** A process and all that it starts, with an eye on the time and on how much it says. */
 import { spawn, type SpawnOptions } from "node:child_process"
-import type { Readable, Writable } from "node:stream"
 import { BuildError, type BuildProblem } from "../problem.ts"
 import type { BuildOptions } from "../service.ts"
 import { withoutInherited } from "./inherited.ts"
 import type { LogPipe } from "./log-pipe.ts"
 
-export interface Started {
-  readonly pid: number
-  /** What was asked for beyond the standard ones, from 3 on: sockets to the process. */
-  readonly channels: readonly (Readable & Writable)[]
-}
-
-export interface CommandOptions extends BuildOptions {
-  readonly spawn: SpawnOptions
-  /** How many {@link Started.channels} there are to be. */
-  readonly channels?: number
-  /** @param fail ends it, and is what the promise fails with */
-  readonly onStart?: (started: Started, fail: (error: unknown) => void) => void
-  /** Ends everything that was started. Called more than once if need be. */
-  readonly kill: (started: Started) => void
+/** A process and all that it starts. */
+export interface Running {
+  /** How the process itself ended. @throws {BuildError} if it was not started */
+  readonly exit: Promise<{ readonly status: number | undefined; readonly signal: string | undefined }>
+  /** Ends everything. Called more than once if need be. */
+  kill(): void
   /** Resolves when nothing of it runs any more, after the process itself has ended. */
-  readonly gone: (started: Started) => Promise<void>
+  gone(): Promise<void>
 }
 
 /** How it ended, and the last bytes that it wrote. */
@@ -31,57 +22,46 @@ export interface Ended {
   readonly lastWords: Uint8Array
 }
 
+/** @returns its number, if it was started, and how it ends */
+export function startProcess(
+  file: string,
+  words: readonly string[],
+  log: LogPipe,
+  options: SpawnOptions,
+): Pick<Running, "exit"> & { readonly pid: number | undefined } {
+  const child = spawn(file, words, { ...options, stdio: withoutInherited(["ignore", log.input, log.input]) })
+  log.closeInput()
+  const exit = new Promise<Awaited<Running["exit"]>>((resolve, reject) => {
+    child.once("exit", (status, signal) => resolve({ status: status ?? undefined, signal: signal ?? undefined }))
+    child.once("error", (error) => {
+      const reason = `${file} cannot be started: ${error.message}`
+      reject(new BuildError({ code: "start", reason }, { cause: error }))
+    })
+  })
+  return { pid: child.pid, exit }
+}
+
 /** Bytes; a line of a program that starts others. */
 const LAST_WORDS = 1024
 
 /**
- * Runs the command until nothing of it is left, whatever happens.
+ * Runs a command until nothing of it is left, whatever happens.
  *
- * @throws {BuildError} `start`, `timeout`, `silence`, `log-limit`; or the signal's reason
+ * @param start it; what `fail` is called with ends it, and is what the promise fails with
+ * @throws {BuildError} `timeout`, `silence`, `log-limit`; or the signal's reason
  */
 export async function runCommand(
-  file: string,
-  words: readonly string[],
+  start: (fail: (error: unknown) => void) => Running,
   log: LogPipe,
-  options: CommandOptions,
+  { signal, onLog, timeoutMs, silenceMs, logBytesMax }: BuildOptions,
 ): Promise<Ended> {
-  const { signal, onLog, timeoutMs, silenceMs, logBytesMax } = options
   signal?.throwIfAborted()
-  const channelCount = options.channels ?? 0
-  const child = spawn(file, words, {
-    ...options.spawn,
-    stdio: withoutInherited([
-      "ignore",
-      log.input,
-      log.input,
-      ...Array.from({ length: channelCount }, () => "pipe" as const),
-    ]),
-  })
-  const exit = new Promise<{ status: number | null; signal: string | null }>((resolve, reject) => {
-    child.once("exit", (status, by) => resolve({ status, signal: by }))
-    child.once("error", reject)
-  })
-  log.closeInput()
-  const { pid } = child
-  if (pid === undefined) {
-    const error = await exit.then(
-      () => undefined,
-      (reason: Error) => reason,
-    )
-    throw new BuildError({ code: "start", reason: `${file} cannot be started: ${error?.message}` }, { cause: error })
-  }
-  const started: Started = {
-    pid,
-    channels: child.stdio.slice(3, 3 + channelCount) as unknown as (Readable & Writable)[],
-  }
-  // They break when the process ends, which is said elsewhere.
-  for (const channel of started.channels) channel.on("error", () => {})
-
   let failure: { readonly error: unknown } | undefined
   const fail = (error: unknown): void => {
     failure ??= { error }
-    options.kill(started)
+    running.kill()
   }
+  const running = start(fail)
   const give = (problem: BuildProblem): void => fail(new BuildError(problem))
   const timers: NodeJS.Timeout[] = []
   if (timeoutMs !== undefined) timers.push(setTimeout(() => give({ code: "timeout", limitMs: timeoutMs }), timeoutMs))
@@ -112,21 +92,15 @@ export async function runCommand(
   const silent = new Promise<void>((resolve) => log.output.once("close", resolve))
 
   try {
-    try {
-      options.onStart?.(started, fail)
-    } catch (error) {
-      fail(error)
-    }
-    const ended = await exit
+    const ended = await running.exit
     // What is left in the pipe is read after all who could write to it are gone.
-    options.kill(started)
-    await options.gone(started)
+    running.kill()
+    await running.gone()
     await silent
     if (failure !== undefined) throw failure.error
-    return { status: ended.status ?? undefined, signal: ended.signal ?? undefined, lastWords }
+    return { ...ended, lastWords }
   } finally {
     signal?.removeEventListener("abort", onAbort)
     for (const timer of timers) clearTimeout(timer)
-    for (const channel of started.channels) channel.destroy()
   }
 }

@@ -14,6 +14,20 @@ export function processId(pid: number): ProcessId | undefined {
   return state === undefined ? undefined : { pid, started: state.started }
 }
 
+/** Kills it, unless it has ended. */
+export function killProcess({ pid, started }: ProcessId): void {
+  if (stateOf(pid)?.started === started) killIfThere(pid)
+}
+
+/** @param pid of a process, or the negative of a group's */
+export function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL")
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error
+  }
+}
+
 /**
  * Resolves when the process has ended. For the first one of a process namespace, that is when all others in it have: the
  * kernel ends it last.

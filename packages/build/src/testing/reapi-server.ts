@@ -54,9 +54,10 @@ import {
   type ExecutionDirectory,
   type Operation,
 } from "@tvix-ts/protos"
-import { LogPipes } from "../node/log-pipe.ts"
+import { LogPipes, type LogPipe } from "../node/log-pipe.ts"
 import { removeTree } from "../node/remove-tree.ts"
-import { runCommand } from "../node/run-command.ts"
+import { runCommand, startProcess, type Running } from "../node/run-command.ts"
+import { killIfThere } from "../node/wait-for-process.ts"
 import { Workspace } from "../node/workspace.ts"
 import { BuildError } from "../problem.ts"
 
@@ -144,14 +145,13 @@ export async function serveReapi(): Promise<ReapiServer> {
     words.push("--bind", root, "/", "--dev", "/dev", "--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys")
     words.push("--chdir", `/${command.workingDirectory}`, "--", ...command.arguments)
     const written: Uint8Array[] = []
+    const start = (log: LogPipe): Running => {
+      const { pid, exit } = startProcess("bwrap", words, log, { env: { PATH: process.env["PATH"] } })
+      return { exit, kill: () => pid !== undefined && killIfThere(pid), gone: async () => {} }
+    }
+    const onLog = (bytes: Uint8Array): void => void written.push(Uint8Array.from(bytes))
     const ended = await pipes.use((log) =>
-      runCommand("bwrap", words, log, {
-        spawn: { env: { PATH: process.env["PATH"] } },
-        onLog: (bytes) => void written.push(Uint8Array.from(bytes)),
-        ...(timeoutMs === undefined ? {} : { timeoutMs }),
-        kill: ({ pid }) => killIfThere(pid),
-        gone: async () => {},
-      }),
+      runCommand(() => start(log), log, { onLog, ...(timeoutMs !== undefined && { timeoutMs }) }),
     )
     const result = create(ActionResultSchema, {
       exitCode: ended.status ?? 1,
@@ -296,12 +296,4 @@ export async function serveReapi(): Promise<ReapiServer> {
     },
   }
   return server
-}
-
-function killIfThere(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL")
-  } catch {
-    // It has ended.
-  }
 }

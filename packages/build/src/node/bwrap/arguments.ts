@@ -19,10 +19,6 @@ export interface Parts {
 export const SANDBOX_UID = 1000
 export const SANDBOX_GID = 100
 
-/** Channels to us: what bubblewrap says, what lets it go on, and one of the process that sets limits. */
-export const STATUS_FD = 3
-export const START_FD = 4
-export const LIMITS_FD = 5
 /** Files that the script opens which becomes bubblewrap. */
 export const ARGUMENTS_FD = 6
 export const FILTER_FD = 7
@@ -35,7 +31,6 @@ export function sandboxArguments(request: BuildRequest, parts: Parts, { filtered
   words.push("--uid", String(SANDBOX_UID), "--gid", String(SANDBOX_GID), "--hostname", "localhost")
   // Only root has any to drop, and bubblewrap lets root keep them unless told.
   words.push("--cap-drop", "ALL", "--new-session", "--die-with-parent")
-  words.push("--json-status-fd", String(STATUS_FD), "--block-fd", String(START_FD))
   if (filtered) words.push("--seccomp", String(FILTER_FD))
 
   words.push("--clearenv")

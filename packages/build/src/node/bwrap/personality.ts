@@ -1,24 +1,17 @@
-import { spawnSync } from "node:child_process"
-import { findProgram } from "../program.ts"
-import { quoted } from "../shell.ts"
+/** Of linux/personality.h: the same addresses each time, and a machine of 32 bits. */
+const ADDR_NO_RANDOMIZE = 0x0040000
+const PER_LINUX32 = 0x0008
 
-/** By kind of machine, what setarch(8) calls it. */
-const MACHINES: Readonly<Record<string, string>> = {
-  "x86_64-linux": "x86_64",
-  "i686-linux": "i686",
-  "aarch64-linux": "aarch64",
+const PERSONALITIES: Readonly<Record<string, number>> = {
+  "x86_64-linux": ADDR_NO_RANDOMIZE,
+  "i686-linux": ADDR_NO_RANDOMIZE | PER_LINUX32,
+  "aarch64-linux": ADDR_NO_RANDOMIZE,
 }
 
 /**
- * What makes the kernel show itself as a machine of that kind to a program that it becomes: words of a shell. Addresses are
- * always the same then, as in sandboxes of C++ Nix, so that what depends on them is. Nothing where that is not to be had.
+ * How the kernel is to show itself to builds for a kind of machine; see personality(2). Addresses are always the same, as in
+ * sandboxes of C++ Nix, so that what depends on them is.
  */
-export function personalityOf(): (system: string) => string {
-  const setarch = findProgram("setarch")
-  // Containers may refuse.
-  const refused = setarch === undefined || spawnSync(setarch, ["-R", "true"], { stdio: "ignore" }).status !== 0
-  return (system) => {
-    const machine = MACHINES[system]
-    return refused || machine === undefined ? "" : `${quoted(setarch)} ${machine} -R `
-  }
+export function personalityOf(system: string): number | undefined {
+  return Object.hasOwn(PERSONALITIES, system) ? PERSONALITIES[system] : undefined
 }

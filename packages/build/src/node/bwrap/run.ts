@@ -1,18 +1,19 @@
 import { chmodSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { basename, join } from "node:path"
 import { textOf } from "@tvix-ts/bytes"
-import { BuildError, type BuildProblem } from "../../problem.ts"
+import type { BuildProblem } from "../../problem.ts"
 import type { BuildOptions } from "../../service.ts"
 import { problemOfStatus } from "../exit-status.ts"
 import { LAUNCH_FAILED, launched, launchFailure, openLauncherLine, type Launcher } from "../launcher.ts"
 import type { LogPipe } from "../log-pipe.ts"
 import { LAUNCH_LINES, quoted } from "../shell.ts"
-import { runCommand, type Ended, type Started } from "../run-command.ts"
-import { processEnd, processId, type ProcessId } from "../wait-for-process.ts"
-import { ARGUMENTS_FD, FILTER_FD, LIMITS_FD, START_FD, STATUS_FD } from "./arguments.ts"
-import type { MemoryGroup, MemoryGroups } from "./memory.ts"
+import { runCommand, type Ended, type Running } from "../run-command.ts"
+import { killProcess, processEnd, processId, type ProcessId } from "../wait-for-process.ts"
+import { ARGUMENTS_FD, FILTER_FD } from "./arguments.ts"
+import type { MemoryGroups } from "./memory.ts"
 import { enterLine } from "./mounts.ts"
 import { openingScript, type ClosedFolder } from "./reach.ts"
+import { STATUS_FD, TELL_FD, type Starters, type Status } from "./starter.ts"
 
 export interface Sandbox {
   readonly bwrap: string
@@ -21,8 +22,6 @@ export interface Sandbox {
   /** Of bubblewrap; byte strings, as the command's. */
   readonly words: readonly string[]
   readonly command: readonly string[]
-  /** What becomes bubblewrap, having made the kernel what the build expects of it: words of a shell. */
-  readonly personality: string
   /** Path of a table of mounts that have to be there before; see mounts.ts. */
   readonly mounts: string | undefined
   /** Path of the system calls' filter. */
@@ -33,21 +32,16 @@ export interface Sandbox {
   readonly user: number | undefined
   /** What that user does not get to. */
   readonly closed: readonly ClosedFolder[]
-  readonly limits: SandboxLimits
-}
-
-export interface SandboxLimits {
-  /** Processes and threads that there may be at a time. */
-  readonly processesMax: number
-  /** Bytes: of all processes together, where the machine can be told that, and otherwise of each. */
+  /** A program and words that run bubblewrap with limits, where the launcher cannot set them: none for no limits. */
+  readonly outerLimits: readonly string[]
+  /** Bytes that all processes may have together. */
   readonly memoryMax: number | undefined
+  /** With which they are counted; without, each process has that limit. */
   readonly groups: MemoryGroups | undefined
-  /** The program that sets limits of a process. */
-  readonly prlimit: string | undefined
 }
 
-/** What bubblewrap says of the sandbox as it goes on: JSON documents, one a line. */
-interface Status {
+/** What bubblewrap says of the sandbox as it goes on. */
+interface SandboxStatus extends Status {
   readonly "child-pid"?: number
   readonly "exit-code"?: number
 }
@@ -60,99 +54,66 @@ interface Status {
  */
 export async function runSandbox(
   sandbox: Sandbox,
+  starters: Starters,
   log: LogPipe,
   options: BuildOptions,
 ): Promise<BuildProblem | undefined> {
-  const { limits, user } = sandbox
-  const group = limits.memoryMax === undefined ? undefined : limits.groups?.make(limits.memoryMax)
-  const launch = writeLaunch(sandbox, group)
+  const { memoryMax } = sandbox
+  const group = memoryMax === undefined ? undefined : sandbox.groups?.make(memoryMax)
+  const changesUser = writeLaunch(sandbox, group !== undefined)
   /** The first process of the sandbox, and the number with which the command ended. */
   let first: ProcessId | undefined
   let exitCode: number | undefined
-  let statusEnd: Promise<unknown> = Promise.resolve()
 
   try {
-    const ended = await runCommand(launch.program, launch.words, log, {
-      ...options,
-      spawn: {
-        cwd: "/",
-        env: { PATH: "/usr/bin:/bin:/usr/sbin:/sbin" },
-        ...(user === undefined || launch.changesUser ? {} : { uid: user, gid: user }),
-      },
-      // STATUS_FD, START_FD and LIMITS_FD.
-      channels: 3,
-      onStart({ channels }, fail) {
-        const [status, start, limiter] = channels
-        let text = ""
-        statusEnd = new Promise((resolve) => status!.once("close", resolve))
-        status!.on("data", (bytes: Buffer) => {
-          text += bytes.toString("latin1")
-          const lines = text.split("\n")
-          text = lines.pop()!
-          for (const line of lines) {
-            const said = JSON.parse(line) as Status
-            exitCode = said["exit-code"] ?? exitCode
-            const pid = said["child-pid"]
-            if (pid === undefined) continue
-            first = processId(pid)
-            try {
-              group?.add(pid)
-            } catch (error) {
-              fail(error)
-            }
-            limiter!.write(`${pid}\n`)
+    return await starters.use(changesUser ? undefined : sandbox.user, async (starter) => {
+      const start = (fail: (error: unknown) => void): Running => {
+        let isOver = false
+        const script = `${basename(sandbox.folder)}/launch`
+        const exit = starter.run(script, log, (said: SandboxStatus) => {
+          exitCode = said["exit-code"] ?? exitCode
+          const pid = said["child-pid"]
+          if (pid === undefined) return
+          first = processId(pid)
+          if (group === undefined) return
+          try {
+            group.add(pid)
+            starter.tell("\n")
+          } catch (error) {
+            fail(error)
           }
         })
-        // It waits until it is told to go on.
-        limiter!.once("data", () => start!.end("\n"))
-        limiter!.once("end", () => start!.writableEnded || fail(new BuildError(UNLIMITED)))
-      },
-      kill({ pid }: Started) {
-        // Bubblewrap takes the rest with it, but not before it has asked for that.
-        for (const one of [first?.pid, pid]) if (one !== undefined) killIfThere(one)
-      },
-      async gone() {
-        await statusEnd
-        if (first !== undefined) await processEnd(first)
-      },
+        return {
+          exit: exit.finally(() => (isOver = true)),
+          kill() {
+            // Without a number, nobody knows how far it got.
+            if (!isOver || exitCode === undefined) starter.kill()
+            // Bubblewrap takes the rest with it, but not before it has asked for that.
+            if (first !== undefined) killProcess(first)
+          },
+          async gone() {
+            if (exitCode === undefined) await starter.gone()
+            if (first !== undefined) await processEnd(first)
+          },
+        }
+      }
+      const ended = await runCommand(start, log, options)
+      if (group?.exceeded === true) return { code: "memory", limit: memoryMax! }
+      return problemOf(sandbox, ended, exitCode)
     })
-    if (group?.exceeded === true) return { code: "memory", limit: limits.memoryMax! }
-    return problemOf(sandbox, ended, exitCode)
   } finally {
     group?.remove()
   }
 }
 
-/** The answer of {@link limiter} fails to come, too, if the sandbox could not be made. */
-const UNLIMITED: BuildProblem = { code: "start", reason: "the sandbox cannot be made, or not be limited" }
-
 /**
- * The line of a script for a process that waits for the number of the sandbox's first process, limits it, and so all that
- * come from it, and says that it has. From outside, as a limit of processes that is set before there is the user namespace
- * counts what else the user has; and from here, as starting a process costs Node more than a shell.
+ * Writes a script that opens what bubblewrap needs and becomes it: so words can be any bytes, which Node's cannot.
+ *
+ * @param waits whether bubblewrap goes on only when it is told
+ * @returns whether the script makes itself the user who builds
  */
-function limiter({ limits }: Sandbox, group: MemoryGroup | undefined, become: string): string {
-  const { processesMax, memoryMax, prlimit } = limits
-  const memory = memoryMax !== undefined && group === undefined ? ` --as=${memoryMax}` : ""
-  // Who it belongs to may always do that; root only where it has all of its rights.
-  const set = prlimit === undefined ? ":" : `${become}${quoted(prlimit)} --pid "$pid" --nproc=${processesMax}${memory}`
-  return `{ read -r pid && ${set} && echo; } <&${LIMITS_FD} >&${LIMITS_FD} 2>/dev/null ${closing([STATUS_FD, START_FD, LIMITS_FD])} &`
-}
-
-function closing(files: readonly number[]): string {
-  return files.map((file) => `${file}>&-`).join(" ")
-}
-
-interface Launch {
-  readonly program: string
-  readonly words: readonly string[]
-  /** Whether it becomes the user who builds by itself. */
-  readonly changesUser: boolean
-}
-
-/** A script that opens what bubblewrap needs and becomes it: so words can be any bytes, which Node's cannot. */
-function writeLaunch(sandbox: Sandbox, group: MemoryGroup | undefined): Launch {
-  const { folder, words, command, personality, mounts, filter, launcher, bwrap, user, closed } = sandbox
+function writeLaunch(sandbox: Sandbox, waits: boolean): boolean {
+  const { folder, words, command, mounts, filter, launcher, bwrap, user, closed, outerLimits } = sandbox
   const write = (name: string, text: string): string => {
     const path = join(folder, name)
     writeFileSync(path, Buffer.from(text, "latin1"))
@@ -161,26 +122,24 @@ function writeLaunch(sandbox: Sandbox, group: MemoryGroup | undefined): Launch {
   }
   const changesUser = user !== undefined && closed.length > 0
   const become = changesUser ? `setpriv --reuid ${user} --regid ${user} --clear-groups ` : ""
-  const lines = [
-    ...LAUNCH_LINES,
-    limiter(sandbox, group, become),
-    `exec ${closing([LIMITS_FD])} ${ARGUMENTS_FD}<${write("arguments", words.map((word) => `${word}\0`).join(""))}`,
-  ]
+  const blocking = waits ? ["--block-fd", String(TELL_FD)] : []
+  const given = ["--json-status-fd", String(STATUS_FD), ...blocking, ...words].map((word) => `${word}\0`)
+  const lines = [...LAUNCH_LINES, `exec ${ARGUMENTS_FD}<${write("arguments", given.join(""))}`]
+  if (!waits) lines.push(`exec ${TELL_FD}<&-`)
   if (filter !== undefined) lines.push(`exec ${FILTER_FD}<${quoted(filter)}`)
   if (launcher !== undefined) lines.push(openLauncherLine(launcher))
   if (changesUser) lines.push(...openingScript(closed, join(folder, "stage")))
   const start = launcher === undefined ? command : launched(command)
-  const bubblewrap = `${personality}${quoted(bwrap)} --args ${ARGUMENTS_FD} -- ${start.map(quoted).join(" ")}`
+  const bubblewrap = [...outerLimits, bwrap, "--args", String(ARGUMENTS_FD), "--", ...start].map(quoted).join(" ")
   if (mounts === undefined) lines.push(`exec ${become}${bubblewrap}`)
   else {
     const inner = write("enter", `mount --all --fstab ${quoted(mounts)} && exec ${bubblewrap}\n`)
     lines.push(enterLine(become, inner))
   }
-  write("launch", `${lines.join("\n")}\n`)
-  const script = join(folder, "launch")
+  const script = `cd /\n${lines.join("\n")}\n`
+  if (!changesUser) write("launch", script)
+  else write("launch", `exec unshare --mount --propagation private /bin/sh ${write("opening", script)}\n`)
   return changesUser
-    ? { program: "unshare", words: ["--mount", "--propagation", "private", "/bin/sh", script], changesUser }
-    : { program: "/bin/sh", words: [script], changesUser }
 }
 
 /** Bubblewrap ends as its command did, or complains. */
@@ -201,15 +160,9 @@ function problemOf(
   }
   if (exitCode === undefined) {
     if (signal !== undefined) return { code: "signal", signal }
+    const problem = status === undefined ? undefined : problemOfStatus(status)
+    if (problem?.code === "signal") return problem
     return { code: "start", reason: `the sandbox ended with status ${status}: ${textOf(lastLine)}` }
   }
   return problemOfStatus(exitCode)
-}
-
-function killIfThere(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL")
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error
-  }
 }

@@ -8,7 +8,7 @@ import { isIn, outermost } from "../../paths.ts"
 import { BuildError } from "../../problem.ts"
 import type { BuildRequest } from "../../request.ts"
 import type { BuildOptions, BuildOutput, BuildService } from "../../service.ts"
-import { launcherProgram } from "../launcher.ts"
+import { launcherProgram, RLIMIT_AS, RLIMIT_NPROC } from "../launcher.ts"
 import { LogPipes } from "../log-pipe.ts"
 import { asBuildError, importOutput } from "../output.ts"
 import { findProgram, nativeSystems } from "../program.ts"
@@ -21,8 +21,9 @@ import { memoryGroups, type MemoryGroups } from "./memory.ts"
 import { inputMounts, MANY_INPUTS } from "./mounts.ts"
 import { personalityOf } from "./personality.ts"
 import { closedFolders } from "./reach.ts"
-import { runSandbox, type SandboxLimits } from "./run.ts"
+import { runSandbox } from "./run.ts"
 import { seccompFilter } from "./seccomp.ts"
+import { Starters } from "./starter.ts"
 
 export interface BwrapOptions {
   readonly blobs: BlobService
@@ -87,21 +88,18 @@ export async function bwrapBuildService(options: BwrapOptions): Promise<BuildSer
   return new BwrapBuildService(options, bwrap, await Workspace.open(options.dir))
 }
 
-/** Paths of what all builds share; see {@link Sandbox}. */
-interface BuildFiles {
-  readonly filter: string | undefined
-  readonly launcher: string | undefined
-}
-
 class BwrapBuildService implements BuildService {
   readonly #options: BwrapOptions
   readonly #bwrap: string
   readonly #workspace: Workspace
   readonly #pipes: LogPipes
-  #files: BuildFiles | undefined
-  readonly #limits: SandboxLimits
+  readonly #starters: Starters
+  /** Paths of what builds share, by what it is for; see {@link Sandbox}. */
+  readonly #files = new Map<string, string | undefined>()
+  readonly #groups: MemoryGroups | undefined
+  /** Limits of each process, by number. */
+  readonly #limits = new Map<number, number>()
   readonly #user = findBuildUser()
-  readonly #personality = personalityOf()
   readonly #canMount = ["unshare", "mount"].every((name) => findProgram(name) !== undefined)
 
   constructor(options: BwrapOptions, bwrap: string, workspace: Workspace) {
@@ -109,13 +107,12 @@ class BwrapBuildService implements BuildService {
     this.#bwrap = bwrap
     this.#workspace = workspace
     this.#pipes = new LogPipes(workspace)
+    this.#starters = new Starters(workspace.folder)
     const { memoryMax, processesMax = PROCESSES_MAX } = options
-    this.#limits = {
-      processesMax,
-      memoryMax,
-      groups: memoryMax === undefined ? undefined : (machineGroups ??= memoryGroups()),
-      prlimit: findProgram("prlimit"),
-    }
+    this.#limits.set(RLIMIT_NPROC, processesMax)
+    if (memoryMax === undefined) return
+    this.#groups = machineGroups ??= memoryGroups()
+    if (this.#groups === undefined) this.#limits.set(RLIMIT_AS, memoryMax)
   }
 
   async build(request: BuildRequest, options: BuildOptions = {}): Promise<readonly BuildOutput[]> {
@@ -140,6 +137,7 @@ class BwrapBuildService implements BuildService {
   }
 
   async close(): Promise<void> {
+    this.#starters.close()
     await this.#workspace.close()
   }
 
@@ -153,7 +151,8 @@ class BwrapBuildService implements BuildService {
       writeFileSync(mounts, inputMounts(`${parts.root}/${request.inputsDir}`, request, inputs), "latin1")
       chmodSync(mounts, 0o644)
     }
-    const { filter, launcher } = (this.#files ??= this.#writeFiles())
+    const filter = this.#shared("filter", () => seccompFilter(process.arch), 0o644)
+    const launcher = this.#launcherFor(request.constraints.system)
     const words = sandboxArguments(request, parts, { filtered: filter !== undefined })
     const closed =
       user === undefined
@@ -164,15 +163,16 @@ class BwrapBuildService implements BuildService {
       folder,
       words,
       command: request.command,
-      personality: this.#personality(request.constraints.system),
       mounts,
       filter,
       launcher: launcher === undefined ? undefined : { program: launcher, failure: join(folder, "failure") },
       user,
       closed,
-      limits: this.#limits,
+      outerLimits: launcher === undefined ? this.#outerLimits() : [],
+      memoryMax: this.#options.memoryMax,
+      groups: this.#groups,
     }
-    const problem = await this.#pipes.use((log) => runSandbox(sandbox, log, options))
+    const problem = await this.#pipes.use((log) => runSandbox(sandbox, this.#starters, log, options))
     if (problem !== undefined) {
       const { bavail, bsize } = await statfs(folder)
       if (bavail * bsize < ROOM_MIN) {
@@ -187,15 +187,31 @@ class BwrapBuildService implements BuildService {
     return outputs
   }
 
-  #writeFiles(): BuildFiles {
-    const write = (contents: Uint8Array | undefined, mode: number): string | undefined => {
-      if (contents === undefined) return undefined
-      const path = this.#workspace.fresh()
-      writeFileSync(path, contents)
+  /** The path of a file that is written once. */
+  #shared(name: string, contents: () => Uint8Array | undefined, mode: number): string | undefined {
+    if (this.#files.has(name)) return this.#files.get(name)
+    const bytes = contents()
+    const path = bytes === undefined ? undefined : this.#workspace.fresh()
+    if (bytes !== undefined && path !== undefined) {
+      writeFileSync(path, bytes)
       chmodSync(path, mode)
-      return path
     }
-    return { filter: write(seccompFilter(process.arch), 0o644), launcher: write(launcherProgram(), 0o755) }
+    this.#files.set(name, path)
+    return path
+  }
+
+  #launcherFor(system: string): string | undefined {
+    const settings = { personality: personalityOf(system), limits: this.#limits }
+    return this.#shared(`launcher for ${system}`, () => launcherProgram(settings), 0o755)
+  }
+
+  /** For machines that there is no launcher for. Around the sandbox, what else the user runs counts, too. */
+  #outerLimits(): string[] {
+    const prlimit = findProgram("prlimit")
+    if (prlimit === undefined) return []
+    const memory = this.#limits.get(RLIMIT_AS)
+    const words = [prlimit, `--nproc=${this.#limits.get(RLIMIT_NPROC)}`]
+    return memory === undefined ? words : [...words, `--as=${memory}`]
   }
 
   async #place({ inputs }: BuildRequest, { signal }: CallOptions): Promise<Map<string, string>> {
