@@ -68,6 +68,8 @@ describeSandboxed("a sandbox", () => {
     await build({ ...example, script: `${script}\n[ -e $out ] || : >$out` }, { onLog }, by)
     return log
   }
+  /** A number that occurs in no other command line. */
+  const mark = (): string => `${9_000_000 + Math.floor(Math.random() * 1_000_000)}`
   const constraints = exampleRequest("", {}).constraints
   const online = { constraints: { ...constraints, network: true } }
 
@@ -88,6 +90,37 @@ describeSandboxed("a sandbox", () => {
       "Seccomp: 2",
     ])
   })
+
+  test("a build ignores no signals, and has a group and a session of its own", async () => {
+    const log = await logOf("grep SigIgn /proc/self/status; cut -d ' ' -f 5,6 /proc/$$/stat")
+    assert.match(log, /^SigIgn:\t0{16}\n(\d+) \1\n$/)
+  })
+  test("goes on when the shell that starts builds is ended, by whomever", async () => {
+    const other = await openService()
+    const asleep = mark()
+    const started = build({ script: `echo begun; sleep ${asleep}` }, {}, other)
+    const problem = problemOf(started)
+    while (processesWith(asleep).length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+    for (const pid of startersOf(process.pid)) process.kill(pid, "SIGKILL")
+    assert.deepEqual(await problem, { code: "signal", signal: "SIGKILL" })
+    assert.deepEqual(processesWith(asleep), [])
+    // Those of the other tests' service are gone, too: it makes others.
+    for (const by of [other, service]) assert.equal(await logOf("echo built", {}, by), "built\n")
+    await other.close()
+  })
+
+  const startersOf = (parent: number): number[] =>
+    readdirSync("/proc")
+      .filter((name) => /^\d+$/.test(name))
+      .filter((name) => {
+        try {
+          const read = (file: string): string => readFileSync(`/proc/${name}/${file}`, "latin1")
+          return read("status").includes(`\nPPid:\t${parent}\n`) && read("cmdline").includes("while read")
+        } catch {
+          return false
+        }
+      })
+      .map(Number)
 
   const setarch = spawnSync("setarch", ["-R", "true"]).status === 0
   test(
@@ -267,7 +300,6 @@ describeSandboxed("a sandbox", () => {
     assert.equal(await logOf("readlink /store/link; cat /store/link 2>/dev/null", { inputs }), "/etc/os-release\n")
   })
 
-  const mark = (): string => `${9_000_000 + Math.floor(Math.random() * 1_000_000)}`
   test("bounds the number of processes", async () => {
     const bounded = await openService({ processesMax: 60 })
     const asleep = mark()
