@@ -274,6 +274,19 @@ describe("uploads that are refused", () => {
     assert.match(said.text, /was not uploaded/)
   })
 
+  test("a narinfo with a reference that was collected meanwhile: nothing of it is kept", async () => {
+    const store = memoryStore()
+    const describeBefore: Store["pathInfos"]["describe"] = async (digest) =>
+      digest === hello.info.storePath.digest ? hello.info : store.pathInfos.get(digest)
+    const pathInfos = { ...store.pathInfos, describe: describeBefore }
+    const app = binaryCache({ ...store, pathInfos }, { anonymousWrites: true })
+    const said = await upload(app, parcelOf(user))
+    assert.equal(said.status, 409)
+    assert.match(said.text, /^the reference \/nix\/store\/\S+-hello is not here: send it first$/m)
+    assert.equal((await app.request(parcelOf(user).infoUrl)).status, 404)
+    assert.equal(await store.pathInfos.get(user.info.storePath.digest), undefined)
+  })
+
   test("a narinfo whose NAR was collected meanwhile", async () => {
     const uploads = memoryUploads()
     const { narUrl, file, infoUrl, narInfo } = parcelOf(hello)

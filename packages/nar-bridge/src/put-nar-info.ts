@@ -1,5 +1,5 @@
 import { byteStringFrom, concat, equal, textOf } from "@tvix-ts/bytes"
-import type { CallOptions, Contents, Node } from "@tvix-ts/castore"
+import { CastoreError, type CallOptions, type Contents, type Node } from "@tvix-ts/castore"
 import {
   fingerprint,
   formatSignature,
@@ -10,6 +10,7 @@ import {
   type NarInfo,
   type PublicKey,
   type SecretKey,
+  type StorePath,
 } from "@tvix-ts/nix-compat"
 import { signedBy, type Compression, type PathInfo, type Store } from "@tvix-ts/store"
 import { checkContentAddress } from "./content-address.ts"
@@ -73,10 +74,17 @@ export async function putNarInfo(digest: string, request: CacheRequest, options:
   }
   if (contentAddress !== undefined) await checkContentAddress(pathInfo, contentAddress, store, { signal })
   await checkSignatures(info, options)
-  const put = await store.pathInfos.put({ ...pathInfo, signatures: await signedBy(options.keys, pathInfo) }, { signal })
-  // From now on they are kept. If they were collected just before, this is half of something.
-  await requireReferences(info, store, { signal })
-  return put
+  const requires = othersOf(info)
+  try {
+    return await store.pathInfos.put(
+      { ...pathInfo, signatures: await signedBy(options.keys, pathInfo) },
+      { signal, requires },
+    )
+  } catch (error) {
+    // One of them was collected just now.
+    if (error instanceof CastoreError && error.problem.code === "missing") refuseMissing(error.problem.what)
+    throw error
+  }
 }
 
 /** @throws {CacheError} */
@@ -166,20 +174,24 @@ async function nodeOf(
   return upload.node
 }
 
+function othersOf({ storePath, references }: NarInfo): readonly StorePath[] {
+  return references.filter((path) => storePathBase(path) !== storePathBase(storePath))
+}
+
+function refuseMissing(path: string): never {
+  refuse({ code: "conflict", reason: `the reference ${path} is not here: send it first` })
+}
+
 /** @throws {CacheError} `conflict` */
-async function requireReferences(
-  { storePath, references }: NarInfo,
-  store: Store,
-  options: CallOptions,
-): Promise<void> {
-  const others = references.filter((path) => storePathBase(path) !== storePathBase(storePath))
+async function requireReferences(info: NarInfo, store: Store, options: CallOptions): Promise<void> {
+  const others = othersOf(info)
   for (let at = 0; at < others.length; at += AT_ONCE) {
     const some = others.slice(at, at + AT_ONCE)
     // oxlint-disable-next-line no-await-in-loop -- so many at once, and no more
     const found = await Promise.all(some.map(({ digest }) => store.pathInfos.describe(digest, options)))
     for (const [i, path] of some.entries()) {
       if (found[i]?.storePath.name === path.name) continue
-      refuse({ code: "conflict", reason: `the reference ${formatStorePath(path)} is not here: send it first` })
+      refuseMissing(formatStorePath(path))
     }
   }
 }

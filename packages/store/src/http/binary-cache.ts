@@ -3,7 +3,8 @@ import { CastoreError, type CallOptions } from "@tvix-ts/castore"
 import { formatStorePath, type NarInfo, type PublicKey, type StorePath } from "@tvix-ts/nix-compat"
 import { checkPathInfo } from "../path-info/check.ts"
 import type { PathDescription, PathInfo } from "../path-info/path-info.ts"
-import type { PathInfoService } from "../path-info/service.ts"
+import { requireThere } from "../path-info/require-there.ts"
+import type { PathInfoService, PutPathInfoOptions } from "../path-info/service.ts"
 import { SharedCalls } from "../shared-calls.ts"
 import type { Archives, Store, TransferOptions } from "../store.ts"
 import type { CacheFiles, Codecs } from "./cache-files.ts"
@@ -93,7 +94,8 @@ export class BinaryCache implements PathInfoService, Archives {
   }
 
   /** Sends archive and narinfo, unless they are there. The tree is that in the castore. */
-  async put(pathInfo: PathInfo, options: CallOptions = {}): Promise<PathInfo> {
+  async put(pathInfo: PathInfo, { requires = [], ...options }: PutPathInfoOptions = {}): Promise<PathInfo> {
+    await requireThere(requires, this, options)
     const narInfo = await this.#push(pathInfo, this.#options.castore, options)
     return { ...descriptionOf(narInfo), node: pathInfo.node }
   }

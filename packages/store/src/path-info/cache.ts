@@ -1,4 +1,5 @@
 import { closeAll } from "../close-all.ts"
+import { requireThere } from "./require-there.ts"
 import type { PathInfoService } from "./service.ts"
 
 /**
@@ -30,8 +31,17 @@ export function cachePathInfoService(
       return (await near.describe(digest, options)) ?? far.describe(digest, options)
     },
     async put(pathInfo, options) {
-      const stored = readOnly ? pathInfo : await far.put(pathInfo, options)
-      return near.put(stored, options)
+      const { requires = [], ...nearOptions } = options ?? {}
+      if (!readOnly) return near.put(await far.put(pathInfo, options), nearOptions)
+      const isNear = await Promise.all(
+        requires.map(async ({ digest }) => (await near.describe(digest, nearOptions)) !== undefined),
+      )
+      await requireThere(
+        requires.filter((_, i) => isNear[i] === false),
+        far,
+        nearOptions,
+      )
+      return near.put(pathInfo, { ...nearOptions, requires: requires.filter((_, i) => isNear[i] === true) })
     },
     async putMany(pathInfos, options) {
       if (!readOnly) await far.putMany(pathInfos, options)

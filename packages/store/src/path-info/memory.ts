@@ -1,6 +1,7 @@
 import type { CallOptions } from "@tvix-ts/castore"
 import { checkPathInfo, checkStoreDigest } from "./check.ts"
 import type { PathInfo } from "./path-info.ts"
+import { missingPath } from "./require-there.ts"
 import type { PathInfoService } from "./service.ts"
 import { mergeSignatures } from "./signatures.ts"
 
@@ -24,6 +25,9 @@ export function memoryPathInfoService(): PathInfoService {
     async put(pathInfo, options) {
       options?.signal?.throwIfAborted()
       checkPathInfo(pathInfo)
+      for (const path of options?.requires ?? []) {
+        if (stored.get(path.digest)?.storePath.name !== path.name) throw missingPath(path)
+      }
       return store(pathInfo)
     },
     async putMany(pathInfos, options) {

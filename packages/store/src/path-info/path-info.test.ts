@@ -4,6 +4,8 @@ import { CastoreError } from "@tvix-ts/castore"
 import { examplePathInfo, testPathInfoService } from "../testing/path-info-service.ts"
 import { cachePathInfoService } from "./cache.ts"
 import { memoryPathInfoService } from "./memory.ts"
+import type { PathInfo } from "./path-info.ts"
+import type { PathInfoService } from "./service.ts"
 
 testPathInfoService("memory", async () => ({ service: memoryPathInfoService() }))
 testPathInfoService("cache of memory", async () => ({
@@ -28,6 +30,31 @@ describe("a cache of path infos", () => {
     const cache = cachePathInfoService({ ...memoryPathInfoService(), put: full }, far)
     assert.deepEqual(await cache.get(digest), pathInfo)
     await assert.rejects(cache.put(pathInfo), /no room/)
+  })
+
+  test("what has to be there may be in either; where it may go, it is looked for when the other is stored", async () => {
+    const [near, far] = [memoryPathInfoService(), memoryPathInfoService()]
+    const [here, there, gone] = ["here", "there", "gone"].map((name) => examplePathInfo(name)) as [
+      PathInfo,
+      PathInfo,
+      PathInfo,
+    ]
+    await near.put(here)
+    await far.put(there)
+    /** As if it went after somebody looked. */
+    const describeBefore: PathInfoService["describe"] = async (one) =>
+      one === gone.storePath.digest ? gone : near.get(one)
+    const cache = cachePathInfoService({ ...near, describe: describeBefore }, far, { readOnly: true })
+    await cache.put(pathInfo, { requires: [here.storePath, there.storePath] })
+    const other = examplePathInfo("other")
+    for (const path of [gone.storePath, examplePathInfo("never").storePath]) {
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      await assert.rejects(
+        cache.put(other, { requires: [here.storePath, path] }),
+        (error) => error instanceof CastoreError && error.problem.code === "missing",
+      )
+    }
+    assert.equal(await near.get(other.storePath.digest), undefined)
   })
 
   test("closes both, though one fails", async () => {

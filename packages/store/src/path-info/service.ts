@@ -1,5 +1,14 @@
 import type { CallOptions } from "@tvix-ts/castore"
+import type { StorePath } from "@tvix-ts/nix-compat"
 import type { PathDescription, PathInfo } from "./path-info.ts"
+
+export interface PutPathInfoOptions extends CallOptions {
+  /**
+   * What has to be there when it is stored, or nothing is: `missing`. A store that collects garbage looks in the same moment,
+   * so that nothing can go in between; after that, what the path info refers to stays.
+   */
+  readonly requires?: readonly StorePath[]
+}
 
 /**
  * Stores path infos under the digest of their store path.
@@ -17,7 +26,7 @@ export interface PathInfoService {
    * Stores it, in place of the one that was there; durable when it resolves. The result is what is stored now, which may have
    * more signatures.
    */
-  put(pathInfo: PathInfo, options?: CallOptions): Promise<PathInfo>
+  put(pathInfo: PathInfo, options?: PutPathInfoOptions): Promise<PathInfo>
   /**
    * Stores many as {@link put} does, each after those before it: whoever is interrupted leaves none that refers to one before
    * it that is missing. If one is not valid, none is stored. All are durable when it resolves.

@@ -5,7 +5,8 @@ import { checkStoreDigest } from "../path-info/check.ts"
 import { encodePathInfo } from "../path-info/codec.ts"
 import type { PathInfo } from "../path-info/path-info.ts"
 import { putInOrder } from "../path-info/put-in-order.ts"
-import type { PathInfoService } from "../path-info/service.ts"
+import { requireThere } from "../path-info/require-there.ts"
+import type { PathInfoService, PutPathInfoOptions } from "../path-info/service.ts"
 import { mergeSignatures } from "../path-info/signatures.ts"
 import { decodeStored } from "../path-info/stored.ts"
 
@@ -49,12 +50,13 @@ class S3PathInfos implements PathInfoService {
     return this.get(digest, options)
   }
 
-  async put(pathInfo: PathInfo, options: CallOptions = {}): Promise<PathInfo> {
+  async put(pathInfo: PathInfo, { requires = [], ...options }: PutPathInfoOptions = {}): Promise<PathInfo> {
     options.signal?.throwIfAborted()
     // The caller may change it while we wait; and what is not valid is refused now.
     const own = structuredClone(pathInfo)
     const bytes = encodePathInfo(own)
     const { digest } = own.storePath
+    await requireThere(requires, this, options)
     const before = this.#putting.get(digest)
     const putting = (before ?? Promise.resolve()).catch(() => {}).then(() => this.#put(own, bytes, options))
     this.#putting.set(digest, putting)

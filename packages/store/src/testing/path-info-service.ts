@@ -268,6 +268,19 @@ export function testPathInfoService(backend: string, open: () => Promise<OpenPat
       assert.equal((await service.get(exampleStorePath("path").digest))!.signatures.length, 8)
     })
 
+    test("what needs something that is not there is not stored", async () => {
+      const needed = examplePathInfo("needed")
+      const pathInfo = examplePathInfo("user", { references: [needed.storePath] })
+      const requires = [needed.storePath]
+      const isMissing = (error: unknown): boolean => error instanceof CastoreError && error.problem.code === "missing"
+      await assert.rejects(service.put(pathInfo, { requires }), isMissing)
+      assert.equal(await service.get(pathInfo.storePath.digest), undefined)
+      await service.put(needed)
+      await assert.rejects(service.put(pathInfo, { requires: [{ ...needed.storePath, name: "other" }] }), isMissing)
+      assert.deepEqual(plain(await service.put(pathInfo, { requires })), plain(pathInfo))
+      assert.notEqual(await service.get(pathInfo.storePath.digest), undefined)
+    })
+
     test("an aborted call fails with the signal's reason and stores nothing", async () => {
       const pathInfo = examplePathInfo("aborted")
       const reason = new Error("enough")

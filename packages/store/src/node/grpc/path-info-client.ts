@@ -14,7 +14,8 @@ import { decodePathInfo, messageOfPathInfo, pathInfoOfMessage } from "../../path
 import { messageOfNode, sizeOfMessage } from "../../path-info/node-message.ts"
 import type { PathInfo } from "../../path-info/path-info.ts"
 import { putInOrder } from "../../path-info/put-in-order.ts"
-import type { NarCalculation, PathInfoService } from "../../path-info/service.ts"
+import { requireThere } from "../../path-info/require-there.ts"
+import type { NarCalculation, PathInfoService, PutPathInfoOptions } from "../../path-info/service.ts"
 import type { NarService } from "../../store.ts"
 
 const { get, put, calculateNAR, list } = TvixPathInfoService.method
@@ -68,8 +69,9 @@ class GrpcPathInfoService implements PathInfoService {
     return this.get(digest, options)
   }
 
-  async put(pathInfo: PathInfo, options: CallOptions = {}): Promise<PathInfo> {
+  async put(pathInfo: PathInfo, { requires = [], ...options }: PutPathInfoOptions = {}): Promise<PathInfo> {
     const message = messageOfPathInfo(pathInfo)
+    await requireThere(requires, this, options)
     return checked(await answer(this.#channel.unary(put, message, options), options.signal), pathInfo.storePath.digest)
   }
 

@@ -5,7 +5,8 @@ import type { StorePath } from "@tvix-ts/nix-compat"
 import { checkPathInfo, checkStoreDigest } from "../../path-info/check.ts"
 import { decodePathInfo, encodePathInfo } from "../../path-info/codec.ts"
 import type { PathInfo } from "../../path-info/path-info.ts"
-import type { PathInfoService } from "../../path-info/service.ts"
+import { missingPath } from "../../path-info/require-there.ts"
+import type { PathInfoService, PutPathInfoOptions } from "../../path-info/service.ts"
 import { mergeSignatures } from "../../path-info/signatures.ts"
 
 /** Rows that a listing reads at once; between two readings others may write. */
@@ -14,7 +15,7 @@ const USE_AFTER_MS = 1_800_000
 
 interface WaitingPut {
   readonly pathInfo: PathInfo
-  readonly options: CallOptions
+  readonly options: PutPathInfoOptions
   readonly resolve: (stored: PathInfo) => void
   readonly reject: (reason: unknown) => void
 }
@@ -86,7 +87,7 @@ export class LocalPathInfoService implements PathInfoService {
     return this.get(digest, options)
   }
 
-  put(pathInfo: PathInfo, options: CallOptions = {}): Promise<PathInfo> {
+  put(pathInfo: PathInfo, options: PutPathInfoOptions = {}): Promise<PathInfo> {
     return new Promise((resolve, reject) => {
       options.signal?.throwIfAborted()
       checkPathInfo(pathInfo)
@@ -229,12 +230,23 @@ export class LocalPathInfoService implements PathInfoService {
     if (waiting.length === 0) return
     try {
       const stored = this.#guard(() =>
-        transaction(this.#database, () => waiting.map(({ pathInfo }) => this.#write(pathInfo))),
+        transaction(this.#database, () =>
+          waiting.map(({ pathInfo, options }) => this.#missing(options) ?? this.#write(pathInfo)),
+        ),
       )
-      for (const [i, { resolve }] of waiting.entries()) resolve(stored[i]!)
+      for (const [i, { resolve, reject }] of waiting.entries()) {
+        const one = stored[i]!
+        if (one instanceof CastoreError) reject(one)
+        else resolve(one)
+      }
     } catch (error) {
       for (const { reject } of waiting) reject(error)
     }
+  }
+
+  #missing({ requires = [] }: PutPathInfoOptions): CastoreError | undefined {
+    const path = requires.find(({ digest, name }) => this.#readIfIntact(digest)?.storePath.name !== name)
+    return path && missingPath(path)
   }
 
   /** @param data `pathInfo` encoded, by whoever has done so already */

@@ -4,7 +4,8 @@ import { byteaArray, type PostgresDatabase, type Tables } from "@tvix-ts/castore
 import { checkStoreDigest } from "../../path-info/check.ts"
 import { encodePathInfo } from "../../path-info/codec.ts"
 import type { PathInfo } from "../../path-info/path-info.ts"
-import type { PathInfoService } from "../../path-info/service.ts"
+import { requireThere } from "../../path-info/require-there.ts"
+import type { PathInfoService, PutPathInfoOptions } from "../../path-info/service.ts"
 import { mergeSignatures } from "../../path-info/signatures.ts"
 import { decodeStored } from "../../path-info/stored.ts"
 
@@ -65,11 +66,12 @@ class PostgresPathInfos implements PathInfoService {
     return this.get(digest, options)
   }
 
-  async put(pathInfo: PathInfo, options: CallOptions = {}): Promise<PathInfo> {
+  async put(pathInfo: PathInfo, { requires = [], ...options }: PutPathInfoOptions = {}): Promise<PathInfo> {
     options.signal?.throwIfAborted()
     encodePathInfo(pathInfo)
     // Stored later, when the caller may have changed it.
     const own = structuredClone(pathInfo)
+    await requireThere(requires, this, options)
     return new Promise((resolve, reject) => {
       this.#waiting.push({ pathInfo: own, options, resolve, reject })
       this.#flushing ??= this.#flush().finally(() => (this.#flushing = undefined))
