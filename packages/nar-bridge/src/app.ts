@@ -13,6 +13,7 @@ import { Hono, type Context } from "hono"
 import { authorize } from "./access.ts"
 import { networkOf } from "./address.ts"
 import { responseOf, streamedText, textAnswer, whileSent, type Answer } from "./http/answer.ts"
+import { Fetches } from "./fetches.ts"
 import { NO_OBSERVER, type CacheRequest, type HostBindings, type Observer } from "./http/exchange.ts"
 import { requestOf } from "./http/web-request.ts"
 import { matches } from "./http/range.ts"
@@ -30,7 +31,7 @@ import { memoryUploads, type Uploads } from "./uploads.ts"
 
 /** What is asked of a cache, and how much of it at a time. All sizes are bytes. A client is who has an address, or its network. */
 export interface CacheLimits {
-  /** An archive, and the file that it comes in. */
+  /** An archive that is uploaded, and the file that it comes in; or one that another cache has. */
   readonly narSizeMax: number
   /** Files and folders in it: they are in memory until its folders are complete. */
   readonly entriesMax: number
@@ -45,6 +46,9 @@ export interface CacheLimits {
   /** NARs that are compressed while they are sent, which takes some megabytes each. */
   readonly compressionsMax: number
   readonly compressionsPerClientMax: number
+  /** Archives that are fetched from another cache, where the store is in front of one, until they are there. */
+  readonly fetchesMax: number
+  readonly fetchesPerClientMax: number
   /** Requests that are answered at the same time, uploads and those that wait among them. */
   readonly requestsMax: number
   readonly requestsPerClientMax: number
@@ -65,6 +69,8 @@ export const CACHE_LIMITS: CacheLimits = {
   downloadsPerClientMax: 128,
   compressionsMax: 64,
   compressionsPerClientMax: 16,
+  fetchesMax: 64,
+  fetchesPerClientMax: 32,
   requestsMax: 4096,
   requestsPerClientMax: 2048,
   requestsPerSecond: Infinity,
@@ -89,6 +95,8 @@ export interface CacheOptions {
   readonly compressors?: Compressors | undefined
   readonly decompress?: Decompress | undefined
   readonly limits?: Partial<CacheLimits> | undefined
+  /** Ends what goes on without a client: to fetch archives from other caches. */
+  readonly signal?: AbortSignal | undefined
   readonly observer?: Observer | undefined
   /** What `/metrics` says, in Prometheus' format. */
   readonly metrics?: (() => Promise<{ readonly type: string; readonly text: string }>) | undefined
@@ -204,6 +212,7 @@ class BinaryCache {
   readonly #keys: readonly SecretKey[]
   readonly #narInfos: NarInfos
   readonly #narFiles: NarFiles
+  readonly #fetches: Fetches
   readonly #rates: RateLimiter
   readonly #uploadGate: Gate
   readonly #downloadGate: Gate
@@ -219,9 +228,14 @@ class BinaryCache {
     this.#observer = options.observer ?? NO_OBSERVER
     this.#uploads = options.uploads ?? memoryUploads()
     this.#keys = options.keys ?? []
-    this.#narInfos = new NarInfos(store, { keys: this.#keys, compression: options.compression ?? "none" })
     const { uploadsMax, uploadsWaitingMax, uploadsWaitMs: waitMs, requestsMax: waitingMax } = this.#limits
     const { downloadsMax, downloadsPerClientMax, compressionsMax, compressionsPerClientMax } = this.#limits
+    const { fetchesMax, fetchesPerClientMax, narSizeMax } = this.#limits
+    this.#narInfos = new NarInfos(store, {
+      keys: this.#keys,
+      compression: options.compression ?? "none",
+      narSizeMax,
+    })
     this.#uploadGate = new Gate({ what: "uploads", insideMax: uploadsMax, waitingMax: uploadsWaitingMax, waitMs })
     this.#downloadGate = new Gate({
       what: "downloads",
@@ -239,7 +253,10 @@ class BinaryCache {
     })
     this.#listingGate = new Gate({ ...LISTINGS, what: "listings", waitingMax, waitMs })
     const gates = { downloads: this.#downloadGate, compressions }
-    this.#narFiles = new NarFiles(store, this.#uploads, options.compressors ?? {}, gates)
+    const fetching = { insideMax: fetchesMax, insidePerClientMax: fetchesPerClientMax, waitingMax, waitMs }
+    const gate = new Gate({ what: "archives to fetch", ...fetching })
+    this.#fetches = new Fetches(store, { gate, narSizeMax, signal: options.signal })
+    this.#narFiles = new NarFiles(store, this.#uploads, options.compressors ?? {}, gates, this.#fetches)
     this.#rates = new RateLimiter(this.#limits.requestsPerSecond, this.#limits.burstSeconds)
     this.#requestShares = new Shares(this.#limits.requestsPerClientMax)
   }
@@ -320,7 +337,7 @@ class BinaryCache {
   async listing(request: CacheRequest, name: string): Promise<Answer> {
     const digest = digestOf(name, ".ls")
     const { signal } = request
-    const pathInfo = digest === undefined ? undefined : await this.#store.pathInfos.get(digest, { signal })
+    const pathInfo = digest === undefined ? undefined : await this.#fetches.get(digest, request)
     if (pathInfo === undefined) return refuse({ code: "not-found", what: name })
     const { node } = pathInfo
     if (node.type !== "directory" || node.size <= LISTED_MAX) return this.#listed(node, request)

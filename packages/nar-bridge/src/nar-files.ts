@@ -11,6 +11,7 @@ import {
   type Store,
 } from "@tvix-ts/store"
 import { networkOf } from "./address.ts"
+import type { Fetches } from "./fetches.ts"
 import { whileSent, type Answer, type StreamedBody } from "./http/answer.ts"
 import type { CacheRequest } from "./http/exchange.ts"
 import { matches, rangeHolds, rangeOf, type ByteRange } from "./http/range.ts"
@@ -43,7 +44,7 @@ export interface NarGates {
 
 interface Found extends NarCalculation {
   /** Looks it up, where that may mean to fetch the archive from elsewhere. */
-  readonly node: (options: CallOptions) => Promise<Node>
+  readonly node: () => Promise<Node>
   readonly compression: Compression
 }
 
@@ -53,14 +54,16 @@ export class NarFiles {
   readonly #uploads: Uploads
   readonly #compressors: Compressors
   readonly #gates: NarGates
+  readonly #fetches: Fetches
   /** By the SHA-256 of the archive; the least recently used first. */
   readonly #open = new Map<string, Promise<NarFile>>()
 
-  constructor(store: Store, uploads: Uploads, compressors: Compressors, gates: NarGates) {
+  constructor(store: Store, uploads: Uploads, compressors: Compressors, gates: NarGates, fetches: Fetches) {
     this.#store = store
     this.#uploads = uploads
     this.#compressors = compressors
     this.#gates = gates
+    this.#fetches = fetches
   }
 
   /**
@@ -73,7 +76,7 @@ export class NarFiles {
     const { signal } = request
     const { downloads, compressions } = this.#gates
     const client = networkOf(request.address)
-    const found = await this.#find(name, { signal })
+    const found = await this.#find(name, request)
     if (found === undefined) refuse({ code: "not-found", what: `nar/${name}` })
     const { compression, narHash, narSize } = found
     const compressor = compression === "none" ? undefined : this.#compressors[compression]
@@ -86,7 +89,7 @@ export class NarFiles {
     const isHead = request.method === "HEAD"
     if (compressor !== undefined) {
       if (isHead) return { status: 200, headers }
-      const node = await found.node({ signal })
+      const node = await found.node()
       const leave = await compressions.enter(signal, client)
       return { status: 200, headers, body: whileSent(this.#compressed(node, compressor), leave) }
     }
@@ -94,13 +97,13 @@ export class NarFiles {
     const range = ranged ? rangeOf(request.header("range"), narSize) : undefined
     if (range === "none") refuse({ code: "range", size: narSize })
     if (range !== undefined) {
-      const nar = await this.#openNar(base, await found.node({ signal }))
+      const nar = await this.#openNar(base, await found.node())
       headers["Content-Range"] = `bytes ${range.from}-${range.to - 1}/${narSize}`
       const leave = await downloads.enter(signal, client)
       return { status: 206, headers, body: whileSent(partOf(nar, range), leave) }
     }
     if (isHead) return { status: 200, headers, body: { length: narSize, write: async () => {} } }
-    const node = await found.node({ signal })
+    const node = await found.node()
     // Once it has begun, an end that comes too early is all that can be said.
     if (!(await isStored(node, this.#store, { signal }))) refuse({ code: "not-found", what: `nar/${name}` })
     const write: StreamedBody["write"] = (output, aborted) => writeNar(node, this.#store, output, { signal: aborted })
@@ -108,16 +111,16 @@ export class NarFiles {
     return { status: 200, headers, body: whileSent({ length: narSize, write }, leave) }
   }
 
-  async #find(name: string, options: CallOptions): Promise<Found | undefined> {
-    const { pathInfos } = this.#store
+  async #find(name: string, request: CacheRequest): Promise<Found | undefined> {
+    const options: CallOptions = { signal: request.signal }
     const own = parseOwnNarName(name)
     if (own !== undefined) {
       const { digest, narHash, compression } = own
-      const described = await pathInfos.describe(digest, options)
+      const described = await this.#store.pathInfos.describe(digest, options)
       if (described === undefined || !equal(described.narHash, narHash)) return undefined
       const { narSize } = described
-      const node = async (nodeOptions: CallOptions): Promise<Node> => {
-        const pathInfo = await pathInfos.get(digest, nodeOptions)
+      const node = async (): Promise<Node> => {
+        const pathInfo = await this.#fetches.get(digest, request)
         if (pathInfo === undefined || !equal(pathInfo.narHash, narHash)) {
           return refuse({ code: "not-found", what: `nar/${name}` })
         }

@@ -4,6 +4,7 @@ import { hexDigest } from "@tvix-ts/hash"
 import { formatNarInfo, type NarInfo, type SecretKey } from "@tvix-ts/nix-compat"
 import { signedBy, type PathDescription, type Store } from "@tvix-ts/store"
 import { ownNarName, type OwnCompression } from "./nar-name.ts"
+import { isHere } from "./stored-node.ts"
 
 /** A narinfo as it is served. */
 export interface RenderedNarInfo {
@@ -16,6 +17,8 @@ export interface NarInfosOptions {
   readonly keys: readonly SecretKey[]
   /** What narinfos say that the NAR is compressed with. */
   readonly compression: OwnCompression
+  /** Bytes of archives that would have to be fetched from another cache; larger ones are not offered. As many as there are without. */
+  readonly narSizeMax?: number
   /** How long a narinfo is served without looking whether it has changed: others may write to the store. */
   readonly freshMs?: number
   /** Narinfos that are remembered, of a kilobyte each. */
@@ -42,6 +45,7 @@ export class NarInfos {
   readonly #pathInfos: Pick<Store["pathInfos"], "describe">
   readonly #keys: readonly SecretKey[]
   readonly #compression: OwnCompression
+  readonly #narSizeMax: number | undefined
   readonly #freshMs: number
   readonly #entriesMax: number
   readonly #clock: () => number
@@ -52,6 +56,7 @@ export class NarInfos {
     this.#pathInfos = store.pathInfos
     this.#keys = options.keys
     this.#compression = options.compression
+    this.#narSizeMax = options.narSizeMax
     this.#freshMs = options.freshMs ?? FRESH_MS
     this.#entriesMax = options.entriesMax ?? ENTRIES_MAX
     this.#clock = options.clock ?? (() => performance.now())
@@ -69,7 +74,7 @@ export class NarInfos {
     if (fresh !== undefined) return fresh
     const checked = this.#clock()
     const description = await this.#pathInfos.describe(digest, options)
-    if (description === undefined) {
+    if (description === undefined || !this.#isOffered(description)) {
       this.#entries.delete(digest)
       return undefined
     }
@@ -83,6 +88,10 @@ export class NarInfos {
     this.#entries.set(digest, { checked, description, rendered })
     if (this.#entries.size > this.#entriesMax) this.#entries.delete(this.#entries.keys().next().value!)
     return rendered
+  }
+
+  #isOffered(description: PathDescription): boolean {
+    return isHere(description) || description.narSize <= (this.#narSizeMax ?? Infinity)
   }
 
   /** It has changed, as we know. */
@@ -121,7 +130,7 @@ export function etagOf(text: string): string {
  */
 function isKnownArchive(description: PathDescription): boolean {
   const { contentAddress } = description
-  if (contentAddress === undefined || "node" in description) return true
+  if (contentAddress === undefined || isHere(description)) return true
   return contentAddress.method === "nar" && contentAddress.hash.algorithm === "sha256"
 }
 

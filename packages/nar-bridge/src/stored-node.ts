@@ -1,5 +1,10 @@
 import type { CallOptions, Node } from "@tvix-ts/castore"
-import type { Store } from "@tvix-ts/store"
+import type { PathDescription, PathInfo, Store } from "@tvix-ts/store"
+
+/** Whether the tree is known; of what another cache has, it is only when the archive was fetched. */
+export function isHere(description: PathDescription): description is PathInfo {
+  return "node" in description
+}
 
 /** Whether a tree is all there that once was: whoever has a directory has what is below it. */
 export async function isStored(

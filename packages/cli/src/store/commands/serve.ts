@@ -91,7 +91,7 @@ const OPTIONS: readonly Option<ServeSettings>[] = [
   {
     names: ["--max-nar-size"],
     values: ["BYTES"],
-    summary: "refuse larger NARs, as 500M or 16G, which it is without",
+    summary: "refuse larger NARs, as 500M or 16G, which it is without; what another cache has of them is not here",
     set: (to, text) => void (to.narSizeMax = parseBytes("--max-nar-size", text)),
   },
   {
@@ -217,7 +217,9 @@ async function serve(
   const observer = log === undefined ? metrics.observer : observers(metrics.observer, log.observer)
   const { narSizeMax, uploadsMax, downloadsMax, downloadsPerClientMax, rate } = settings
   const { compression, priority, anonymousWrites, behindProxy } = settings
+  const ended = new AbortController()
   const app = binaryCache(store, {
+    signal: ended.signal,
     keys,
     requiredKeys: requiredKeys.length === 0 ? undefined : requiredKeys,
     compression,
@@ -249,6 +251,7 @@ async function serve(
     else signal.addEventListener("abort", () => resolve(), { once: true })
   })
   await server.close(FAREWELL_MS)
+  ended.abort()
   log?.flush()
 }
 
