@@ -6,7 +6,7 @@ import { NarInfos } from "./nar-infos.ts"
 import { clientPath, fileTree } from "./testing/paths.ts"
 
 describe("narinfos that are remembered", () => {
-  const world = async (keys: readonly SecretKey[] = [], entriesMax = 10) => {
+  const world = async (keys: readonly SecretKey[] = [], entriesMax = 10, bytesMax = 1e6) => {
     const store = memoryStore()
     const { info } = await clientPath("a", fileTree("a"))
     await store.pathInfos.put(info)
@@ -18,7 +18,7 @@ describe("narinfos that are remembered", () => {
         return pathInfos.describe(digest)
       },
     })
-    const options = { keys, compression: "none", freshMs: 1000, entriesMax, clock: () => time.now } as const
+    const options = { keys, compression: "none", freshMs: 1000, entriesMax, bytesMax, clock: () => time.now } as const
     return { store, info, time, narInfos: new NarInfos({ pathInfos: counting }, options) }
   }
 
@@ -60,6 +60,30 @@ describe("narinfos that are remembered", () => {
     await store.pathInfos.put(other)
     for (const { storePath } of [info, other, info, other]) await narInfos.get(storePath.digest)
     assert.equal(time.looked, 4)
+  })
+
+  test("have as many bytes as there is room for", async () => {
+    const { text } = (await (await world()).narInfos.get((await world()).info.storePath.digest))!
+    for (const [bytesMax, looked] of [
+      [2 * text.length, 2],
+      [2 * text.length - 1, 4],
+    ] as const) {
+      // oxlint-disable no-await-in-loop -- one after the other
+      const { store, info, time, narInfos } = await world([], 10, bytesMax)
+      const other = (await clientPath("b", fileTree("b"))).info
+      await store.pathInfos.put(other)
+      for (const { storePath } of [info, other, info, other]) await narInfos.get(storePath.digest)
+      assert.equal(time.looked, looked)
+      // What is forgotten takes no room.
+      for (let i = 0; i < 3; i++) {
+        narInfos.forget(info.storePath.digest)
+        await narInfos.get(info.storePath.digest)
+      }
+      const before = time.looked
+      if (looked === 2) await narInfos.get(other.storePath.digest)
+      assert.equal(time.looked, before)
+      // oxlint-enable no-await-in-loop
+    }
   })
 
   test("that are absent are looked for every time", async () => {

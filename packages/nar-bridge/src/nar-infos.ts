@@ -23,6 +23,8 @@ export interface NarInfosOptions {
   readonly freshMs?: number
   /** Narinfos that are remembered, of a kilobyte each. */
   readonly entriesMax?: number
+  /** Bytes of all of them. */
+  readonly bytesMax?: number
   /** ms. */
   readonly clock?: () => number
 }
@@ -36,6 +38,7 @@ interface Entry {
 
 const FRESH_MS = 1000
 const ENTRIES_MAX = 50_000
+const BYTES_MAX = 64 * 2 ** 20
 
 /**
  * Narinfos of what is in a store. Those of paths that our keys have not signed are signed when they are asked for: what is in
@@ -48,9 +51,11 @@ export class NarInfos {
   readonly #narSizeMax: number | undefined
   readonly #freshMs: number
   readonly #entriesMax: number
+  readonly #bytesMax: number
   readonly #clock: () => number
   /** The least recently rendered first. */
   readonly #entries = new Map<string, Entry>()
+  #bytes = 0
 
   constructor(store: Pick<Store, "pathInfos">, options: NarInfosOptions) {
     this.#pathInfos = store.pathInfos
@@ -59,6 +64,7 @@ export class NarInfos {
     this.#narSizeMax = options.narSizeMax
     this.#freshMs = options.freshMs ?? FRESH_MS
     this.#entriesMax = options.entriesMax ?? ENTRIES_MAX
+    this.#bytesMax = options.bytesMax ?? BYTES_MAX
     this.#clock = options.clock ?? (() => performance.now())
   }
 
@@ -75,7 +81,7 @@ export class NarInfos {
     const checked = this.#clock()
     const description = await this.#pathInfos.describe(digest, options)
     if (description === undefined || !this.#isOffered(description)) {
-      this.#entries.delete(digest)
+      this.forget(digest)
       return undefined
     }
     const known = this.#entries.get(digest)
@@ -84,9 +90,13 @@ export class NarInfos {
       return known.rendered
     }
     const rendered = await this.#render(description)
-    this.#entries.delete(digest)
+    this.forget(digest)
     this.#entries.set(digest, { checked, description, rendered })
-    if (this.#entries.size > this.#entriesMax) this.#entries.delete(this.#entries.keys().next().value!)
+    this.#bytes += rendered.text.length
+    for (const oldest of this.#entries.keys()) {
+      if (this.#entries.size <= this.#entriesMax && this.#bytes <= this.#bytesMax) break
+      this.forget(oldest)
+    }
     return rendered
   }
 
@@ -96,6 +106,7 @@ export class NarInfos {
 
   /** It has changed, as we know. */
   forget(digest: string): void {
+    this.#bytes -= this.#entries.get(digest)?.rendered.text.length ?? 0
     this.#entries.delete(digest)
   }
 

@@ -88,7 +88,7 @@ const LENGTH_MAX = 8 * 2 ** 20
 /** What a narinfo without `Compression` means. */
 const OLD_COMPRESSION = "bzip2"
 
-type Fields = { -readonly [Field in keyof NarInfo]?: NarInfo[Field] }
+type Fields = { -readonly [Field in keyof NarInfo]?: NarInfo[Field] } & { signatures?: Signature[] }
 
 /** Each field and how its value is read. Fields that are not here are passed over, as C++ Nix does. */
 const READERS: Readonly<Record<string, (value: string, fields: Fields, storeDir: string) => void>> = {
@@ -103,7 +103,7 @@ const READERS: Readonly<Record<string, (value: string, fields: Fields, storeDir:
   Deriver(value, fields) {
     if (value !== "unknown-deriver") fields.deriver = parseStorePathBase(value)
   },
-  Sig: (value, fields) => void (fields.signatures = [...(fields.signatures ?? []), parseSignature(value)]),
+  Sig: (value, fields) => void (fields.signatures ??= []).push(parseSignature(value)),
   CA(value, fields) {
     if (value !== "") fields.contentAddress = parseContentAddress(value)
   },

@@ -3,14 +3,16 @@ import { CastoreError, type CallOptions } from "@tvix-ts/castore"
 import { formatStorePath, NarInfoError, parseNarInfo, type NarInfo, type PublicKey } from "@tvix-ts/nix-compat"
 import { checkDescription, checkStoreDigest } from "../path-info/check.ts"
 import type { PathDescription } from "../path-info/path-info.ts"
-import { checkTrust } from "../path-info/trust.ts"
+import { checkTrust, SIGNATURES_MAX } from "../path-info/trust.ts"
 import { SharedCalls } from "../shared-calls.ts"
 import type { CacheFiles } from "./cache-files.ts"
+import { Remembered } from "./remembered.ts"
 
 /** Bytes: room for 10,000 references. */
 const SIZE_MAX = 2 ** 20
-/** Narinfos that are remembered, some 1 KB each, and digests of which there is none. */
+/** Narinfos that are remembered, some 1 KB each, the bytes of all of them, and digests of which there is none. */
 const KNOWN_MAX = 20_000
+const KNOWN_BYTES_MAX = 32 * 2 ** 20
 const ABSENT_MAX = 200_000
 /** Signatures may be added to a narinfo, and a cache may be tidied up. */
 const KNOWN_MS = 3_600_000
@@ -35,8 +37,9 @@ export class NarInfos {
   constructor(files: CacheFiles, options: NarInfosOptions) {
     this.#files = files
     this.#options = options
-    this.#known = new Remembered(KNOWN_MAX, KNOWN_MS, options.now)
-    this.#absent = new Remembered(ABSENT_MAX, options.absentMs, options.now)
+    const { now, absentMs } = options
+    this.#known = new Remembered({ countMax: KNOWN_MAX, weightMax: KNOWN_BYTES_MAX, ms: KNOWN_MS, now })
+    this.#absent = new Remembered({ countMax: ABSENT_MAX, ms: absentMs, now })
   }
 
   /**
@@ -50,23 +53,28 @@ export class NarInfos {
     if (known !== undefined) return known
     if (this.#absent.get(digest) === true) return undefined
     return this.#calls.run(digest, options.signal, async (signal) => {
-      const narInfo = await this.read(digest, { signal })
+      const { narInfo, size } = (await this.#read(digest, { signal })) ?? {}
       if (narInfo === undefined) {
         this.#absent.set(digest, true)
         return undefined
       }
       const { trusted } = this.#options
       if (trusted !== undefined) await checkTrust(narInfo, trusted, this.#files.shown(nameOf(digest)))
-      this.#known.set(digest, narInfo)
+      this.#known.set(digest, narInfo, size)
       return narInfo
     })
   }
 
   /** The narinfo as it is now, whoever has signed it. @throws {CastoreError} `corrupt` if it is not well-formed */
   async read(digest: string, options: CallOptions = {}): Promise<NarInfo | undefined> {
+    return (await this.#read(digest, options))?.narInfo
+  }
+
+  async #read(digest: string, options: CallOptions): Promise<{ narInfo: NarInfo; size: number } | undefined> {
     const name = nameOf(digest)
     const bytes = await this.#files.read(name, SIZE_MAX, options)
-    return bytes && parse(byteStringFrom(bytes), digest, this.#files.shown(name))
+    if (bytes === undefined) return undefined
+    return { narInfo: parse(byteStringFrom(bytes), digest, this.#files.shown(name)), size: bytes.length }
   }
 
   async has(digest: string, options: CallOptions = {}): Promise<boolean> {
@@ -117,42 +125,11 @@ function parse(text: string, digest: string, what: string): NarInfo {
     const narInfo = parseNarInfo(text)
     if (narInfo.storePath.digest !== digest) wrong(`it is of '${textOf(formatStorePath(narInfo.storePath))}'`)
     checkDescription(descriptionOf(narInfo))
-    return narInfo
+    // Nobody looks at more, and whoever is in between can add any number.
+    return { ...narInfo, signatures: narInfo.signatures.slice(0, SIGNATURES_MAX) }
   } catch (error) {
     if (error instanceof NarInfoError) return wrong(textOf(error.message), error)
     if (error instanceof CastoreError && error.problem.code === "invalid") return wrong(error.message, error)
     throw error
-  }
-}
-
-/** A map that forgets: what is old, and what is oldest where there is too much. */
-class Remembered<T> {
-  readonly #entries = new Map<string, { readonly value: T; readonly until: number }>()
-  readonly #max: number
-  readonly #ms: number
-  readonly #now: () => number
-
-  constructor(max: number, ms: number, now: () => number) {
-    this.#max = max
-    this.#ms = ms
-    this.#now = now
-  }
-
-  get(key: string): T | undefined {
-    const entry = this.#entries.get(key)
-    if (entry === undefined) return undefined
-    if (entry.until > this.#now()) return entry.value
-    this.#entries.delete(key)
-    return undefined
-  }
-
-  set(key: string, value: T): void {
-    this.#entries.delete(key)
-    if (this.#entries.size >= this.#max) this.#entries.delete(this.#entries.keys().next().value!)
-    this.#entries.set(key, { value, until: this.#now() + this.#ms })
-  }
-
-  delete(key: string): void {
-    this.#entries.delete(key)
   }
 }

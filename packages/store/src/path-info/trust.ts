@@ -7,7 +7,12 @@ import type { Store } from "../store.ts"
 import type { PathDescription } from "./path-info.ts"
 
 /** Signatures that are looked at: more than anybody has. */
-const SIGNATURES_MAX = 64
+export const SIGNATURES_MAX = 64
+/**
+ * Bytes of an archive that nobody need have signed. It can say of itself how large it is, and has to be stored to find out
+ * whether it is what it says.
+ */
+const UNSIGNED_SIZE_MAX = 64 * 2 ** 30
 
 /** Whether one of the signatures is by one of the keys, and holds. */
 async function isSignedBy(description: PathDescription, keys: readonly PublicKey[]): Promise<boolean> {
@@ -21,11 +26,12 @@ async function isSignedBy(description: PathDescription, keys: readonly PublicKey
 
 /**
  * Whether the store path follows from the content address and the references, so that the contents, once they are checked
- * ({@link checkContents}), need nobody to vouch for them. Paths that refer to themselves are signed like others.
+ * ({@link checkContents}), need nobody to vouch for them. Paths that refer to themselves, or are very large, are signed like
+ * others.
  */
 function isContentAddressed(description: PathDescription): boolean {
-  const { storePath, contentAddress, references, narHash } = description
-  if (contentAddress === undefined) return false
+  const { storePath, contentAddress, references, narHash, narSize } = description
+  if (contentAddress === undefined || narSize > UNSIGNED_SIZE_MAX) return false
   const { method, hash } = contentAddress
   // Whoever believes the one may pass on the other.
   if (method === "nar" && hash.algorithm === "sha256" && !equal(hash.digest, narHash)) return false

@@ -65,6 +65,36 @@ describe("describe", () => {
     })
   }
 
+  test("of signatures, those that are looked at", async () => {
+    const junk = Array.from({ length: 10_000 }, (_, i) => ({ name: `zzz-${i}`, bytes: new Uint8Array(64) }))
+    const change = (info: NarInfo): NarInfo => ({ ...info, signatures: [...info.signatures, ...junk] })
+    const { pathInfo } = await publish(server.files, tree, "x", { key, change })
+    const { digest } = pathInfo.storePath
+    assert.equal((await open().pathInfos.describe(digest))?.signatures.length, 64)
+    assert.deepEqual((await open().pathInfos.get(digest))?.signatures[0], pathInfo.signatures[0])
+  })
+
+  test("what nobody has signed may not say of itself that it is as large as it likes", async () => {
+    for (const [name, narSize, options, there] of [
+      ["a", 2 ** 36, {}, true],
+      ["b", 2 ** 36 + 8, {}, false],
+      ["c", 2 ** 53 - 8, { key }, true],
+    ] as const) {
+      const change = async (info: NarInfo): Promise<NarInfo> => {
+        const changed = { ...info, narSize }
+        const signatures = "key" in options ? [await key.sign(fingerprint(changed))] : []
+        return { ...changed, signatures }
+      }
+      // oxlint-disable no-await-in-loop -- one after the other
+      const { infoPath, narInfo } = await publish(server.files, tree, name, { contentAddressed: true })
+      server.files.set(infoPath, bytesOf(formatNarInfo(await change(narInfo))))
+      const described = open().pathInfos.describe(narInfo.storePath.digest)
+      if (there) assert.equal((await described)?.narSize, narSize)
+      else await assert.rejects(described, problem("corrupt", /signed by nobody/))
+      // oxlint-enable no-await-in-loop
+    }
+  })
+
   /** What somebody may do to a narinfo who does not have the key. */
   const ALTERED: readonly [name: string, change: (info: NarInfo) => NarInfo, reason?: RegExp][] = [
     ["another name", (info) => ({ ...info, storePath: { ...info.storePath, name: "y" } })],
