@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { before, describe, test } from "node:test"
 import { byteStringFrom } from "@tvix-ts/bytes"
+import type { B3Digest, CallOptions, Directory } from "@tvix-ts/castore"
 import { encodeNix32 } from "@tvix-ts/hash"
 import {
   fingerprint,
@@ -238,10 +239,47 @@ describe("NARs", () => {
     }
   })
 
-  test("one whose tree is gone is not there", async () => {
+  const ways: [name: string, suffix: string, init: RequestInit][] = [
+    ["as it is", "", {}],
+    ["by HEAD", "", { method: "HEAD" }],
+    ["in part", "", { headers: { Range: "bytes=0-7" } }],
+    ["compressed", ".zst", {}],
+    ["compressed, by HEAD", ".zst", { method: "HEAD" }],
+  ]
+  for (const [name, suffix, init] of ways) {
+    test(`one whose tree is gone is not there: ${name}`, async () => {
+      const { store } = await cache()
+      const compress = (contents: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> => contents
+      const compressors = { zstd: { version: "1", compress } }
+      const app = binaryCache({ ...memoryStore(), pathInfos: store.pathInfos }, { compressors })
+      assert.equal((await app.request(narUrl(hello.info) + suffix, init)).status, 404)
+    })
+  }
+
+  test("the index of one that is read in part is made as long as somebody wants it", async () => {
     const { store } = await cache()
-    const app = binaryCache({ ...memoryStore(), pathInfos: store.pathInfos })
-    assert.equal((await app.request(narUrl(hello.info))).status, 404)
+    const signals: AbortSignal[] = []
+    const begun = Promise.withResolvers<void>()
+    const directories: Store["directories"] = Object.assign(Object.create(store.directories) as Store["directories"], {
+      // oxlint-disable-next-line require-yield -- it never comes
+      async *getRecursive(_digest: B3Digest, options: CallOptions = {}): AsyncGenerator<Directory> {
+        signals.push(options.signal!)
+        begun.resolve()
+        await new Promise((_, reject) => options.signal!.addEventListener("abort", () => reject(new Error("gone"))))
+      },
+    })
+    const app = binaryCache({ ...store, directories }, { limits: { downloadsMax: 1, uploadsWaitMs: 1 } })
+    const gone = new AbortController()
+    const asked = app.request(narUrl(hello.info), { headers: { Range: "bytes=0-7" }, signal: gone.signal })
+    await begun.promise
+    assert.equal((await app.request(narUrl(hello.info))).status, 503)
+    gone.abort()
+    await asked
+    assert.deepEqual(
+      signals.map(({ aborted }) => aborted),
+      [true],
+    )
+    assert.equal((await app.request(narUrl(hello.info))).status, 200)
   })
 
   test("one of which a part is gone ends before its length", async () => {

@@ -4,6 +4,7 @@ import { encodeNix32 } from "@tvix-ts/hash"
 import {
   openNar,
   renderNar,
+  SharedCalls,
   writeNar,
   type Compression,
   type NarCalculation,
@@ -18,7 +19,7 @@ import { matches, rangeHolds, rangeOf, type ByteRange } from "./http/range.ts"
 import type { Gate } from "./limits.ts"
 import { parseOwnNarName, parseUploadName } from "./nar-name.ts"
 import { refuse } from "./problem.ts"
-import { isStored } from "./stored-node.ts"
+import { isHere, isStored } from "./stored-node.ts"
 import type { Uploads } from "./uploads.ts"
 
 /** Makes something smaller while it is sent. */
@@ -43,8 +44,9 @@ export interface NarGates {
 }
 
 interface Found extends NarCalculation {
-  /** Looks it up, where that may mean to fetch the archive from elsewhere. */
-  readonly node: () => Promise<Node>
+  /** `undefined` if the archive is elsewhere; then {@link fetch} brings it. */
+  readonly node: Node | undefined
+  readonly fetch: () => Promise<Node | undefined>
   readonly compression: Compression
 }
 
@@ -56,7 +58,8 @@ export class NarFiles {
   readonly #gates: NarGates
   readonly #fetches: Fetches
   /** By the SHA-256 of the archive; the least recently used first. */
-  readonly #open = new Map<string, Promise<NarFile>>()
+  readonly #open = new Map<string, NarFile>()
+  readonly #opening = new SharedCalls<NarFile>()
 
   constructor(store: Store, uploads: Uploads, compressors: Compressors, gates: NarGates, fetches: Fetches) {
     this.#store = store
@@ -86,29 +89,30 @@ export class NarFiles {
     const headers: Record<string, string> = { "Content-Type": TYPE, ETag: etag, "Cache-Control": cacheControl }
     if (compressor === undefined) headers["Accept-Ranges"] = "bytes"
     if (matches(request.header("if-none-match"), etag)) return { status: 304, headers }
-    const isHead = request.method === "HEAD"
-    if (compressor !== undefined) {
-      if (isHead) return { status: 200, headers }
-      const node = await found.node()
-      const leave = await compressions.enter(signal, client)
-      return { status: 200, headers, body: whileSent(this.#compressed(node, compressor), leave) }
+    if (request.method === "HEAD") {
+      // Of what is elsewhere, all that is known is that it is.
+      if (found.node !== undefined) await this.#requireStored(found.node, name, { signal })
+      if (compressor !== undefined) return { status: 200, headers }
+      return { status: 200, headers, body: { length: narSize, write: async () => {} } }
     }
-    const ranged = rangeHolds(request.header("if-range"), etag) && !isHead
-    const range = ranged ? rangeOf(request.header("range"), narSize) : undefined
+    const isRanged = compressor === undefined && rangeHolds(request.header("if-range"), etag)
+    const range = isRanged ? rangeOf(request.header("range"), narSize) : undefined
     if (range === "none") refuse({ code: "range", size: narSize })
-    if (range !== undefined) {
-      const nar = await this.#openNar(base, await found.node())
-      headers["Content-Range"] = `bytes ${range.from}-${range.to - 1}/${narSize}`
-      const leave = await downloads.enter(signal, client)
-      return { status: 206, headers, body: whileSent(partOf(nar, range), leave) }
-    }
-    if (isHead) return { status: 200, headers, body: { length: narSize, write: async () => {} } }
-    const node = await found.node()
+    const node = found.node ?? (await found.fetch())
+    if (node === undefined) return refuse({ code: "not-found", what: `nar/${name}` })
     // Once it has begun, an end that comes too early is all that can be said.
-    if (!(await isStored(node, this.#store, { signal }))) refuse({ code: "not-found", what: `nar/${name}` })
-    const write: StreamedBody["write"] = (output, aborted) => writeNar(node, this.#store, output, { signal: aborted })
-    const leave = await downloads.enter(signal, client)
-    return { status: 200, headers, body: whileSent({ length: narSize, write }, leave) }
+    await this.#requireStored(node, name, { signal })
+    const leave = await (compressor === undefined ? downloads : compressions).enter(signal, client)
+    try {
+      const body = compressor === undefined ? this.#whole(node, narSize) : this.#compressed(node, compressor)
+      if (range === undefined) return { status: 200, headers, body: whileSent(body, leave) }
+      const nar = await this.#openNar(base, node, signal)
+      headers["Content-Range"] = `bytes ${range.from}-${range.to - 1}/${narSize}`
+      return { status: 206, headers, body: whileSent(partOf(nar, range), leave) }
+    } catch (error) {
+      leave()
+      throw error
+    }
   }
 
   async #find(name: string, request: CacheRequest): Promise<Found | undefined> {
@@ -119,22 +123,26 @@ export class NarFiles {
       const described = await this.#store.pathInfos.describe(digest, options)
       if (described === undefined || !equal(described.narHash, narHash)) return undefined
       const { narSize } = described
-      const node = async (): Promise<Node> => {
+      const fetch = async (): Promise<Node | undefined> => {
         const pathInfo = await this.#fetches.get(digest, request)
-        if (pathInfo === undefined || !equal(pathInfo.narHash, narHash)) {
-          return refuse({ code: "not-found", what: `nar/${name}` })
-        }
-        return pathInfo.node
+        return pathInfo !== undefined && equal(pathInfo.narHash, narHash) ? pathInfo.node : undefined
       }
-      return { node, narHash, narSize, compression }
+      return { node: isHere(described) ? described.node : undefined, fetch, narHash, narSize, compression }
     }
     const compression = parseUploadName(name)?.compression
     const upload = compression === undefined ? undefined : await this.#uploads.get(name)
     if (compression === undefined || upload === undefined) return undefined
     const { node, narHash, narSize } = upload
-    // It may have been collected since.
-    if (!(await isStored(node, this.#store, options))) return undefined
-    return { node: async () => node, narHash, narSize, compression }
+    return { node, fetch: async () => node, narHash, narSize, compression }
+  }
+
+  /** It may have been collected since it was heard of. @throws {CacheError} `not-found` */
+  async #requireStored(node: Node, name: string, options: CallOptions): Promise<void> {
+    if (!(await isStored(node, this.#store, options))) refuse({ code: "not-found", what: `nar/${name}` })
+  }
+
+  #whole(node: Node, length: number): StreamedBody {
+    return { length, write: (output, signal) => writeNar(node, this.#store, output, { signal }) }
   }
 
   #compressed(node: Node, compressor: Compressor): StreamedBody {
@@ -150,13 +158,15 @@ export class NarFiles {
     }
   }
 
-  #openNar(key: string, node: Node): Promise<NarFile> {
-    const opened = this.#open.get(key) ?? openNar(node, this.#store)
+  /** Made once for all who want it at the same time, as long as one of them does. */
+  async #openNar(key: string, node: Node, signal: AbortSignal): Promise<NarFile> {
+    const nar =
+      this.#open.get(key) ??
+      (await this.#opening.run(key, signal, (stop) => openNar(node, this.#store, { signal: stop })))
     this.#open.delete(key)
-    this.#open.set(key, opened)
+    this.#open.set(key, nar)
     if (this.#open.size > OPEN_MAX) this.#open.delete(this.#open.keys().next().value!)
-    opened.catch(() => this.#open.delete(key))
-    return opened
+    return nar
   }
 }
 

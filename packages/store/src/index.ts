@@ -26,4 +26,5 @@ export type { NarCalculation, PathInfoService, PutPathInfoOptions } from "./path
 export { signedBy } from "./path-info/signatures.ts"
 export { foundReferences, ReferenceScanner } from "./references/scanner.ts"
 export { whyDepends, type Step } from "./references/why.ts"
+export { SharedCalls } from "./shared-calls.ts"
 export { cacheStore, memoryStore, type NarService, type Store } from "./store.ts"
