@@ -109,6 +109,30 @@ describe("uploads", () => {
     assert.equal((await put(app, `/nar/${name}.nar.gz`, gzipSync(user.nar))).status, 400)
   })
 
+  test("is kept for ever by its hash alone: what has another name can be replaced", async () => {
+    const { app } = emptyCache()
+    const hashed = `/nar/${encodeNix32(hello.info.narHash)}.nar`
+    const own = `/nar/${hello.info.storePath.digest}-${encodeNix32(hello.info.narHash)}.nar`
+    for (const [url, caching] of [
+      ["/nar/some-name.nar", "public, no-cache"],
+      [hashed, "public, max-age=31536000, immutable"],
+      [own, "public, max-age=31536000, immutable"],
+    ] as const) {
+      // oxlint-disable no-await-in-loop -- one after the other
+      assert.equal((await put(app, url, hello.nar)).status, 201)
+      if (url === own) await put(app, parcelOf(hello).infoUrl, bodyOf(parcelOf(hello).narInfo))
+      const response = await app.request(url)
+      assert.equal(response.headers.get("cache-control"), caching, url)
+      const etag = response.headers.get("etag")!
+      const again = await app.request(url, { headers: { "If-None-Match": etag } })
+      assert.equal(again.status, 304)
+      assert.equal(again.headers.get("cache-control"), caching)
+      // oxlint-enable no-await-in-loop
+    }
+    await put(app, "/nar/some-name.nar", user.nar)
+    assert.deepEqual(new Uint8Array(await (await app.request("/nar/some-name.nar")).arrayBuffer()), user.nar)
+  })
+
   test("compressed, and the name does not say so", async () => {
     const { app } = emptyCache({ decompress: gunzip })
     assert.equal((await put(app, "/nar/some-name.nar", gzipSync(hello.nar))).status, 201)

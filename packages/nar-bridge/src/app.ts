@@ -104,6 +104,8 @@ export interface CacheOptions {
 
 /** Seconds. What is under the name of a hash never changes. */
 const IMMUTABLE = "max-age=31536000, immutable"
+/** What somebody has given a name of their own can be replaced: whoever keeps it is to ask each time whether it was. */
+const CHANGING = "no-cache"
 const NARINFO_SECONDS = 300
 /** Whoever pushes asks first, and must not be told the same for long afterwards. */
 const ABSENT_SECONDS = 5
@@ -331,7 +333,8 @@ class BinaryCache {
   }
 
   async nar(request: CacheRequest, name: string): Promise<Answer> {
-    return this.#narFiles.answer(name, request, this.#cacheControl(IMMUTABLE))
+    const immutable = this.#cacheControl(IMMUTABLE)
+    return this.#narFiles.answer(name, request, { immutable, changing: this.#cacheControl(CHANGING) })
   }
 
   async listing(request: CacheRequest, name: string): Promise<Answer> {

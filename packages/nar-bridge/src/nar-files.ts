@@ -43,11 +43,19 @@ export interface NarGates {
   readonly compressions: Gate
 }
 
+/** Values of `Cache-Control`. */
+export interface NarCaching {
+  readonly immutable: string
+  readonly changing: string
+}
+
 interface Found extends NarCalculation {
   /** `undefined` if the archive is elsewhere; then {@link fetch} brings it. */
   readonly node: Node | undefined
   readonly fetch: () => Promise<Node | undefined>
   readonly compression: Compression
+  /** Whether the name is that of these bytes, and of no others. */
+  readonly isImmutable: boolean
 }
 
 /** The archives of a store, under the names of nar-name.ts and those that they were uploaded with. */
@@ -72,10 +80,10 @@ export class NarFiles {
   /**
    * The body of what is answered is to be written, come what may: it may have a place that others wait for.
    *
-   * @param cacheControl of what never changes
+   * @param cacheControl of what never changes, and of what may
    * @throws {CacheError} `not-found`, `range`, `busy`
    */
-  async answer(name: string, request: CacheRequest, cacheControl: string): Promise<Answer> {
+  async answer(name: string, request: CacheRequest, cacheControl: NarCaching): Promise<Answer> {
     const { signal } = request
     const { downloads, compressions } = this.#gates
     const client = networkOf(request.address)
@@ -86,7 +94,11 @@ export class NarFiles {
     if (compression !== "none" && compressor === undefined) refuse({ code: "not-found", what: `nar/${name}` })
     const base = encodeNix32(narHash)
     const etag = compressor === undefined ? `"${base}"` : `"${base}-${compressor.version}"`
-    const headers: Record<string, string> = { "Content-Type": TYPE, ETag: etag, "Cache-Control": cacheControl }
+    const headers: Record<string, string> = {
+      "Content-Type": TYPE,
+      ETag: etag,
+      "Cache-Control": found.isImmutable ? cacheControl.immutable : cacheControl.changing,
+    }
     if (compressor === undefined) headers["Accept-Ranges"] = "bytes"
     if (matches(request.header("if-none-match"), etag)) return { status: 304, headers }
     if (request.method === "HEAD") {
@@ -127,13 +139,14 @@ export class NarFiles {
         const pathInfo = await this.#fetches.get(digest, request)
         return pathInfo !== undefined && equal(pathInfo.narHash, narHash) ? pathInfo.node : undefined
       }
-      return { node: isHere(described) ? described.node : undefined, fetch, narHash, narSize, compression }
+      const node = isHere(described) ? described.node : undefined
+      return { node, fetch, narHash, narSize, compression, isImmutable: true }
     }
-    const compression = parseUploadName(name)?.compression
+    const { compression, hash } = parseUploadName(name) ?? {}
     const upload = compression === undefined ? undefined : await this.#uploads.get(name)
     if (compression === undefined || upload === undefined) return undefined
     const { node, narHash, narSize } = upload
-    return { node, fetch: async () => node, narHash, narSize, compression }
+    return { node, fetch: async () => node, narHash, narSize, compression, isImmutable: hash !== undefined }
   }
 
   /** It may have been collected since it was heard of. @throws {CacheError} `not-found` */
