@@ -110,6 +110,9 @@ const NARINFO_SECONDS = 300
 /** Whoever pushes asks first, and must not be told the same for long afterwards. */
 const ABSENT_SECONDS = 5
 
+/** For the log, as nginx has it: the client has gone before it was answered. */
+const GONE = 499
+
 const DIGEST = /^[0-9a-df-np-sv-z]{32}$/
 const READ_METHODS = ["GET", "HEAD", "OPTIONS"]
 const ALL_METHODS = [...READ_METHODS, "PUT"]
@@ -427,8 +430,10 @@ class BinaryCache {
   }
 
   #refusal(error: unknown, request: CacheRequest, path: string): Answer {
-    const { status, message, headers, internal } = refusalOf(error)
-    if (internal && !request.signal.aborted) this.#observer.failed(error, { method: request.method, path })
+    const { message, headers, internal, ...refused } = refusalOf(error)
+    const isGone = internal && request.signal.aborted
+    if (internal && !isGone) this.#observer.failed(error, { method: request.method, path })
+    const status = isGone ? GONE : refused.status
     const cacheControl = status === 404 ? this.#cacheFor(ABSENT_SECONDS) : { "Cache-Control": "no-store" }
     const closing = error instanceof CacheError && error.problem.code === "timeout"
     return textAnswer(status, message, { ...cacheControl, ...headers, ...(closing && { Connection: "close" }) })

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Answer, StreamedBody } from "../http/answer.ts"
 import type { HostBindings, Observer, RequestEvent } from "../http/exchange.ts"
+import { CacheError } from "../problem.ts"
 import { Patience, type Pace } from "./progress.ts"
 
 /** Bytes that are handed to the system at once. */
@@ -144,7 +145,8 @@ export class Exchange implements NonNullable<HostBindings["host"]> {
       await blocks.flush()
       outgoing.end()
     } catch (error) {
-      if (!this.signal.aborted) this.#options.observer.failed(error, event)
+      const isSlow = error instanceof CacheError && error.problem.code === "timeout"
+      if (!isSlow && !this.signal.aborted) this.#options.observer.failed(error, event)
       // All that can be said now: it is not all there.
       outgoing.destroy()
     }

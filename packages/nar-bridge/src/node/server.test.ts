@@ -233,12 +233,14 @@ describe("a cache on a port", () => {
 
   test("does not wait for who takes nothing", () =>
     serving(
-      async ({ port, events }) => {
+      async ({ port, events, failures }) => {
         const socket = connect(port, "127.0.0.1")
         socket.write(`GET ${ownNarUrl(large)} HTTP/1.1\r\nHost: x\r\n\r\n`)
         socket.pause()
         await until(() => events.some(({ path, complete }) => path === ownNarUrl(large) && !complete))
         socket.destroy()
+        // It is nothing that anybody should look into.
+        assert.deepEqual(failures, [])
       },
       {},
       { pace: { stallMs: 200, bytesPerSecond: 1e9 } },
@@ -254,6 +256,7 @@ describe("a cache on a port", () => {
       await once(socket, "drain")
       socket.destroy()
       await until(() => events.length === 1)
+      assert.equal(events[0]!.status, 499)
       assert.equal((await fetch(url + narUrl)).status, 404)
       assert.deepEqual(failures, [])
     }))
