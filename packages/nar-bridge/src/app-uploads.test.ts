@@ -191,6 +191,21 @@ describe("signing", () => {
     for (const signature of signatures) assert.ok(await verifySignature(fingerprint(path.info), signature, keys))
   })
 
+  test("content address and deriver stay, though somebody sends the narinfo again without them", async () => {
+    const { app, store } = emptyCache()
+    const deriver = { ...hello.info.storePath, name: "hello.drv" }
+    await upload(app, parcelOf(hello, { deriver }))
+    const { infoUrl, narInfo } = parcelOf(hello)
+    const { contentAddress, ...bare } = narInfo
+    assert.equal((await put(app, infoUrl, bodyOf(bare))).status, 201)
+    const stored = await store.pathInfos.get(hello.info.storePath.digest)
+    assert.deepEqual(stored?.contentAddress, contentAddress)
+    assert.deepEqual(stored?.deriver, deriver)
+    const other = { ...deriver, name: "other.drv" }
+    assert.equal((await put(app, infoUrl, bodyOf({ ...bare, deriver: other }))).status, 201)
+    assert.deepEqual((await store.pathInfos.get(hello.info.storePath.digest))?.deriver, other)
+  })
+
   test("where a signature is required, one by that key is", async () => {
     const { app } = emptyCache({ requiredKeys: [key.publicKey] })
     assert.equal((await upload(app, parcelOf(await built(hello, [stranger, key])))).status, 201)

@@ -51,7 +51,7 @@ export async function putNarInfo(digest: string, request: CacheRequest, options:
   const { store } = options
   const { signal } = request
   const info = parseNarInfo(byteStringFrom(await readAll(request, options)))
-  const { storePath, narHash, narSize, references, deriver, signatures, contentAddress } = info
+  const { storePath, narHash, narSize, references, signatures } = info
   if (storePath.digest !== digest) {
     refuse({ code: "malformed", part: "StorePath", reason: `it is not that of ${digest}.narinfo` })
   }
@@ -62,6 +62,9 @@ export async function putNarInfo(digest: string, request: CacheRequest, options:
   if (stored !== undefined) checkAgainst(stored, info)
   const node = await nodeOf(info, stored, options, { signal })
   await requireReferences(info, store, { signal })
+  // Nothing that is signed covers them: whoever leaves them out says nothing about them.
+  const deriver = info.deriver ?? stored?.deriver
+  const contentAddress = info.contentAddress ?? stored?.contentAddress
   const pathInfo: PathInfo = {
     storePath,
     node,
@@ -72,7 +75,7 @@ export async function putNarInfo(digest: string, request: CacheRequest, options:
     ...(deriver !== undefined && { deriver }),
     ...(contentAddress !== undefined && { contentAddress }),
   }
-  if (contentAddress !== undefined) await checkContentAddress(pathInfo, contentAddress, store, { signal })
+  if (info.contentAddress !== undefined) await checkContentAddress(pathInfo, info.contentAddress, store, { signal })
   await checkSignatures(info, options)
   const requires = othersOf(info)
   try {
