@@ -11,6 +11,8 @@ const ATTEMPTS = 8
 const RETRY_AFTER_MS = 100
 const RETRY_AFTER_MAX_MS = 8_000
 const TIMEOUT_MS = 60_000
+/** Of a service or a line that is slow but gets on: parts are sent over a line of 1 Mbit/s, four at a time. */
+const BYTES_PER_MS_MIN = 32
 /** Bytes of an answer that is XML: a list of 1000 objects has some 400 KB. */
 const XML_BYTES_MAX = 8 * 2 ** 20
 
@@ -161,7 +163,7 @@ export class S3Bucket {
     const release = await this.#slots.take(signal)
     const stop = new AbortController()
     const giveUp = (): void => stop.abort()
-    const timer = setTimeout(giveUp, this.options.timeoutMs ?? TIMEOUT_MS)
+    const patience = new Patience(this.options.timeoutMs ?? TIMEOUT_MS, request.body?.length ?? 0, giveUp)
     signal?.addEventListener("abort", giveUp, { once: true })
     try {
       const { url, headers } = await this.#sign(request)
@@ -174,7 +176,8 @@ export class S3Bucket {
         redirect: "manual",
       })
       // A refusal may well be longer than what was asked for.
-      const body = await bodyOf(response, (response.ok ? request.bytesMax : undefined) ?? XML_BYTES_MAX)
+      const bytesMax = (response.ok ? request.bytesMax : undefined) ?? XML_BYTES_MAX
+      const body = await bodyOf(response, bytesMax, patience)
       if (body === undefined) {
         const what = `object '${request.key}' in ${this.where}`
         throw new CastoreError({ code: "corrupt", what, reason: `it has more than ${request.bytesMax} bytes` })
@@ -186,7 +189,7 @@ export class S3Bucket {
       const lost = stop.signal.aborted ? "it did not answer in time" : `the connection failed: ${innermost(error)}`
       return { lost, cause: error }
     } finally {
-      clearTimeout(timer)
+      patience.end()
       signal?.removeEventListener("abort", giveUp)
       release()
     }
@@ -242,6 +245,35 @@ export class S3Bucket {
   }
 }
 
+/** How long we wait for bytes: a time in which none comes, and more for each that does. */
+class Patience {
+  readonly #stallMs: number
+  readonly #giveUp: () => void
+  #until: number
+  #timer: ReturnType<typeof setTimeout>
+
+  /** @param bytes that are to be sent, of which nobody says how far they are */
+  constructor(stallMs: number, bytes: number, giveUp: () => void) {
+    this.#stallMs = stallMs
+    this.#giveUp = giveUp
+    const ms = stallMs + bytes / BYTES_PER_MS_MIN
+    this.#until = performance.now() + ms
+    this.#timer = setTimeout(giveUp, ms)
+  }
+
+  /** So many bytes have come. */
+  moved(bytes: number): void {
+    const now = performance.now()
+    this.#until = Math.min(now + this.#stallMs, this.#until + bytes / BYTES_PER_MS_MIN)
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(this.#giveUp, this.#until - now)
+  }
+
+  end(): void {
+    clearTimeout(this.#timer)
+  }
+}
+
 const NOT_NOW = { code: "ServiceUnavailable", message: "" }
 
 /** Of no bytes. */
@@ -252,7 +284,7 @@ async function sha256(bytes: Uint8Array): Promise<string> {
 }
 
 /** All of it; `undefined` if it is more than `bytesMax`. */
-async function bodyOf(response: Response, bytesMax: number): Promise<Uint8Array | undefined> {
+async function bodyOf(response: Response, bytesMax: number, patience: Patience): Promise<Uint8Array | undefined> {
   if (response.body === null) return new Uint8Array()
   const reader = response.body.getReader()
   const pieces: Uint8Array[] = []
@@ -261,6 +293,7 @@ async function bodyOf(response: Response, bytesMax: number): Promise<Uint8Array 
     const { done, value } = await reader.read()
     if (done || value === undefined) break
     length += value.length
+    patience.moved(value.length)
     if (length > bytesMax) {
       // What is wrong with the rest is of no interest.
       await reader.cancel().catch(() => {})

@@ -1,5 +1,8 @@
 /** What a service can do to us: to be busy, to be slow, to lie, to go away. */
 import assert from "node:assert/strict"
+import { once } from "node:events"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
 import { afterEach, beforeEach, describe, test } from "node:test"
 import { utf8 } from "@tvix-ts/bytes"
 import { digestOf, type B3Digest } from "../digest.ts"
@@ -97,6 +100,34 @@ describe("passing failures are waited out", () => {
     await assert.rejects(s3BlobService(options).stat(digestOf(SMALL)), problem("unavailable"))
     assert.ok(asked > 0)
     await slow.stop()
+  })
+
+  test("a service that is slow, but gets on, is waited for", async () => {
+    const objects = new S3Objects(fake.options({ attempts: 1, timeoutMs: 300 }))
+    // Longer than the time limit, in pieces that are not.
+    fake.latencyMs = 600
+    assert.equal(await objects.put("x", LARGE), true)
+    fake.latencyMs = 0
+    fake.pieceMs = 15
+    assert.deepEqual((await objects.get("x", LARGE.length))?.bytes, LARGE)
+  })
+
+  test("not so one that sends a byte now and then", async () => {
+    const server = createServer((_, response) => {
+      response.writeHead(200, { "content-length": 1_000_000 })
+      const timer = setInterval(() => response.write("x"), 5)
+      response.once("close", () => clearInterval(timer))
+    })
+    server.listen(0, "127.0.0.1")
+    await once(server, "listening")
+    try {
+      const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+      const objects = new S3Objects(fake.options({ endpoint, attempts: 1, timeoutMs: 100 }))
+      await assert.rejects(objects.get("x", LARGE.length), problem("unavailable"))
+    } finally {
+      server.closeAllConnections()
+      server.close()
+    }
   })
 
   test("waiting ends when the caller does not want to wait", async () => {
@@ -257,6 +288,27 @@ describe("objects", () => {
     assert.deepEqual(await Array.fromAsync(objects.list("c")), [])
     await objects.delete("a/1")
     assert.equal(await objects.get("a/1", 10), undefined)
+  })
+
+  test("conditions are given up for an hour, and only if the service says that it knows none", async () => {
+    let now = 0
+    const objects = new S3Objects(fake.options(), () => now)
+    await objects.put("x", SMALL)
+    /** Whether conditions are known to be looked at. */
+    const looksAtThem = async (): Promise<boolean> => !(await objects.put("x", SMALL, { unless: "there" }))
+    fake.fault = ({ method }) => (method === "PUT" ? { status: 501, code: "" } : undefined)
+    await assert.rejects(objects.put("x", SMALL, { unless: "there" }), problem("unavailable"))
+    fake.fault = ({ method }) => (method === "PUT" ? { status: 501, code: "NotImplemented" } : undefined)
+    await assert.rejects(objects.put("x", SMALL), problem("unavailable"))
+    fake.fault = () => undefined
+    assert.equal(await looksAtThem(), true)
+    fake.conditions = false
+    assert.equal(await looksAtThem(), false)
+    fake.conditions = true
+    now = 3_599_999
+    assert.equal(await looksAtThem(), false)
+    now = 3_600_000
+    assert.equal(await looksAtThem(), true)
   })
 
   for (const conditions of [true, false]) {

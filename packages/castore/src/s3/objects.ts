@@ -9,6 +9,8 @@ import { parseXml, textOfChild } from "./xml.ts"
 const PART_BYTES = 8 * 2 ** 20
 /** Parts of one object under way at once: 32 MiB in memory are on their way. */
 const PARTS_AT_ONCE = 4
+/** For how long a service is believed that it knows no conditions: it may have learned, or been another. */
+const UNCONDITIONAL_MS = 3_600_000
 /** What services take at most. */
 const PARTS_MAX = 10_000
 
@@ -36,10 +38,12 @@ export class S3Objects {
   readonly #bucket: S3Bucket
   readonly #prefix: string
   readonly #partBytes: number
-  /** Services that do not know conditions refuse the first, and are not asked for them again. */
-  #conditions = true
+  /** ms since whenever: until then nothing is put on conditions, of which the service has said that it knows none. */
+  #unconditionalUntil = -Infinity
+  readonly #now: () => number
 
-  constructor(options: S3Options) {
+  constructor(options: S3Options, now: () => number = () => performance.now()) {
+    this.#now = now
     this.#bucket = new S3Bucket(options)
     this.#prefix = options.prefix === undefined || options.prefix === "" ? "" : `${options.prefix}/`
     this.#partBytes = options.partBytes ?? PART_BYTES
@@ -82,7 +86,7 @@ export class S3Objects {
           signal,
         )
     }
-    const conditional = this.#conditions
+    const conditional = Object.keys(conditions).length > 0 && this.#now() >= this.#unconditionalUntil
     try {
       await put(conditional ? conditions : {})
       return true
@@ -92,8 +96,9 @@ export class S3Objects {
       // One that is being changed by somebody else at this moment is refused by 409; one that is gone, by 404.
       if (status === 412 || code === "ConditionalRequestConflict") return false
       if (code === "NoSuchKey" && replaces !== undefined) return false
-      if ((status !== 501 && code !== "NotImplemented") || !conditional) throw error.error
-      this.#conditions = false
+      // A 501 of whoever stands in front of the service says nothing of what it knows.
+      if (code !== "NotImplemented" || !conditional) throw error.error
+      this.#unconditionalUntil = this.#now() + UNCONDITIONAL_MS
       try {
         await put({})
       } catch (again) {

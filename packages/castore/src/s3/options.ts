@@ -31,7 +31,7 @@ export interface S3Options {
   readonly attempts?: number
   /** ms before the second attempt, at most; it doubles with each, up to 8 s. 100 without. */
   readonly retryAfterMs?: number
-  /** ms that one attempt may take; 60,000 without. */
+  /** ms for which an attempt may stand still; 60,000 without. Bytes that are on their way have all the time that they need. */
   readonly timeoutMs?: number
   /** Larger objects are put in parts of this many bytes; 8 MiB without. Services want at least 5 MiB. */
   readonly partBytes?: number

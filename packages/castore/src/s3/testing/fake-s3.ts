@@ -2,7 +2,7 @@
  * As much of S3 as we use, in this process and in memory, after Amazon's reference of the API: unlike s3rver it checks
  * signatures, knows conditions, gives lists in small pages, and fails as it is told.
  */
-import { createHash, createHmac } from "node:crypto"
+import { createHash, createHmac, randomUUID } from "node:crypto"
 import { once } from "node:events"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
@@ -41,6 +41,8 @@ export interface FakeS3 {
   pageLength: number
   /** ms before each answer. */
   latencyMs: number
+  /** ms between the pieces of an answer, of 16 KiB. */
+  pieceMs: number
   /** Whether `If-Match` and `If-None-Match` are known; else they are refused. */
   conditions: boolean
   options(changes?: Partial<S3Options>): S3Options
@@ -59,6 +61,7 @@ export async function startFakeS3(): Promise<FakeS3> {
     fault: () => undefined,
     pageLength: 3,
     latencyMs: 0,
+    pieceMs: 0,
     conditions: true,
     options: (changes = {}) => ({
       bucket: BUCKET,
@@ -111,6 +114,14 @@ async function answer(fake: FakeS3, message: IncomingMessage, response: ServerRe
     response.write(bytes.subarray(0, bytes.length >> 1), () => message.socket.destroy())
     return
   }
+  if (fake.pieceMs > 0 && message.method === "GET") {
+    for (let at = 0; at < bytes.length && !response.destroyed; at += 16_384) {
+      response.write(bytes.subarray(at, at + 16_384))
+      await sleep(fake.pieceMs)
+    }
+    response.end()
+    return
+  }
   response.end(message.method === "HEAD" ? undefined : bytes)
 }
 
@@ -155,7 +166,7 @@ function perform(
       return { headers: { etag: etagOf(body) } }
     case "POST": {
       if (parts === undefined) {
-        const id = `upload&${uploads.size}`
+        const id = `upload&${randomUUID()}`
         uploads.set(id, new Map())
         const text = `<InitiateMultipartUploadResult><UploadId>${id.replace("&", "&amp;")}</UploadId></InitiateMultipartUploadResult>`
         return { body: Buffer.from(text) }
