@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto"
-import { createReadStream } from "node:fs"
-import { open, rename, rm, stat } from "node:fs/promises"
+import { constants } from "node:fs"
+import { open, rename, rm, stat, type FileHandle } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { CastoreError, type CallOptions, type Contents } from "@tvix-ts/castore"
 import { makeFolder } from "@tvix-ts/castore/node"
@@ -24,11 +24,10 @@ export class FolderFiles implements CacheFiles {
   async read(path: string, sizeMax: number, { signal }: CallOptions = {}): Promise<Uint8Array | undefined> {
     signal?.throwIfAborted()
     return this.#guard(path, async (file) => {
-      const opened = await open(file, "r")
+      const opened = await this.#open(file, path)
       try {
-        const stats = await opened.stat()
-        if (!stats.isFile()) throw corrupt(this.shown(path), "it is no file")
-        if (stats.size > sizeMax) throw corrupt(this.shown(path), `it has more than ${sizeMax} bytes`)
+        const { size } = await opened.stat()
+        if (size > sizeMax) throw corrupt(this.shown(path), `it has more than ${sizeMax} bytes`)
         return new Uint8Array(await opened.readFile())
       } finally {
         await opened.close()
@@ -37,8 +36,9 @@ export class FolderFiles implements CacheFiles {
   }
 
   async stream(path: string, { signal }: CallOptions = {}): Promise<AsyncIterable<Uint8Array> | undefined> {
-    if (!(await this.has(path, signal === undefined ? {} : { signal }))) return undefined
-    return createReadStream(this.#pathOf(path), { highWaterMark: PIECE, ...(signal !== undefined && { signal }) })
+    signal?.throwIfAborted()
+    const opened = await this.#guard(path, (file) => this.#open(file, path))
+    return opened?.createReadStream({ highWaterMark: PIECE, ...(signal !== undefined && { signal }) })
   }
 
   async has(path: string, { signal }: CallOptions = {}): Promise<boolean> {
@@ -62,6 +62,13 @@ export class FolderFiles implements CacheFiles {
         await opened.close()
       }
       await rename(draft, target)
+      // Who was told that it is there finds it after a power failure, too.
+      const folder = await open(dirname(target), "r")
+      try {
+        await folder.sync()
+      } finally {
+        await folder.close()
+      }
     } catch (error) {
       await rm(draft, { force: true })
       throw storageProblem(error)
@@ -69,6 +76,14 @@ export class FolderFiles implements CacheFiles {
   }
 
   async close(): Promise<void> {}
+
+  /** @throws {CastoreError} `corrupt` for what is no file; that of a pipe nobody waits for its other end */
+  async #open(file: string, path: string): Promise<FileHandle> {
+    const opened = await open(file, constants.O_RDONLY | constants.O_NONBLOCK)
+    if ((await opened.stat()).isFile()) return opened
+    await opened.close()
+    throw corrupt(this.shown(path), "it is no file")
+  }
 
   async #guard<T>(path: string, work: (file: string) => Promise<T>): Promise<T | undefined> {
     try {
