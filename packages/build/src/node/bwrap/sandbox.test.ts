@@ -109,6 +109,20 @@ describeSandboxed("a sandbox", () => {
     await other.close()
   })
 
+  test("gives up a build at any moment", async () => {
+    const other = await openService()
+    const reason = new Error("never mind")
+    // Of the first ones, the shell does not know yet; later ones are about to begin, or run, when they are given up.
+    for (let turns = 0; turns < 60; turns += 1 + Math.floor(turns / 8)) {
+      const stop = new AbortController()
+      const given = assert.rejects(build({ script: "while :; do :; done" }, { signal: stop.signal }, other), reason)
+      for (let i = 0; i < turns; i++) await new Promise((resolve) => setImmediate(resolve))
+      stop.abort(reason)
+      await given
+    }
+    assert.equal(await logOf("echo built", {}, other), "built\n")
+    await other.close()
+  })
   const startersOf = (parent: number): number[] =>
     readdirSync("/proc")
       .filter((name) => /^\d+$/.test(name))

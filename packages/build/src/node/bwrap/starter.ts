@@ -101,6 +101,7 @@ export class Starter {
         this.#child.stdin!.write(`${script} ${basename(log.path)}\n`)
       })
     } finally {
+      log.closeInput()
       this.#script = undefined
     }
   }
