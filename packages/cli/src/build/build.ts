@@ -143,11 +143,13 @@ async function link(
   { places }: Builder,
 ): Promise<void> {
   const roots = isLocal(store) ? store.roots : undefined
+  // Only who is told where they are gets to files that are not where the paths say.
+  const wantsFiles = places.areReal || outLink !== undefined || format === "json"
   const records: object[] = []
   let count = 0
   for (const { of, storePath } of built) {
     const { attrPath, name, drvPath, output } = of
-    const target = await placeClosure(parseStorePath(storePath), store, places)
+    const target = wantsFiles ? await placeClosure(parseStorePath(storePath), store, places) : storePath
     const suffix = (count++ === 0 ? "" : `-${count}`) + (output === "out" ? "" : `-${textOf(output)}`)
     const link = outLink === undefined ? undefined : addLink(outLink + suffix, storePath, byteStringOf(target), roots)
     if (format === "json") {

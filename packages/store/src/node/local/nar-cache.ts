@@ -14,9 +14,13 @@ export function localNarCache(database: DatabaseSync): NarCache {
     },
     set(key, { narSize, narHash }) {
       try {
+        // If the computer stops, it is calculated again: no need to wait for the disk.
+        database.exec("PRAGMA synchronous = NORMAL")
         database.prepare("INSERT OR REPLACE INTO nar_calculations VALUES (?, ?, ?)").run(key, narSize, narHash)
       } catch {
         // A full disk must not keep anybody from the answer, which is known.
+      } finally {
+        database.exec("PRAGMA synchronous = FULL")
       }
     },
   }
