@@ -69,7 +69,10 @@ export class BinaryCache implements PathInfoService, Archives {
     if (narInfo === undefined) return undefined
     const { castore, ownBytesMax } = this.#options
     const fetched = this.#fetched.get(digest)
-    if (fetched !== undefined) return fetched
+    // The cache may have another archive by now, or more signatures.
+    if (fetched !== undefined && equal(fetched.narHash, narInfo.narHash) && fetched.narSize === narInfo.narSize) {
+      return { ...descriptionOf(narInfo), node: fetched.node }
+    }
     return this.#fetching.run(digest, options.signal, async (signal) => {
       if (ownBytesMax === undefined) return this.#fetch(narInfo, castore, { signal })
       if (this.#fetchedBytes + narInfo.narSize > ownBytesMax) {

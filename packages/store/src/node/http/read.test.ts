@@ -219,6 +219,29 @@ describe("describe", () => {
 })
 
 describe("get", () => {
+  test("of what was fetched before, says what the narinfo says now; another archive is fetched", async () => {
+    let now = 0
+    const store = open(trusted, { now: () => now }, "none")
+    const first = await publish(server.files, tree, "x", { key })
+    const { digest } = first.pathInfo.storePath
+    assert.deepEqual(await store.pathInfos.get(digest), first.pathInfo)
+    const signature = await otherKey.sign(fingerprint(first.pathInfo))
+    const signatures = [...first.narInfo.signatures, signature]
+    server.files.set(first.infoPath, bytesOf(formatNarInfo({ ...first.narInfo, signatures })))
+    now += 3_600_000
+    assert.equal((await store.pathInfos.get(digest))?.signatures.length, 2)
+    assert.equal(asked(first.narPath), 1)
+    const other = await publish(server.files, file("other"), "y")
+    const changed = { ...other.narInfo, storePath: first.pathInfo.storePath, url: "nar/other.nar" }
+    server.files.set("/nar/other.nar", other.nar)
+    const signed = { ...changed, signatures: [await key.sign(fingerprint(changed))] }
+    server.files.set(first.infoPath, bytesOf(formatNarInfo(signed)))
+    now += 3_600_000
+    const { node, ...description } = (await store.pathInfos.get(digest))!
+    assert.deepEqual(description, await store.pathInfos.describe(digest))
+    assert.deepEqual(node, other.pathInfo.node)
+  })
+
   const COMPRESS: Readonly<Record<string, (nar: Uint8Array) => Uint8Array>> = {
     none: (nar) => nar,
     zstd: zstdCompressSync,
