@@ -29,6 +29,8 @@ const DIST = join(ROOT, "dist")
 const CLI = join(ROOT, "packages", "cli", "src")
 /** The thread of a store in a folder that writes. */
 const WRITER = join(ROOT, "packages", "castore", "src", "node", "local", "writer-thread.ts")
+/** The one that wakes up whoever waits for FUSE. */
+const ALARM = join(ROOT, "packages", "fuse", "src", "node", "alarm-thread.ts")
 /** The programs of each command, and the threads that they start. Programs are begun by scripts/bundle-loader.cjs. */
 const COMMANDS = {
   tvix: {
@@ -49,7 +51,7 @@ const COMMANDS = {
   "tvix-store": {
     evaluates: false,
     programs: { main: join(CLI, "tvix-store.ts") },
-    threads: { "writer-thread": WRITER },
+    threads: { "writer-thread": WRITER, "alarm-thread": ALARM },
   },
 }
 /**

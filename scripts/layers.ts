@@ -23,9 +23,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   castore: ["bytes", "hash", "protos"],
   store: ["bytes", "hash", "nix-compat", "protos", "castore"],
   "nar-bridge": ["bytes", "hash", "nix-compat", "castore", "store"],
+  fuse: ["bytes", "nix-compat", "castore", "store"],
   build: ["bytes", "hash", "protos", "castore"],
   glue: ["bytes", "hash", "nix-compat", "eval", "castore", "store", "build"],
-  cli: ["bytes", "hash", "syntax", "eval", "nix-compat", "glue", "castore", "store", "nar-bridge", "build"],
+  cli: ["bytes", "hash", "syntax", "eval", "nix-compat", "glue", "castore", "store", "nar-bridge", "fuse", "build"],
 }
 
 /** Packages that are programs for Node: they may use it anywhere. */

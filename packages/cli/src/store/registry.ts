@@ -36,6 +36,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "serve the store to others, over gRPC",
     load: async () => (await import("./commands/daemon.ts")).command,
   },
+  mount: {
+    summary: "offer the store in a folder, by FUSE: files are fetched when they are read",
+    load: async () => (await import("./commands/mount.ts")).command,
+  },
   key: {
     summary: "make the keys that a binary cache signs with",
     load: async () => (await import("./commands/key.ts")).command,

@@ -22,6 +22,8 @@ export interface Session {
   note(line: string): void
   /** Tells of a problem that does not end the command. */
   complain(error: unknown): void
+  /** Ctrl-C is for somebody else from now on, whom the command only waits for. */
+  leaveInterrupts(): void
 }
 
 /** Runs `work` with a session; the result is the exit code. `command` is for messages. */
@@ -54,6 +56,7 @@ export async function withSession(
       progress.clear()
       writeError(problemText(error))
     },
+    leaveInterrupts: () => interrupt.release(),
   }
   try {
     // Whoever comes to the end all the same has done everything.

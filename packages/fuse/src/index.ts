@@ -1,0 +1,5 @@
+export { FileSystem, type Answer, type FileSystemOptions } from "./file-system.ts"
+export { FuseError, type FuseProblem } from "./problem.ts"
+export { encodeHeader, type Owner, type Reply } from "./reply.ts"
+export { decodeRequest, type Request, type RequestBody } from "./request.ts"
+export { pathsRoot, storeRoot, type Root } from "./root.ts"

@@ -1,0 +1,2 @@
+export { mountFolder, unmountFolder, type MountedFolder, type MountOptions } from "./device.ts"
+export { serveDevice } from "./serve.ts"
