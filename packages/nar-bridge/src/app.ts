@@ -9,16 +9,17 @@ import { byteStringOf } from "@tvix-ts/bytes"
 import type { Node } from "@tvix-ts/castore"
 import { formatPublicKey, STORE_DIR, type PublicKey, type SecretKey } from "@tvix-ts/nix-compat"
 import type { Store } from "@tvix-ts/store"
-import { Hono, type Context } from "hono"
+import { Hono } from "hono"
 import { authorize } from "./access.ts"
 import { networkOf } from "./address.ts"
-import { responseOf, streamedText, textAnswer, whileSent, type Answer } from "./http/answer.ts"
+import { streamedText, textAnswer, whileSent, type Answer } from "./http/answer.ts"
 import { Fetches } from "./fetches.ts"
-import { NO_OBSERVER, type CacheRequest, type HostBindings, type Observer } from "./http/exchange.ts"
-import { requestOf } from "./http/web-request.ts"
+import { NO_OBSERVER, type CacheRequest, type Observer } from "./http/exchange.ts"
+import { deliver, requestOf, type Bindings, type RequestContext } from "./http/web-request.ts"
 import { matches } from "./http/range.ts"
 import { Gate, RateLimiter, Shares } from "./limits.ts"
 import { narListing } from "./listing.ts"
+import { metricsAnswer, type Metrics } from "./metrics-app.ts"
 import { NarFiles, type Compressors } from "./nar-files.ts"
 import { etagOf, NarInfos } from "./nar-infos.ts"
 import type { OwnCompression } from "./nar-name.ts"
@@ -99,7 +100,7 @@ export interface CacheOptions {
   readonly signal?: AbortSignal | undefined
   readonly observer?: Observer | undefined
   /** What `/metrics` says, in Prometheus' format. */
-  readonly metrics?: (() => Promise<{ readonly type: string; readonly text: string }>) | undefined
+  readonly metrics?: Metrics | undefined
 }
 
 /** Seconds. What is under the name of a hash never changes. */
@@ -128,9 +129,6 @@ const PREFLIGHT: Readonly<Record<string, string>> = {
   "Access-Control-Max-Age": "86400",
 }
 
-interface Bindings {
-  readonly Bindings: HostBindings
-}
 type Handler = (request: CacheRequest, name: string) => Answer | Promise<Answer>
 
 /** The app. Closing the store and the uploads is up to whoever opened them. */
@@ -164,7 +162,7 @@ export function binaryCache(store: Store, options: CacheOptions = {}): Hono<Bind
   )
   app.get(
     "/metrics",
-    read("metrics", () => cache.metrics()),
+    read("metrics", () => metricsAnswer(options.metrics)),
   )
   app.get(
     "/healthz",
@@ -267,7 +265,7 @@ class BinaryCache {
   }
 
   /** A handler of hono's. @param right what it takes; `undefined` for what anybody may */
-  handler(route: string, right: Right | undefined, handle: Handler): (context: Context<Bindings>) => Promise<Response> {
+  handler(route: string, right: Right | undefined, handle: Handler): (context: RequestContext) => Promise<Response> {
     return async (context) => {
       const began = performance.now()
       const request = requestOf(context)
@@ -300,12 +298,7 @@ class BinaryCache {
         answer = { ...answer, body: whileSent(body, ended) }
       } else end()
       if (route !== "options") answer = { ...answer, headers: { ...CORS, ...answer.headers } }
-      const host = (context.env as HostBindings | undefined)?.host
-      if (host === undefined) return responseOf(answer, request.method !== "HEAD")
-      const { status } = answer
-      const { method, address } = request
-      const userAgent = request.header("user-agent")
-      return host.deliver(answer, { method, route, path: context.req.path, address, token, began, status, userAgent })
+      return deliver(context, request, answer, { route, token, began })
     }
   }
 
@@ -372,13 +365,6 @@ class BinaryCache {
     const keys = this.#keys.map(({ publicKey }) => formatPublicKey(publicKey))
     const headers = { "Content-Type": "text/html; charset=utf-8", ...this.#cacheFor(60) }
     return { status: 200, headers, body: byteStringOf(frontPage(keys, this.#options)) }
-  }
-
-  async metrics(): Promise<Answer> {
-    const { metrics } = this.#options
-    if (metrics === undefined) return refuse({ code: "not-found", what: "metrics" })
-    const { type, text } = await metrics()
-    return { status: 200, headers: { "Content-Type": type, "Cache-Control": "no-store" }, body: byteStringOf(text) }
   }
 
   async putNar(request: CacheRequest, name: string): Promise<Answer> {

@@ -1,6 +1,7 @@
 export { binaryCache, CACHE_LIMITS, type CacheLimits, type CacheOptions } from "./app.ts"
 export type { Answer, Output, StreamedBody } from "./http/answer.ts"
 export type { CacheRequest, HostBindings, Observer, RequestEvent } from "./http/exchange.ts"
+export { metricsApp, type Metrics } from "./metrics-app.ts"
 export type { Compressor, Compressors } from "./nar-files.ts"
 export type { OwnCompression } from "./nar-name.ts"
 export { CacheError, type CacheProblem } from "./problem.ts"

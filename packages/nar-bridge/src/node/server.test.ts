@@ -10,7 +10,7 @@ import { encodeNix32, hash } from "@tvix-ts/hash"
 import { ingestNar, memoryStore } from "@tvix-ts/store"
 import { decompress } from "@tvix-ts/store/node"
 import { NO_OBSERVER, type HostBindings } from "../http/exchange.ts"
-import { binaryCache, type CacheOptions, type Observer } from "../index.ts"
+import { binaryCache, metricsApp, type CacheOptions, type Observer } from "../index.ts"
 import { bodyOf, clientPath, folderTree, parcelOf, type ClientPath } from "../testing/paths.ts"
 import { cacheMetrics, nodeCompressors, observers, serveCache, type ServeCacheOptions } from "./index.ts"
 
@@ -410,6 +410,25 @@ describe("a cache on a port", () => {
       {},
       [{ nar: hello.nar, info: built }],
     )
+  })
+
+  test("what happens can be told at another address, and nothing else", async () => {
+    const server = await serveCache(
+      metricsApp(async () => ({ type: "text/plain; version=0.0.4", text: "figures 1\n" })),
+      { address: "127.0.0.1:0" },
+    )
+    try {
+      const url = `http://${server.address}`
+      const metrics = await fetch(`${url}/metrics`)
+      assert.equal(metrics.headers.get("content-type"), "text/plain; version=0.0.4")
+      assert.equal(await metrics.text(), "figures 1\n")
+      for (const path of ["/", "/nix-cache-info", "/metrics/x"]) {
+        // oxlint-disable-next-line no-await-in-loop -- one after the other
+        assert.equal((await fetch(url + path)).status, 404, path)
+      }
+    } finally {
+      await server.close(0)
+    }
   })
 
   test("ends when those that it answers have what they want", async () => {

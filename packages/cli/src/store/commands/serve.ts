@@ -6,6 +6,7 @@ import { byteStringOf, textOf } from "@tvix-ts/bytes"
 import { CastoreError } from "@tvix-ts/castore"
 import { formatPublicKey, KeyError, parsePublicKey, type PublicKey, type SecretKey } from "@tvix-ts/nix-compat"
 import type { OwnCompression, TokenRegistry, Uploads } from "@tvix-ts/nar-bridge"
+import type { CacheServer } from "@tvix-ts/nar-bridge/node"
 import type { Store } from "@tvix-ts/store"
 import type { LocalStore } from "@tvix-ts/store/node"
 import type { Command, Tool } from "../../commands/command.ts"
@@ -34,6 +35,7 @@ interface ServeSettings extends StoreSettings, TokenSettings, CollectSettings {
   downloadsPerClientMax: number | undefined
   rate: number | undefined
   behindProxy: boolean
+  metrics: string | undefined
   log: boolean
 }
 
@@ -125,6 +127,12 @@ const OPTIONS: readonly Option<ServeSettings>[] = [
     summary: "the address of a client is the last in X-Forwarded-For, which the proxy in front must set",
     set: (to) => void (to.behindProxy = true),
   },
+  {
+    names: ["--metrics"],
+    values: ["ADDR"],
+    summary: "serve /metrics there, for Prometheus, rather than to everybody who may read",
+    set: (to, address) => void (to.metrics = address),
+  },
   ...COLLECT_OPTIONS,
   {
     names: ["--no-log"],
@@ -158,6 +166,7 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
     downloadsPerClientMax: undefined,
     rate: undefined,
     behindProxy: false,
+    metrics: undefined,
     log: true,
   }
   const operands = await readOptions(tool, "serve", words, OPTIONS, settings)
@@ -165,12 +174,13 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
   return withStore(tool, "serve", settings, async (store, session) => {
     if (settings.listen === undefined || operands.length > 0) throw new UsageError("say where to listen with -l, alone")
     const address = listenAddress(settings.listen)
+    const metricsAddress = settings.metrics === undefined ? undefined : listenAddress(settings.metrics)
     const keys = settings.signWith.map(readSecretKey)
     const requiredKeys = settings.requireSignatures.map(parseKey)
     const stopServing = await startServing(store, settings)
     const state = await openState(store, settings)
     try {
-      await serve(store, state, { keys, requiredKeys, address }, settings, session)
+      await serve(store, state, { keys, requiredKeys, address, metricsAddress }, settings, session)
     } finally {
       await stopServing()
       state.tokens?.close()
@@ -198,6 +208,7 @@ async function openState(store: Store, settings: ServeSettings): Promise<State> 
 
 interface Identity {
   readonly address: string
+  readonly metricsAddress: string | undefined
   readonly keys: readonly SecretKey[]
   readonly requiredKeys: readonly PublicKey[]
 }
@@ -205,11 +216,11 @@ interface Identity {
 async function serve(
   store: Store,
   { tokens, uploads }: State,
-  { address, keys, requiredKeys }: Identity,
+  { address, metricsAddress, keys, requiredKeys }: Identity,
   settings: ServeSettings,
   session: Session,
 ): Promise<void> {
-  const { binaryCache } = await import("@tvix-ts/nar-bridge")
+  const { binaryCache, metricsApp } = await import("@tvix-ts/nar-bridge")
   const { accessLog, cacheMetrics, nodeCompressors, observers, serveCache } = await import("@tvix-ts/nar-bridge/node")
   const { decompress } = await import("@tvix-ts/store/node")
   const metrics = cacheMetrics(isLocal(store) ? () => sizesOf(store) : undefined)
@@ -217,6 +228,7 @@ async function serve(
   const observer = log === undefined ? metrics.observer : observers(metrics.observer, log.observer)
   const { narSizeMax, uploadsMax, downloadsMax, downloadsPerClientMax, rate } = settings
   const { compression, priority, anonymousWrites, behindProxy } = settings
+  const render = () => metrics.render()
   const ended = new AbortController()
   const app = binaryCache(store, {
     signal: ended.signal,
@@ -231,7 +243,7 @@ async function serve(
     compressors: nodeCompressors(),
     decompress,
     observer,
-    metrics: () => metrics.render(),
+    metrics: metricsAddress === undefined ? render : undefined,
     limits: {
       ...(narSizeMax !== undefined && { narSizeMax }),
       ...(uploadsMax !== undefined && { uploadsMax }),
@@ -240,19 +252,26 @@ async function serve(
       ...(rate !== undefined && { requestsPerSecond: rate }),
     },
   })
-  const server = await serveCache(app, { address, observer, behindProxy })
-  // As Nix takes it. Whoever started us may wait for the line.
-  writeOut(byteStringOf(`${cacheUrl(server.address)}\n`))
-  for (const { publicKey } of keys) session.note(`signing as ${formatPublicKey(publicKey)}`)
-  session.note(`serving ${storeAddress(settings)}; Ctrl-C ends it`)
-  const { signal } = session
-  await new Promise<void>((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener("abort", () => resolve(), { once: true })
-  })
-  await server.close(FAREWELL_MS)
-  ended.abort()
-  log?.flush()
+  const servers: CacheServer[] = []
+  try {
+    if (metricsAddress !== undefined) servers.push(await serveCache(metricsApp(render), { address: metricsAddress }))
+    for (const one of servers) session.note(`metrics are at ${cacheUrl(one.address)}/metrics`)
+    const server = await serveCache(app, { address, observer, behindProxy })
+    servers.push(server)
+    // As Nix takes it. Whoever started us may wait for the line.
+    writeOut(byteStringOf(`${cacheUrl(server.address)}\n`))
+    for (const { publicKey } of keys) session.note(`signing as ${formatPublicKey(publicKey)}`)
+    session.note(`serving ${storeAddress(settings)}; Ctrl-C ends it`)
+    const { signal } = session
+    await new Promise<void>((resolve) => {
+      if (signal.aborted) resolve()
+      else signal.addEventListener("abort", () => resolve(), { once: true })
+    })
+  } finally {
+    await Promise.all(servers.map((one) => one.close(FAREWELL_MS)))
+    ended.abort()
+    log?.flush()
+  }
 }
 
 /** Bytes that its files have, and that there is room for. To count chunks would keep everybody waiting. */
