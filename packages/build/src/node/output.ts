@@ -1,5 +1,5 @@
 /** What a build left behind, on its way into a castore. */
-import { lstatSync } from "node:fs"
+import { lstatSync, type Stats } from "node:fs"
 import {
   CastoreError,
   tellBoth,
@@ -35,7 +35,12 @@ export async function importOutput(
   options: CallOptions = {},
 ): Promise<BuildOutput> {
   const place = `${root}/${path}`
-  if (!isThere(root, path)) throw new BuildError({ code: "output-missing", path })
+  const top = statOf(root, path)
+  if (top === undefined) throw new BuildError({ code: "output-missing", path })
+  if (!top.isSymbolicLink() && (top.mode & OTHERS_WRITE) !== 0) {
+    const reason = "has suspicious permissions: others than its owner may write to it"
+    throw new BuildError({ code: "output-invalid", path, reason })
+  }
   // Root reads everything.
   if (process.getuid?.() !== 0) makeReadable(Buffer.from(place, "latin1"))
   try {
@@ -64,17 +69,21 @@ export async function storeOutput(
   }
 }
 
-/** Whether it is there by folders alone: a link on the way would lead out of the build. */
-function isThere(root: string, path: string): boolean {
+/** C++ Nix takes no output that somebody else may have written. */
+const OTHERS_WRITE = 0o022
+
+/** What is there by folders alone: a link on the way would lead out of the build. */
+function statOf(root: string, path: string): Stats | undefined {
   const names = path.split("/")
   let place = root
+  let stats: Stats | undefined
   for (const [index, name] of names.entries()) {
     place += `/${name}`
-    const stats = lstatSync(Buffer.from(place, "latin1"), { throwIfNoEntry: false })
-    if (stats === undefined) return false
-    if (index < names.length - 1 && !stats.isDirectory()) return false
+    stats = lstatSync(Buffer.from(place, "latin1"), { throwIfNoEntry: false })
+    if (stats === undefined) return undefined
+    if (index < names.length - 1 && !stats.isDirectory()) return undefined
   }
-  return true
+  return stats
 }
 
 const NO_ROOM = new Set(["ENOSPC", "EDQUOT"])

@@ -190,6 +190,11 @@ export function testBuildService(
       ["an executable", "echo hello >$out; chmod 755 $out", [" x: hello\n"]],
       ["what only the owner may execute", "echo hello >$out; chmod 700 $out", [" x: hello\n"]],
       ["a link", "ln -s /nowhere $out", [" -> /nowhere"]],
+      [
+        "what others may write to in a folder that they may not",
+        "mkdir $out; : >$out/a; chmod 777 $out/a",
+        ["/", "a x: "],
+      ],
       ["a link to what is not of the build", "ln -s /etc/passwd $out", [" -> /etc/passwd"]],
       ["an empty folder", "mkdir $out", ["/"]],
       [
@@ -263,9 +268,12 @@ export function testBuildService(
       const script = "mkdir b; echo 1 >b/out; ln -s $PWD/b $store/linked"
       assert.deepEqual(await problemOf(build({ script, outputs })), { code: "output-missing", path: outputs[0] })
     })
+    const suspicious = "has suspicious permissions: others than its owner may write to it"
     for (const [what, script, reason] of [
       ["is none", "mkfifo $out", "has a FIFO in it: itself"],
       ["has in it what is none", "mkdir -p $out/a; mkfifo $out/a/b", "has a FIFO in it: 'a/b'"],
+      ["could be written to by others", "mkdir $out; chmod 775 $out", suspicious],
+      ["could be written to by everybody", "echo 1 >$out; chmod 646 $out", suspicious],
     ] as const) {
       test(`fails if a tree that is to be an output ${what}`, able("saying what is no part of a tree"), async () => {
         const path = inPlace("store/out")

@@ -40,6 +40,7 @@ in rec {
     outputHash = builtins.hashString "sha256" "said";
     outputHashAlgo = "sha256";
   };
+  failsToFetch = sh "failsToFetch" "exit 1" { outputHash = builtins.hashString "sha256" ""; outputHashAlgo = "sha256"; };
   file = import <nix/fetchurl.nix> { url = "file://\${toString ./seed}"; sha256 = builtins.hashFile "sha256" ./seed; name = "seed"; };
   generated = sh "generated" "echo '{ x = 42; }' > $out" { };
   imports = sh "imports-\${toString (import generated).x}" "echo \${builtins.substring 0 1 (builtins.readFile a)} > $out" { };
@@ -274,6 +275,17 @@ describe("building", { skip: isReady ? false : "needs Linux, bubblewrap and busy
       100,
       "error: build of DRV(fails) failed: builder failed with exit code 3\n[^]*",
     ],
+    [
+      "nix-build -A nothing --no-out-link --quiet",
+      1,
+      "error: build of DRV(nothing) failed: builder failed to produce output path '/nix/store/.*-nothing'\n",
+    ],
+    [
+      "nix-build -A failsToFetch --no-out-link --quiet",
+      1,
+      "error: build of DRV(failsToFetch) failed: builder failed with exit code 1\n",
+    ],
+    ["nix-build -A sparc --no-out-link --quiet", 100, "error: a 'sparc-solaris' is required to build DRV(sparc), .*\n"],
     [
       "build -A sparc --no-link",
       1,

@@ -100,6 +100,7 @@ export async function withBuilder<T>(context: BuilderContext, work: (builder: Bu
           keepGoing,
           check,
           systems: [settings.system ?? SYSTEM, ...platforms],
+          unsandboxed: settings.build.builder === "plain",
           features,
           keys,
           impure: (name) => {

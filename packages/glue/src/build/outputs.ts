@@ -93,11 +93,12 @@ async function checkFixed(
   if (method !== "nar" && (node.type !== "file" || node.executable)) {
     throw new RealiseError({ code: "not-flat", path: outputPath })
   }
+  // Before the hash: whoever promises another one has the same to mend.
+  if (references.length > 0) throw new RealiseError({ code: "fixed-references", derivation: path, references })
   const got: Hash = { algorithm: hash.algorithm, digest: await hashOutput(node, method, hash.algorithm, store, signal) }
   if (!equal(got.digest, hash.digest)) {
     throw new RealiseError({ code: "hash-mismatch", derivation: path, specified: hash, got })
   }
-  if (references.length > 0) throw new RealiseError({ code: "fixed-references", derivation: path, references })
   return { method, hash }
 }
 

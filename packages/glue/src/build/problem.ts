@@ -46,6 +46,8 @@ export type RealiseProblem =
       readonly code: "build-failed"
       readonly derivation: string
       readonly reason: string
+      /** Whether it promises what comes out, and so may do what others, at other times, do otherwise. */
+      readonly isFixed: boolean
       readonly log: LogEnd
     }
 

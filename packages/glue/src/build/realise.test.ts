@@ -277,6 +277,12 @@ describe("realising derivations", () => {
         undefined,
         (world) => world.derivation("f", [], { outputs: fixed("x") }, ({ outputs }) => ({ [outputs[0]!]: "x" })),
       ],
+      [
+        "no references, though the hash is broken, too",
+        "fixed-references",
+        (world) =>
+          world.derivation("f", [], { outputs: fixed("x") }, ({ outputs }) => ({ [outputs[0]!]: outputs[0]! })),
+      ],
       ["the hash, broken", "hash-mismatch", (world) => world.derivation("f", [], { outputs: fixed("x") })],
       [
         "no references that are forbidden",
@@ -365,6 +371,23 @@ describe("realising derivations", () => {
     const failed = await world.run(some, { jobs: 0, keepGoing: true, substituters: [far.store] })
     assert.deepEqual(failed, new Map([["b", "no-jobs"]]))
     assert.deepEqual(world.built, ["quick"])
+  })
+
+  test("what no builder here can do is told of, too", async () => {
+    const world = new World()
+    const free = world.derivation("free", [], {
+      env: new Map([
+        ["name", "free"],
+        ["__noChroot", "1"],
+      ]),
+    })
+    const nowhere = world.derivation("nowhere", [], { builder: "sh" })
+    const unknown = world.derivation("unknown", [], { builder: "builtin:nothing" })
+    const all = [free, nowhere, unknown]
+    assert.deepEqual([...(await world.run(all, { keepGoing: true })).values()], Array(3).fill("unsupported"))
+    assert.deepEqual(world.built, [])
+    assert.deepEqual(await world.run([free], { unsandboxed: true }), new Map())
+    assert.deepEqual(world.built, ["free"])
   })
 
   test("takes from a substituter what that has, and builds the rest", async () => {

@@ -80,6 +80,8 @@ export interface RealiseOptions {
   readonly features: readonly string[]
   /** What signs what is built. */
   readonly keys: readonly SecretKey[]
+  /** Whether the builder has no sandbox, so that derivations may ask for none. Default: it has. */
+  readonly unsandboxed?: boolean
   /** The environment of this process, for downloads. */
   readonly impure: (name: string) => string | undefined
   /** Milliseconds, and bytes; see {@link BuildService}. */
@@ -276,11 +278,14 @@ class Realiser {
   }
 
   #checkPlatform(path: string, derivation: Derivation, options: DerivationOptions): void {
-    const { systems, features: own, builtins } = this.#options
+    const { systems, features: own, builtins, unsandboxed = false } = this.#options
     const { system, builder } = derivation
-    if (builder.startsWith("builtin:") && !builtins.has(builder)) {
-      throw new RealiseError({ code: "unsupported", derivation: path, reason: `there is no '${builder}'` })
+    const refuse = (reason: string): never => {
+      throw new RealiseError({ code: "unsupported", derivation: path, reason })
     }
+    if (builder.startsWith("builtin:") && !builtins.has(builder)) refuse(`there is no '${builder}'`)
+    if (!/^(?:\/|builtin:)/.test(builder)) refuse(`the path of its builder, '${builder}', is not absolute`)
+    if (options.noChroot && !unsandboxed) refuse("it has '__noChroot' set, and here all is built in a sandbox")
     const features = [...requiredSystemFeatures(derivation, options)].sort()
     const isBuiltin = builder.startsWith("builtin:") || system === "builtin"
     if ((isBuiltin || systems.includes(system)) && features.every((feature) => own.includes(feature))) return
@@ -375,7 +380,13 @@ class Realiser {
       const told =
         error instanceof BuildError
           ? new RealiseError(
-              { code: "build-failed", derivation: path, reason: error.message, log: log.end() },
+              {
+                code: "build-failed",
+                derivation: path,
+                reason: error.message,
+                isFixed: isFixed(derivation),
+                log: log.end(),
+              },
               { cause: error },
             )
           : error
@@ -436,6 +447,10 @@ class Realiser {
     }
     if (differing.length > 0) throw new RealiseError({ code: "not-deterministic", derivation, differing })
   }
+}
+
+function isFixed({ outputs }: Derivation): boolean {
+  return [...outputs.values()].some(({ kind }) => kind === "fixed")
 }
 
 async function buildInProcess(

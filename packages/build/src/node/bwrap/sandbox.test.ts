@@ -203,6 +203,10 @@ describeSandboxed("a sandbox", () => {
     })
   }
 
+  test("has folders with the permissions that C++ Nix gives them", async () => {
+    assert.equal(await logOf("stat -c '%a %n' /build /store /tmp"), "700 /build\n1775 /store\n1777 /tmp\n")
+  })
+
   test("hides files that everybody may read", async () => {
     const secret = join(folder, "everybody")
     writeFileSync(secret, "readable")

@@ -240,10 +240,15 @@ class BwrapBuildService implements BuildService {
     const tmp = join(folder, "tmp")
     for (const path of [folder, root, tmp]) {
       mkdirSync(path)
-      chmodSync(path, path === folder ? 0o700 : 0o755)
+      chmodSync(path, path === folder ? 0o700 : path === tmp ? 0o1777 : 0o755)
       own(path)
     }
     writeEtc(etc, constraints)
+    // As C++ Nix has them.
+    const modes = new Map([
+      [request.inputsDir, 0o1775],
+      [workingDir, 0o700],
+    ])
     const made = new Set<string>()
     const make = (path: string): void => {
       const names = path.split("/")
@@ -253,7 +258,7 @@ class BwrapBuildService implements BuildService {
         made.add(one)
         const place = Buffer.from(`${root}/${one}`, "latin1")
         mkdirSync(place)
-        chmodSync(place, 0o755)
+        chmodSync(place, modes.get(one) ?? 0o755)
         own(place)
       }
     }
