@@ -42,6 +42,7 @@ describe("addresses of binary caches", () => {
     ["nix+https://me:s3cret@h/", /token-file=FILE, not in an address/],
     ["nix+https://s3cret@h/", /token-file=FILE, not in an address/],
     ["nix+file://host/dir", /names no folder/],
+    ["nix+https://h?other-hosts=some", /'other-hosts' is none of any, https and none/],
     ["nix+file:///", /names no folder/],
     ["nix+https://h?colour=red", /'colour' is no option of it; there are trusted-public-keys, /],
     ["nix+https://h?constructor=1", /'constructor' is no option/],

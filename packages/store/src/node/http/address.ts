@@ -4,6 +4,7 @@ import { CastoreError } from "@tvix-ts/castore"
 import { KeyError, parsePublicKey, type PublicKey } from "@tvix-ts/nix-compat"
 import type { Trust } from "../../http/binary-cache.ts"
 import { LEVELS, type UploadCompression } from "../../http/upload.ts"
+import type { OtherHosts } from "./settings.ts"
 
 export interface CacheAddress {
   /** Of a folder: it ends in a slash. `http:`, `https:` or `file:`. */
@@ -26,6 +27,7 @@ interface CacheOptions {
   tokenVariable: string | undefined
   netrcFile: string | undefined
   caFile: string | undefined
+  otherHosts: OtherHosts | undefined
 }
 
 interface CacheOption {
@@ -114,6 +116,14 @@ export const CACHE_OPTIONS: Readonly<Record<string, CacheOption>> = {
     summary: "certificates of authorities that are believed",
     set: (to, value) => void (to.caFile = nonEmpty(value)),
   },
+  "other-hosts": {
+    value: "any",
+    summary: "where the cache may send us for archives, besides itself: any, https or none",
+    set(to, value) {
+      if (value !== "any" && value !== "https" && value !== "none") throw new BadValue("is none of any, https and none")
+      to.otherHosts = value
+    },
+  },
 }
 
 /** @throws {CastoreError} `invalid`; passwords that should not be there are not in the message */
@@ -152,6 +162,7 @@ export function parseCacheAddress(address: string): CacheAddress {
     tokenVariable: undefined,
     netrcFile: undefined,
     caFile: undefined,
+    otherHosts: undefined,
   }
   for (const [name, value] of parametersOf(query, wrong)) {
     const option = Object.hasOwn(CACHE_OPTIONS, name) ? CACHE_OPTIONS[name] : undefined

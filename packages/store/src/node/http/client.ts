@@ -185,8 +185,8 @@ export class HttpFiles implements CacheFiles {
       drain(answer.response)
       if (redirects === REDIRECTS_MAX) throw corrupt(asked.url, `more than ${REDIRECTS_MAX} redirects lead on from it`)
       const target = URL.parse(location, url)
-      const isWeb = target?.protocol === "https:" || (target?.protocol === "http:" && url.protocol === "http:")
-      if (target === null || !isWeb) throw corrupt(asked.url, "it is redirected to what is no address for it")
+      if (target === null || !this.#mayLeadTo(target, url))
+        throw corrupt(asked.url, "it is redirected to what is no address for it")
       if (answer.status === 303 && method === "PUT") method = "GET"
       url = target
     }
@@ -248,6 +248,13 @@ export class HttpFiles implements CacheFiles {
     }
   }
 
+  /** Nothing that comes over https leads to what does not. */
+  #mayLeadTo({ protocol, origin }: URL, from: URL): boolean {
+    if (protocol !== "https:" && (protocol !== "http:" || from.protocol !== "http:")) return false
+    const { otherHosts } = this.#settings
+    return otherHosts === "any" || origin === this.#base.origin || (otherHosts === "https" && protocol === "https:")
+  }
+
   #attempts(method: Method, url: URL, signal: AbortSignal | undefined): Attempts {
     return new Attempts(`${method} ${shownUrl(url)}`, this.#settings, signal)
   }
@@ -255,8 +262,7 @@ export class HttpFiles implements CacheFiles {
   /** @throws {CastoreError} `corrupt` for what is no address of a file on the web */
   #urlOf(path: string): URL {
     const url = URL.parse(textOf(path), this.#base)
-    const isWeb = url?.protocol === "https:" || (url?.protocol === "http:" && this.#base.protocol === "http:")
-    if (url !== null && isWeb && url.username === "" && url.password === "") return url
+    if (url !== null && this.#mayLeadTo(url, this.#base) && url.username === "" && url.password === "") return url
     throw corrupt(this.#base, "it has a narinfo that leads to what is no address for an archive")
   }
 }

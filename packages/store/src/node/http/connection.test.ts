@@ -218,6 +218,35 @@ describe("redirects", () => {
       await other.close()
     }
   })
+  for (const [hosts, other] of [
+    ["none", "http"],
+    ["https", "http"],
+    ["none", "https"],
+  ] as const) {
+    test(`with other-hosts=${hosts}, neither they nor narinfos lead to another by ${other}`, async () => {
+      const elsewhere = `${other}://127.0.0.1:1/elsewhere`
+      const { pathInfo, narPath } = await publish(server.files, tree, "x", { key })
+      const { digest } = pathInfo.storePath
+      const store = open(`${trusted}&other-hosts=${hosts}`)
+      server.answers.set(narPath, (_, response) => response.writeHead(302, { location: elsewhere }).end())
+      await assert.rejects(store.pathInfos.get(digest), problem("corrupt", /redirect/))
+      server.answers.set(narPath, (_, response) => response.writeHead(302, { location: "/moved" }).end())
+      server.files.set("/moved", server.files.get(narPath)!)
+      assert.deepEqual(await store.pathInfos.get(digest), pathInfo)
+      const led = await publish(server.files, tree, "y", { key, change: (info) => ({ ...info, url: elsewhere }) })
+      await assert.rejects(store.pathInfos.get(led.pathInfo.storePath.digest), problem("corrupt", /no address for/))
+    })
+  }
+
+  test("with other-hosts=https, they lead to another by https", async () => {
+    const { pathInfo, narPath } = await publish(server.files, tree, "x", { key })
+    const location = "https://127.0.0.1:1/elsewhere"
+    server.answers.set(narPath, (_, response) => response.writeHead(302, { location }).end())
+    // Nobody is there, which is found out by asking.
+    const asking = open(`${trusted}&other-hosts=https`).pathInfos.get(pathInfo.storePath.digest)
+    await assert.rejects(asking, problem("unavailable"))
+  })
+
   for (const [name, location] of [
     ["in circles", "/nix-cache-info"],
     ["to files of the reader", "file:///etc/passwd"],

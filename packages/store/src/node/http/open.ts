@@ -56,6 +56,7 @@ export function openBinaryCache(address: string, castore?: Castore, settings: Bi
 function filesOf({ url, options }: CacheAddress, { env = process.env, ...given }: BinaryCacheSettings): CacheFiles {
   if (url.protocol === "file:") return new FolderFiles(fileURLToPath(url))
   const { connectionsMax, attemptsMax, stalledTimeoutMs, tokenFile, tokenVariable, netrcFile, caFile } = options
+  const { otherHosts } = options
   const settings: HttpSettings = {
     ...HTTP_SETTINGS,
     ...given,
@@ -63,6 +64,7 @@ function filesOf({ url, options }: CacheAddress, { env = process.env, ...given }
     ...(attemptsMax !== undefined && { attemptsMax }),
     ...(stalledTimeoutMs !== undefined && { stalledTimeoutMs }),
     ...(caFile !== undefined && { caFile }),
+    ...(otherHosts !== undefined && { otherHosts }),
   }
   try {
     return new HttpFiles(url, settings, new Credentials(url.hostname, { tokenFile, tokenVariable, netrcFile, env }))

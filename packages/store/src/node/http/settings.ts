@@ -1,5 +1,8 @@
 import { setTimeout as wait } from "node:timers/promises"
 
+/** Of a server that is not trusted, `any` may be one that only we reach; what says `https` has a certificate for its name. */
+export type OtherHosts = "any" | "https" | "none"
+
 /** What decides how often, how fast and for how long a server is asked. */
 export interface HttpSettings {
   /** At a time. */
@@ -19,6 +22,8 @@ export interface HttpSettings {
   readonly wait: (ms: number, signal: AbortSignal | undefined) => Promise<void>
   /** From 0 to 1. */
   readonly random: () => number
+  /** Where narinfos and redirects may lead, besides the server itself. */
+  readonly otherHosts: OtherHosts
   /** Certificates of authorities that are believed, in place of those that Node brings. */
   readonly caFile: string | undefined
 }
@@ -34,5 +39,6 @@ export const HTTP_SETTINGS: HttpSettings = {
   retryAfterMsMax: 120_000,
   wait: (ms, signal) => wait(ms, undefined, signal === undefined ? {} : { signal }),
   random: Math.random,
+  otherHosts: "any",
   caFile: undefined,
 }
