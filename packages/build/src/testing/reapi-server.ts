@@ -67,6 +67,10 @@ export interface ReapiServer {
   executed: number
   /** How many streams of operations break before they say anything of the end. */
   breaking: number
+  /** Whether it then knows nothing of the operation, as after a new start. */
+  forgetting: boolean
+  /** Loses all that was ever sent or made, but not which actions were executed. */
+  forgetBlobs(): void
   close(): Promise<void>
 }
 
@@ -205,6 +209,7 @@ export async function serveReapi(): Promise<ReapiServer> {
     yield toBinary(OperationSchema, create(OperationSchema, { name }))
     if (server.breaking > 0) {
       server.breaking--
+      if (server.forgetting) operations.delete(name)
       throw new GrpcFailure(GrpcStatusCode.UNAVAILABLE, "broken")
     }
     yield toBinary(OperationSchema, await operation)
@@ -288,6 +293,8 @@ export async function serveReapi(): Promise<ReapiServer> {
     address: served.address,
     executed: 0,
     breaking: 0,
+    forgetting: false,
+    forgetBlobs: () => blobs.clear(),
     async close() {
       await served.close(5_000)
       await Promise.allSettled(operations.values())

@@ -102,6 +102,34 @@ describeSandboxed("remote execution", () => {
     assert.equal(server.breaking, 0)
   })
 
+  test("begins anew what a service has forgotten that was started again", async () => {
+    const { executed } = server
+    server.breaking = 1
+    server.forgetting = true
+    try {
+      const [output] = await service.build(exampleRequest("", { script: "echo 3 >$out" }))
+      assert.deepEqual(await showTree(output!.node, services), [": 3\n"])
+      assert.equal(server.executed, executed + 2)
+    } finally {
+      server.forgetting = false
+    }
+  })
+
+  test("executes again what is remembered, but not kept", async () => {
+    const inputs = new Map([["in", await storeExample("kept here\n", services)]])
+    for (const script of ["echo said; cp $store/in $out", "echo said; mkdir $out; cp $store/in $out/a"]) {
+      const request = exampleRequest("", { script, inputs })
+      await service.build(request)
+      server.forgetBlobs()
+      const { executed } = server
+      let log = ""
+      const [output] = await service.build(request, { onLog: (bytes) => (log += new TextDecoder().decode(bytes)) })
+      assert.match((await showTree(output!.node, services)).join(), /: kept here\n$/)
+      assert.equal(server.executed, executed + 1)
+      assert.equal(log, "said\n")
+    }
+  })
+
   test("sends and fetches what does not go into one message", async () => {
     const large = "0123456789abcdef".repeat(2 ** 18)
     const inputs = new Map([["large", await storeExample(large, services)]])

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises"
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf"
 import { anyUnpack } from "@bufbuild/protobuf/wkt"
 import { byteStringOf, utf8 } from "@tvix-ts/bytes"
-import type { BlobService, CallOptions, DirectoryService } from "@tvix-ts/castore"
+import { CastoreError, type BlobService, type CallOptions, type DirectoryService } from "@tvix-ts/castore"
 import { fromStatus, GrpcStatusCode, isNotFound, type GrpcChannel } from "@tvix-ts/castore/node"
 import {
   ActionCache,
@@ -83,7 +83,7 @@ const SHELL_PATH = "/bin/busybox"
 const STATUS = { ok: 0, deadlineExceeded: 4, failedPrecondition: 9 } as const
 
 /** How often a call is tried again, and an operation waited for again, that breaks. */
-const RETRIES = 4
+const RETRIES = 5
 
 /**
  * The root of every build is its input root, which workers have to make the root of the file system, writable, as
@@ -123,21 +123,22 @@ class ReapiBuildService implements BuildService {
     }
     const sources = new Map<string, BlobSource>()
     const action = await this.#action(request, properties, timeoutMs, sources, call)
-    const result = (await this.#remembered(action, call)) ?? (await this.#execute(action, sources, options, call))
+    const remembered = await this.#remembered(action, call)
+    if (remembered !== undefined) {
+      try {
+        const outputs = await this.#outputs(request, remembered, call)
+        await this.#tellLog(remembered, onLog, call)
+        return outputs
+      } catch (error) {
+        // What came of it may be known for longer than it is kept.
+        if (!(error instanceof CastoreError && error.problem.code === "missing")) throw error
+      }
+    }
+    const result = await this.#execute(action, sources, options, call)
     await this.#tellLog(result, onLog, call)
     const problem = problemOfStatus(result.exitCode)
     if (problem !== undefined) throw new BuildError(problem)
-    const outputs: BuildOutput[] = []
-    const links = await this.#links(request.outputs, result, call)
-    for (const path of request.outputs) {
-      const target = links.get(path)
-      outputs.push(
-        target === undefined
-          ? await this.#output(path, request.needles, result, call)
-          : await this.#link(path, request.needles, target, call),
-      )
-    }
-    return outputs
+    return this.#outputs(request, result, call)
   }
 
   async close(): Promise<void> {
@@ -238,7 +239,7 @@ class ReapiBuildService implements BuildService {
     }
   }
 
-  /** Begins it, and follows it to its end, also when the connection breaks. */
+  /** Begins it, and follows it to its end, also when the connection breaks, or the service begins anew and knows nothing of it. */
   async #operation(action: BlobId, call: CallOptions): Promise<ExecuteResponse> {
     const request = create(ExecuteRequestSchema, {
       instanceName: this.#instanceName,
@@ -256,7 +257,8 @@ class ReapiBuildService implements BuildService {
               create(WaitExecutionRequestSchema, { name }),
               call,
             )
-      for await (const bytes of stream) {
+      const messages = name === "" ? stream : unlessForgotten(stream, () => (name = ""))
+      for await (const bytes of messages) {
         const operation = fromBinary(OperationSchema, bytes)
         name = operation.name
         if (!operation.done) continue
@@ -283,6 +285,20 @@ class ReapiBuildService implements BuildService {
         for await (const bytes of this.#remote.read(idOfMessage(digest), call)) onLog(bytes)
       }
     }
+  }
+
+  async #outputs({ outputs, needles }: BuildRequest, result: ActionResult, call: CallOptions): Promise<BuildOutput[]> {
+    const links = await this.#links(outputs, result, call)
+    const stored: BuildOutput[] = []
+    for (const path of outputs) {
+      const target = links.get(path)
+      stored.push(
+        target === undefined
+          ? await this.#output(path, needles, result, call)
+          : await this.#link(path, needles, target, call),
+      )
+    }
+    return stored
   }
 
   async #output(
@@ -324,6 +340,22 @@ class ReapiBuildService implements BuildService {
       if (path !== undefined) links.set(path, byteStringOf(target))
     }
     return links
+  }
+}
+
+/** A stream of an operation that was begun before. @throws {Error} of gRPC, `UNAVAILABLE` if there is no such operation any more */
+async function* unlessForgotten(
+  stream: AsyncIterable<Uint8Array>,
+  onForgotten: () => void,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    yield* stream
+  } catch (error) {
+    if (!isNotFound(error)) throw error
+    onForgotten()
+    throw Object.assign(new Error("the operation was forgotten", { cause: error }), {
+      code: GrpcStatusCode.UNAVAILABLE,
+    })
   }
 }
 
