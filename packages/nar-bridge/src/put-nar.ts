@@ -96,16 +96,17 @@ class FileMeter implements AsyncIterable<Uint8Array> {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
-    this.failed = true
-    for await (const piece of this.#contents) {
-      this.size += piece.length
-      if (this.size > this.#sizeMax) refuse({ code: "too-large", part: "the file", sizeMax: this.#sizeMax })
-      this.#hasher.update(piece)
-      this.failed = false
-      yield piece
+    try {
+      for await (const piece of this.#contents) {
+        this.size += piece.length
+        if (this.size > this.#sizeMax) refuse({ code: "too-large", part: "the file", sizeMax: this.#sizeMax })
+        this.#hasher.update(piece)
+        yield piece
+      }
+    } catch (error) {
       this.failed = true
+      throw error
     }
-    this.failed = false
     this.#digest = this.#hasher.digest()
   }
 
@@ -125,8 +126,9 @@ async function* archiveOf(
   const source = file[Symbol.asyncIterator]()
   const first = await source.next()
   // C++ Nix has no suffix for some kinds.
-  const kind = named === "none" ? sniff(first.done === true ? undefined : first.value) : named
-  const whole = startingWith(first, source)
+  const start = first.done === true ? new Uint8Array() : first.value
+  const kind = named === "none" ? sniff(start) : named
+  const whole = startingWith(start, source)
   if (kind === "none") return yield* whole
   if (decompress === undefined) {
     return refuse({ code: "unsupported", part: "the file", reason: "only NARs that are not compressed are taken" })
@@ -140,17 +142,16 @@ async function* archiveOf(
   }
 }
 
-function sniff(start: Uint8Array | undefined): Compression {
-  const known = MAGIC.find(([, bytes]) => bytes.every((byte, i) => start?.[i] === byte))
+function sniff(start: Uint8Array): Compression {
+  const known = MAGIC.find(([, bytes]) => bytes.every((byte, i) => start[i] === byte))
   return known?.[0] ?? "none"
 }
 
 async function* startingWith(
-  first: IteratorResult<Uint8Array, void>,
+  start: Uint8Array,
   rest: AsyncGenerator<Uint8Array, void, undefined>,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  if (first.done === true) return
-  yield first.value
+  if (start.length > 0) yield start
   yield* rest
 }
 
