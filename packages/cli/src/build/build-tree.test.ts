@@ -27,6 +27,7 @@ test("what runs is shown below what it runs for, each once", () => {
     planned("idle"),
     { kind: "build-started", derivation: drv("zlib") },
     { kind: "build-started", derivation: drv("curl") },
+    { kind: "build-phase", derivation: drv("curl"), phase: "installPhase" },
     { kind: "fetch-started", path: `/nix/store/${"0".repeat(32)}-src`, narSize: 2048 },
   )
   assert.deepEqual(tree.lines(4000, PLAIN), [
@@ -34,7 +35,7 @@ test("what runs is shown below what it runs for, each once", () => {
     "⏸ app",
     "└─ ⏸ libs",
     "   └─ ⏵ zlib  3 s (last time 1:05 min)",
-    "   └─ ⏵ curl  3 s",
+    "   └─ ⏵ curl  installPhase  3 s",
     "└─ ⏸ docs",
     "0 built  2 building  4 waiting  1 fetching",
   ])

@@ -11,6 +11,8 @@ interface Build {
   state: "waiting" | "elsewhere" | "running" | "done" | "failed"
   /** In milliseconds, on whatever clock. */
   startedMs: number
+  /** What its builder says that it is at. */
+  phase: string | undefined
 }
 
 interface Row {
@@ -49,12 +51,23 @@ export class BuildTree {
     switch (event.kind) {
       case "build-planned": {
         const { derivation, inputs } = event
-        this.#builds.set(derivation, { name: nameOf(derivation), inputs, state: "waiting", startedMs: nowMs })
+        this.#builds.set(derivation, {
+          name: nameOf(derivation),
+          inputs,
+          state: "waiting",
+          startedMs: nowMs,
+          phase: undefined,
+        })
         break
       }
       case "build-started": {
         const build = this.#builds.get(event.derivation)
         if (build !== undefined) Object.assign(build, { state: "running", startedMs: nowMs })
+        break
+      }
+      case "build-phase": {
+        const build = this.#builds.get(event.derivation)
+        if (build !== undefined) build.phase = event.phase
         break
       }
       case "build-elsewhere": {
@@ -176,7 +189,7 @@ export class BuildTree {
     })
   }
 
-  #describe({ name, state, startedMs }: Build, nowMs: number, color: boolean): string {
+  #describe({ name, state, startedMs, phase }: Build, nowMs: number, color: boolean): string {
     if (state === "elsewhere") {
       const time = formatDuration(nowMs - startedMs)
       return `${painted("⏵", YELLOW, color)} ${name}  built by another process, for ${time}`
@@ -184,7 +197,8 @@ export class BuildTree {
     if (state !== "running") return `${painted("⏸", BLUE, color)} ${name}`
     const last = this.#times.get(name)
     const before = last === undefined ? "" : ` (last time ${formatDuration(last)})`
-    return `${painted("⏵", YELLOW, color)} ${name}  ${formatDuration(nowMs - startedMs)}${before}`
+    const at = phase === undefined ? "" : `  ${phase}`
+    return `${painted("⏵", YELLOW, color)} ${name}${at}  ${formatDuration(nowMs - startedMs)}${before}`
   }
 
   /** Builds that run, and those that wait for one that does; what needs others comes first. */

@@ -33,6 +33,12 @@ in rec {
   fails = sh "fails" "echo one; echo two >&2; exit 3" { };
   talks = sh "talks" "i=0; while [ $i -lt 30 ]; do i=$((i+1)); echo $i; done; exit 1" { };
   needs = sh "needs" "echo \${fails} > $out" { };
+  phases = sh "phases" ''
+    echo '@nix { "action": "setPhase", "phase": "someUnpacking" }' >&$NIX_LOG_FD
+    echo begun
+    echo '@nix { "action": "msg", "level": 0, "msg": "to people" }'
+    exit 1
+  '' { };
   nothing = sh "nothing" "true" { };
   killed = sh "killed" "kill -9 $$" { };
   loops = sh "loops" "while true; do :; done" { };
@@ -208,6 +214,19 @@ describe("building", { skip: isReady ? false : "needs Linux, bubblewrap and busy
     assert.match(absent.error, /^error\[io\]: .*absent\.secret/)
     const damaged = run("build -A a --no-link --sign-with seed", newStore())
     assert.equal(damaged.error, "error[io]: seed: secret key is corrupt: it is not a name, a colon, and Base64\n")
+  })
+
+  test("what a builder says to Nix is not shown, but kept, and the phases that it tells of are events", () => {
+    const store = newStore()
+    const { error } = run("build -A phases --no-link -L", store)
+    assert.match(
+      error,
+      /^building .*\nphases> begun\nphases> to people\nerror: .*\nlast 2 log lines:\n> begun\n> to people\n$/,
+    )
+    const events = run("build -A phases --no-link --log-format json", store).error.split("\n")
+    assert.equal(events.filter((line) => line.includes('"build-phase"') && line.includes('"someUnpacking"')).length, 1)
+    const [derivation = ""] = /\/nix\/store\/\S+-phases\.drv/.exec(error)!
+    assert.match(run(`log ${derivation}`, store).out, /^@nix .*\nbegun\n@nix .*\n$/)
   })
 
   test("of a long log the end is shown, and where the rest is", () => {

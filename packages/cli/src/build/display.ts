@@ -1,6 +1,6 @@
 /** What is said of builds while they run: a tree on a terminal, lines elsewhere, JSON for machines. */
 import { byteStringFrom, byteStringOf, textOf } from "@tvix-ts/bytes"
-import type { RealiseEvent } from "@tvix-ts/glue/build"
+import { nixMessage, type RealiseEvent } from "@tvix-ts/glue/build"
 import { formatStorePath } from "@tvix-ts/nix-compat"
 import { formatBytes } from "../amounts.ts"
 import { colorsWanted, isTerminal, printable, uptime, writeError } from "../output.ts"
@@ -89,6 +89,7 @@ export class BuildDisplay {
       case "build-planned":
       case "build-waiting":
       case "build-found":
+      case "build-phase":
       case "fetch-done":
         break
     }
@@ -109,6 +110,12 @@ export class BuildDisplay {
   }
 
   #write(derivation: string, line: string): void {
+    const message = nixMessage(line)
+    if (message === undefined) this.#writeLine(derivation, line)
+    else if (message.kind === "text") for (const one of message.text.split("\n")) this.#writeLine(derivation, one)
+  }
+
+  #writeLine(derivation: string, line: string): void {
     this.clear()
     // A terminal is not to obey what a builder says; whoever reads it from a file wants it as it was.
     writeError(`${byteStringOf(nameOf(derivation))}> ${this.#isLive ? printable(line) : line}\n`)
@@ -148,6 +155,8 @@ function recordOf(event: RealiseEvent): object {
       const message = event.error instanceof Error ? event.error.message : String(event.error)
       return { event: event.kind, derivation: textOf(event.derivation), message }
     }
+    case "build-phase":
+      return { event: event.kind, derivation: textOf(event.derivation), phase: event.phase }
     case "build-planned":
       return { event: event.kind, derivation: textOf(event.derivation), inputs: event.inputs.map(textOf) }
     case "build-waiting":

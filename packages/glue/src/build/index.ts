@@ -1,5 +1,6 @@
 export { builtinBuildenv } from "./buildenv.ts"
 export { farBuilder } from "./far-builder.ts"
+export { nixMessage, type NixMessage } from "./nix-message.ts"
 export { planRealise, type RealisePlan } from "./plan.ts"
 export { RealiseError, type RealiseProblem } from "./problem.ts"
 export {

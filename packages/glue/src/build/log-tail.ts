@@ -1,4 +1,5 @@
 import { byteStringFrom } from "@tvix-ts/bytes"
+import { nixMessage } from "./nix-message.ts"
 import type { LogEnd } from "./problem.ts"
 
 /** Bytes of a line that are kept. */
@@ -7,12 +8,15 @@ const LINE_MAX = 1000
 /** The last lines of a log, of any length. */
 export class LogTail {
   readonly #count: number
+  readonly #onPhase: (phase: string) => void
   readonly #lines: string[] = []
   #line = ""
   #omitted = 0
 
-  constructor(count: number) {
+  /** @param onPhase is told what the builder says that it is at */
+  constructor(count: number, onPhase: (phase: string) => void) {
     this.#count = count
+    this.#onPhase = onPhase
   }
 
   add(bytes: Uint8Array): void {
@@ -25,7 +29,10 @@ export class LogTail {
   }
 
   #push(line: string): void {
-    this.#lines.push(line)
+    const message = nixMessage(line)
+    if (message?.kind === "phase") this.#onPhase(message.phase)
+    if (message !== undefined && message.kind !== "text") return
+    this.#lines.push(message?.text ?? line)
     if (this.#lines.length <= this.#count) return
     this.#lines.shift()
     this.#omitted++

@@ -104,6 +104,8 @@ export type RealiseEvent =
   /** It need not be built any more: another process has. */
   | { readonly kind: "build-found"; readonly derivation: string }
   | { readonly kind: "build-log"; readonly derivation: string; readonly bytes: Uint8Array }
+  /** The builder says what it is at; among what it says, too, as a {@link NixMessage}. */
+  | { readonly kind: "build-phase"; readonly derivation: string; readonly phase: string }
   | { readonly kind: "build-done"; readonly derivation: string; readonly outputs: readonly PathInfo[] }
   | { readonly kind: "build-failed"; readonly derivation: string; readonly error: unknown }
   /** Since another one failed, or nobody wants it any more. */
@@ -229,8 +231,9 @@ class Realiser {
     if (options.allowSubstitutes && (await this.#substituteAll(wanted.values()))) return
     const isNeeded = async (): Promise<boolean> => !(await this.#areThere(wanted.values()))
     const { pathInfos } = this.#options.store
-    const register = async (built: readonly PathInfo[]): Promise<void> =>
-      void (await pathInfos.putMany(built, { signal: this.#signal }))
+    const register = async (built: readonly PathInfo[]): Promise<void> => {
+      await pathInfos.putMany(built, { signal: this.#signal })
+    }
     await this.#buildInTurn(path, derivation, options, isNeeded, register)
   }
 
@@ -363,7 +366,7 @@ class Realiser {
     finish: (built: readonly PathInfo[]) => Promise<void>,
   ): Promise<void> {
     const { onEvent } = this.#options
-    const log = new LogTail(LOG_LINES)
+    const log = new LogTail(LOG_LINES, (phase) => onEvent?.({ kind: "build-phase", derivation: path, phase }))
     onEvent?.({ kind: "build-started", derivation: path })
     try {
       const outputs = await this.#outputsOf(path, derivation, needed, options, (bytes) => {

@@ -45,6 +45,7 @@ export class BuildLogs {
       case "build-waiting":
       case "build-elsewhere":
       case "build-found":
+      case "build-phase":
       case "fetch-started":
       case "fetch-done":
       case "fetch-failed":
