@@ -30,8 +30,8 @@ services: files
 const NETWORK_FILES = ["resolv.conf", "services"]
 const CERTIFICATES = ["ssl/certs/ca-certificates.crt", "ssl/certs/ca-bundle.crt", "pki/tls/certs/ca-bundle.crt"]
 
-/** Makes the folder that is the build's `/etc`. */
-export function writeEtc(folder: string, { network }: BuildConstraints): void {
+/** Makes `folder`, to be a build's `/etc`. */
+export function writeEtc(folder: string, { network }: BuildConstraints): string {
   mkdirSync(folder)
   const write = (name: string, text: string | Uint8Array): void => {
     writeFileSync(join(folder, name), text)
@@ -55,6 +55,7 @@ export function writeEtc(folder: string, { network }: BuildConstraints): void {
     }
   }
   chmodSync(folder, 0o755)
+  return folder
 }
 
 /** Copied, as links like that of systemd's resolver lead out of any sandbox. */

@@ -96,6 +96,8 @@ class BwrapBuildService implements BuildService {
   readonly #starters: Starters
   /** Paths of what builds share, by what it is for; see {@link Sandbox}. */
   readonly #files = new Map<string, string | undefined>()
+  /** Of builds without a network, which all have the same. */
+  #etc: string | undefined
   readonly #groups: MemoryGroups | undefined
   /** Limits of each process, by number. */
   readonly #limits = new Map<number, number>()
@@ -157,7 +159,13 @@ class BwrapBuildService implements BuildService {
     const closed =
       user === undefined
         ? []
-        : closedFolders([folder, ...inputs.values(), this.#bwrap, ...(parts.binSh === undefined ? [] : [parts.binSh])])
+        : closedFolders([
+            folder,
+            parts.etc,
+            ...inputs.values(),
+            this.#bwrap,
+            ...(parts.binSh === undefined ? [] : [parts.binSh]),
+          ])
     const sandbox = {
       bwrap: this.#bwrap,
       folder,
@@ -236,14 +244,15 @@ class BwrapBuildService implements BuildService {
       if (user !== undefined) chownSync(path, user, user)
     }
     const root = join(folder, "root")
-    const etc = join(folder, "etc")
     const tmp = join(folder, "tmp")
     for (const path of [folder, root, tmp]) {
       mkdirSync(path)
       chmodSync(path, path === folder ? 0o700 : path === tmp ? 0o1777 : 0o755)
       own(path)
     }
-    writeEtc(etc, constraints)
+    const etc = constraints.network
+      ? writeEtc(join(folder, "etc"), constraints)
+      : (this.#etc ??= writeEtc(this.#workspace.fresh(), constraints))
     // As C++ Nix has them.
     const modes = new Map([
       [request.inputsDir, 0o1775],
