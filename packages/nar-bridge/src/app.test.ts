@@ -198,6 +198,24 @@ describe("NARs", () => {
     })
   }
 
+  test("whole, if it has more files than an index is made of; it does not say otherwise", async () => {
+    // bin, bin/hello, link and text.
+    for (const [indexedEntriesMax, status, accepts] of [
+      [4, 206, "bytes"],
+      [3, 200, null],
+    ] as const) {
+      // oxlint-disable no-await-in-loop -- one after the other
+      const { app } = await cache({ limits: { indexedEntriesMax } })
+      const response = await app.request(narUrl(hello.info), { headers: { Range: "bytes=0-7" } })
+      assert.equal(response.status, status)
+      assert.equal(response.headers.get("accept-ranges"), accepts)
+      assert.equal((await bytes(response)).length, status === 206 ? 8 : hello.nar.length)
+      const head = await app.request(narUrl(hello.info), { method: "HEAD" })
+      assert.equal(head.headers.get("accept-ranges"), accepts)
+      // oxlint-enable no-await-in-loop
+    }
+  })
+
   for (const range of ["bytes=99999999-", "bytes=-0"]) {
     test(`nothing is in ${range}`, async () => {
       const { app } = await cache()

@@ -36,6 +36,8 @@ export interface CacheLimits {
   readonly narSizeMax: number
   /** Files and folders in it: they are in memory until its folders are complete. */
   readonly entriesMax: number
+  /** Files and folders of an archive that can be read in parts, of which an index is in memory; larger ones are sent whole. */
+  readonly indexedEntriesMax: number
   readonly narInfoSizeMax: number
   /** NARs that are read from clients at the same time; others wait their turn. */
   readonly uploadsMax: number
@@ -62,6 +64,7 @@ export interface CacheLimits {
 export const CACHE_LIMITS: CacheLimits = {
   narSizeMax: 16 * 2 ** 30,
   entriesMax: 1_000_000,
+  indexedEntriesMax: 200_000,
   narInfoSizeMax: 2 ** 20,
   uploadsMax: 32,
   uploadsWaitingMax: 1024,
@@ -233,7 +236,7 @@ class BinaryCache {
     this.#keys = options.keys ?? []
     const { uploadsMax, uploadsWaitingMax, uploadsWaitMs: waitMs, requestsMax: waitingMax } = this.#limits
     const { downloadsMax, downloadsPerClientMax, compressionsMax, compressionsPerClientMax } = this.#limits
-    const { fetchesMax, fetchesPerClientMax, narSizeMax } = this.#limits
+    const { fetchesMax, fetchesPerClientMax, narSizeMax, indexedEntriesMax } = this.#limits
     this.#narInfos = new NarInfos(store, {
       keys: this.#keys,
       compression: options.compression ?? "none",
@@ -259,7 +262,8 @@ class BinaryCache {
     const fetching = { insideMax: fetchesMax, insidePerClientMax: fetchesPerClientMax, waitingMax, waitMs }
     const gate = new Gate({ what: "archives to fetch", ...fetching })
     this.#fetches = new Fetches(store, { gate, narSizeMax, signal: options.signal })
-    this.#narFiles = new NarFiles(store, this.#uploads, options.compressors ?? {}, gates, this.#fetches)
+    const { compressors = {} } = options
+    this.#narFiles = new NarFiles(store, this.#uploads, compressors, gates, this.#fetches, indexedEntriesMax)
     this.#rates = new RateLimiter(this.#limits.requestsPerSecond, this.#limits.burstSeconds)
     this.#requestShares = new Shares(this.#limits.requestsPerClientMax)
   }

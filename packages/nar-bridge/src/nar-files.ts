@@ -65,11 +65,21 @@ export class NarFiles {
   readonly #compressors: Compressors
   readonly #gates: NarGates
   readonly #fetches: Fetches
+  readonly #indexedMax: number
   /** By the SHA-256 of the archive; the least recently used first. */
   readonly #open = new Map<string, NarFile>()
   readonly #opening = new SharedCalls<NarFile>()
 
-  constructor(store: Store, uploads: Uploads, compressors: Compressors, gates: NarGates, fetches: Fetches) {
+  /** @param indexedMax entries of a tree that may be read in parts: its index takes some 300 bytes for each */
+  constructor(
+    store: Store,
+    uploads: Uploads,
+    compressors: Compressors,
+    gates: NarGates,
+    fetches: Fetches,
+    indexedMax: number,
+  ) {
+    this.#indexedMax = indexedMax
     this.#store = store
     this.#uploads = uploads
     this.#compressors = compressors
@@ -103,15 +113,21 @@ export class NarFiles {
     if (matches(request.header("if-none-match"), etag)) return { status: 304, headers }
     if (request.method === "HEAD") {
       // Of what is elsewhere, all that is known is that it is.
-      if (found.node !== undefined) await this.#requireStored(found.node, name, { signal })
+      if (found.node !== undefined) {
+        await this.#requireStored(found.node, name, { signal })
+        if (entriesOf(found.node) > this.#indexedMax) delete headers["Accept-Ranges"]
+      }
       if (compressor !== undefined) return { status: 200, headers }
       return { status: 200, headers, body: { length: narSize, write: async () => {} } }
     }
     const isRanged = compressor === undefined && rangeHolds(request.header("if-range"), etag)
-    const range = isRanged ? rangeOf(request.header("range"), narSize) : undefined
-    if (range === "none") refuse({ code: "range", size: narSize })
+    const asked = isRanged ? rangeOf(request.header("range"), narSize) : undefined
+    if (asked === "none") refuse({ code: "range", size: narSize })
     const node = found.node ?? (await found.fetch())
     if (node === undefined) return refuse({ code: "not-found", what: `nar/${name}` })
+    const isIndexed = entriesOf(node) <= this.#indexedMax
+    if (!isIndexed) delete headers["Accept-Ranges"]
+    const range = isIndexed ? asked : undefined
     // Once it has begun, an end that comes too early is all that can be said.
     await this.#requireStored(node, name, { signal })
     const leave = await (compressor === undefined ? downloads : compressions).enter(signal, client)
@@ -181,6 +197,10 @@ export class NarFiles {
     if (this.#open.size > OPEN_MAX) this.#open.delete(this.#open.keys().next().value!)
     return nar
   }
+}
+
+function entriesOf(node: Node): number {
+  return node.type === "directory" ? node.size : 0
 }
 
 function partOf(nar: NarFile, { from, to }: ByteRange): StreamedBody {
