@@ -414,6 +414,17 @@ describeSandboxed("a sandbox", () => {
     assert.match(log, /\/dev\/null/)
   })
 
+  test("builds in a folder that everybody gets to, with a network and without", async () => {
+    chmodSync(folder, 0o755)
+    const dir = join(folder, "open")
+    const other = await openService({ dir })
+    for (const changes of [online, {}]) {
+      assert.equal(await logOf("echo x >/tmp/x; cat /tmp/x; ls /etc/passwd", changes, other), "x\n/etc/passwd\n")
+    }
+    await other.close()
+    chmodSync(folder, 0o700)
+  })
+
   test("finds the programs that it needs without a PATH", async () => {
     const path = process.env["PATH"]
     delete process.env["PATH"]

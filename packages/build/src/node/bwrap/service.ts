@@ -161,7 +161,8 @@ class BwrapBuildService implements BuildService {
         ? []
         : closedFolders([
             folder,
-            parts.etc,
+            // Its own is below its folder, which is closed, but not to the build.
+            ...(request.constraints.network ? [] : [parts.etc]),
             ...inputs.values(),
             this.#bwrap,
             ...(parts.binSh === undefined ? [] : [parts.binSh]),
