@@ -1,4 +1,5 @@
 /** What the commands that evaluate can be told: one record, whichever command line it came from. */
+import { accessSync, constants } from "node:fs"
 import type { NodeFetcherOptions } from "@tvix-ts/glue/node"
 import { UsageError, type Option } from "./options.ts"
 
@@ -108,8 +109,9 @@ export function defaultSettings(): Settings {
       silenceMs: undefined,
       logBytesMax: undefined,
       builder: undefined,
-      features: ["benchmark", "big-parallel", "nixos-test"],
-      platforms: [],
+      features: ["benchmark", "big-parallel", "nixos-test", ...(hasVirtualMachines() ? ["kvm"] : [])],
+      // Its processors are these, too.
+      platforms: process.platform === "linux" && process.arch === "x64" ? ["i686-linux"] : [],
       substituters: [],
       trustedKeys: [],
       secretKeyFiles: [],
@@ -126,6 +128,16 @@ export function defaultSettings(): Settings {
     write: false,
     keepDerivations: true,
     quiet: false,
+  }
+}
+
+/** As far as we can tell: who builds may not be allowed to, as with C++ Nix. */
+function hasVirtualMachines(): boolean {
+  try {
+    accessSync("/dev/kvm", constants.R_OK | constants.W_OK)
+    return true
+  } catch {
+    return false
   }
 }
 

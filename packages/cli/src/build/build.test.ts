@@ -53,6 +53,7 @@ in rec {
   importsFails = import fails;
   random = sh "random" "/bin/busybox mkdir $out 2>/dev/null || mkdir $out; echo same > $out/same; cat /proc/sys/kernel/random/uuid > $out/id" { PATH = "/bin"; };
   sparc = sh "sparc" "true" { system = "sparc-solaris"; };
+  i686 = sh "i686" "echo > $out" { system = "i686-linux"; };
 }`
 
 let folder = ""
@@ -256,6 +257,12 @@ describe("building", { skip: isReady ? false : "needs Linux, bubblewrap and busy
     assert.equal(run(`tvix-store cat ${out.trim()}`, store).out, "carrots\n")
   })
 
+  test("machines of 64 bits build for those of 32, as their nix.conf lets them", () => {
+    const store = newStore()
+    assert.equal(run("nix-build -A i686 --no-out-link --option extra-platforms x", store).status, 100)
+    assert.equal(run("nix-build -A i686 --no-out-link", store).status, 0)
+  })
+
   test("what a program imports is built first", () => {
     const ran = run("build -A imports --no-link --print-out-paths", newStore())
     assert.match(ran.error, matching("building DRV(generated)\nbuilding DRV(a)\nbuilding '.*-imports-42\\.drv'\n"))
@@ -308,7 +315,7 @@ describe("building", { skip: isReady ? false : "needs Linux, bubblewrap and busy
     [
       "build -A sparc --no-link",
       1,
-      "error: a 'sparc-solaris' is required to build DRV(sparc), but this is a 'x86_64-linux' with features .*\n",
+      "error: a 'sparc-solaris' is required to build DRV(sparc), but this is a 'x86_64-linux', 'i686-linux' with features .*\n",
     ],
     [
       "build -A absent --no-link",
