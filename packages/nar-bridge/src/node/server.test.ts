@@ -350,6 +350,27 @@ describe("a cache on a port", () => {
         [noisy],
       ))
 
+    for (const behindProxy of [false, true]) {
+      test(`connections of one client${behindProxy ? ", but not of a proxy" : ""}`, () =>
+        serving(
+          async ({ url, port }) => {
+            const open = connect(port, "127.0.0.1")
+            try {
+              await once(open, "connect")
+              const second = await talk(port, "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+              assert.equal(second.startsWith("HTTP/1.1 200"), behindProxy)
+              open.destroy()
+              await once(open, "close")
+              await until(async () => (await status(`${url}/healthz`, "192.0.2.1").catch(() => 0)) === 200)
+            } finally {
+              open.destroy()
+            }
+          },
+          {},
+          { behindProxy, connectionsPerClientMax: 1 },
+        ))
+    }
+
     test("requests of one client", () =>
       serving(
         async ({ url, port }) => {

@@ -1,8 +1,10 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
 import { CastoreError } from "@tvix-ts/castore"
 import type { Hono } from "hono"
+import { networkOf } from "../address.ts"
 import { NO_OBSERVER, type HostBindings, type Observer } from "../http/exchange.ts"
+import { Shares } from "../limits.ts"
 import { Exchange } from "./exchange.ts"
 import type { Pace } from "./progress.ts"
 
@@ -16,6 +18,8 @@ export interface ServeCacheOptions {
   readonly headersMs?: number
   /** Connections at the same time. */
   readonly connectionsMax?: number
+  /** Of one client, which keeps others out with no more; a proxy in front has as many as there are. */
+  readonly connectionsPerClientMax?: number
   /** Whether the last address in `X-Forwarded-For` is that of the client: only behind a proxy that sets it. */
   readonly behindProxy?: boolean
 }
@@ -31,6 +35,7 @@ const PACE: Pace = { stallMs: 60_000, bytesPerSecond: 1024 }
 const HEADERS_MS = 15_000
 const HEADER_BYTES_MAX = 16_384
 const CONNECTIONS_MAX = 8192
+const CONNECTIONS_PER_CLIENT_MAX = 4096
 /** Longer than the pauses of a client that copies one path after the other. */
 const KEEP_ALIVE_MS = 75_000
 /** Requests that may wait behind the one that is answered on the same connection. */
@@ -67,6 +72,7 @@ export async function serveCache(
     (incoming, outgoing) => listener(incoming, outgoing, false),
   )
   server.maxConnections = options.connectionsMax ?? CONNECTIONS_MAX
+  if (!behindProxy) shareConnections(server, options.connectionsPerClientMax ?? CONNECTIONS_PER_CLIENT_MAX)
   server.on("checkContinue", (incoming: IncomingMessage, outgoing: ServerResponse) => {
     listener(incoming, outgoing, true)
   })
@@ -82,6 +88,19 @@ export async function serveCache(
       clearTimeout(timer)
     },
   }
+}
+
+function shareConnections(server: Server, perClientMax: number): void {
+  const shares = new Shares(perClientMax)
+  server.on("connection", (socket: Socket) => {
+    const client = networkOf(socket.remoteAddress ?? "")
+    if (!shares.isFree(client)) {
+      socket.destroy()
+      return
+    }
+    shares.take(client)
+    socket.once("close", () => shares.giveBack(client))
+  })
 }
 
 /** By connection: those that wait for the answer before theirs. It is there while one is answered. */
