@@ -446,6 +446,54 @@ describe("limits", () => {
     assert.equal((await app.request("/healthz")).status, 200)
   })
 
+  /** Asks until it is refused, reading nothing; then it is answered when one was read. @returns how many were answered */
+  async function answered(app: App, url: string): Promise<number> {
+    const responses: Response[] = []
+    for (;;) {
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      const response = await app.request(url)
+      if (response.status === 503) break
+      assert.equal(response.status, 200)
+      responses.push(response)
+    }
+    await bytes(responses[0]!)
+    assert.equal((await app.request(url)).status, 200)
+    return responses.length
+  }
+
+  test("texts that are too long to be sent at once are downloads", async () => {
+    const store = memoryStore()
+    const { contentAddress: _, ...built } = hello.info
+    const { storePath } = built
+    const references = Array.from({ length: 500 }, (_, i) => ({ ...storePath, name: `${"n".repeat(150)}${1000 + i}` }))
+    await store.pathInfos.put({ ...built, references })
+    const app = binaryCache(store, { limits: { downloadsMax: 3, uploadsWaitMs: 1 } })
+    assert.equal(await answered(app, infoUrl(hello)), 3)
+  })
+
+  test("large listings are made for few at a time", async () => {
+    const store = memoryStore()
+    const { storePath } = await storeTree(
+      async (sink) => {
+        sink.directory()
+        for (let i = 0; i < 5001; i++) {
+          sink.entry(`${10_000 + i}`)
+          sink.symlink("somewhere")
+        }
+        sink.endDirectory()
+      },
+      store,
+      { name: "large" },
+    )
+    const app = binaryCache(store, { limits: { uploadsWaitMs: 1 } })
+    const url = `/${storePath.digest}.ls`
+    for (let i = 0; i < 10; i++) {
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      assert.equal((await app.request(url, { method: "HEAD" })).status, 200)
+    }
+    assert.equal(await answered(app, url), 4)
+  })
+
   test("archives that are compressed at the same time", async () => {
     let running = 0
     let most = 0
