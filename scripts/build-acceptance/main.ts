@@ -9,10 +9,12 @@ import { join } from "node:path"
 import { beginAcceptance } from "../acceptance/parts.ts"
 import { killedWhileBuilding } from "./kills.ts"
 import { overhead } from "./overhead.ts"
+import { builtRemotely } from "./remotely.ts"
 
 const { tally, quick, random, dir, runParts } = beginAcceptance("build-acceptance")
 
 await runParts({
   kills: () => killedWhileBuilding(tally, join(dir, "kills"), quick ? 4 : 30, random),
-  overhead: () => overhead(tally, join(dir, "overhead"), quick ? 30 : 300),
+  overhead: () => overhead(tally, join(dir, "overhead"), quick ? 30 : 300, quick ? 1 : 3),
+  remotely: () => builtRemotely(tally, join(dir, "remotely"), quick),
 })
