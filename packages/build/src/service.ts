@@ -18,6 +18,11 @@ export interface BuildOptions extends CallOptions {
   readonly silenceMs?: number
   /** Bytes that it may say. Default: any number. */
   readonly logBytesMax?: number
+  /**
+   * Called with the command's working directory if the build fails, where that is a folder of this machine: it may be moved
+   * away before it is removed.
+   */
+  readonly onFailed?: (folder: string) => void
 }
 
 /**

@@ -58,7 +58,6 @@ const OPTIONS: readonly Option<CommandSettings>[] = [
   { names: ["--impure"], values: [], set: (to) => void (to.pure = false) },
   ignored(["-v", "--verbose"]),
   { names: ["--quiet"], values: [], summary: "say nothing but problems", set: (to) => void (to.quiet = true) },
-  ignored(["-K", "--keep-failed"]),
   ignored(["--log-format"], ["FORMAT"]),
   ...settingOptions<CommandSettings>().filter(({ names }) => !TAKEN.has(names.at(-1)!)),
 ]

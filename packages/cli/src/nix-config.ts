@@ -45,6 +45,7 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
   "max-jobs": { kind: "count", set: (to, value) => void (to.build.jobs = value) },
   cores: { kind: "number", set: (to, value) => void (to.build.cores = value === 0 ? undefined : value) },
   "keep-going": { kind: "flag", set: (to, value) => void (to.build.keepGoing = value) },
+  "keep-failed": { kind: "flag", set: (to, value) => void (to.build.keepFailed = value) },
   timeout: { kind: "number", set: (to, value) => void (to.build.timeoutMs = seconds(value)) },
   "max-silent-time": { kind: "number", set: (to, value) => void (to.build.silenceMs = seconds(value)) },
   "max-build-log-size": {
@@ -87,7 +88,7 @@ const IGNORED: Readonly<Record<Exclude<Setting["kind"], "count">, readonly strin
     "accept-flake-config", "allow-import-from-derivation", "allow-new-privileges", "always-allow-substitutes",
     "auto-allocate-uids", "auto-optimise-store", "builders-use-substitutes", "compress-build-log", "debugger-on-trace",
     "eval-cache", "eval-profiler", "fallback", "fsync-metadata", "http2", "ignore-try", "impersonate-linux-26", "keep-build-log",
-    "keep-env-derivations", "keep-failed", "keep-outputs", "preallocate-contents",
+    "keep-env-derivations", "keep-outputs", "preallocate-contents",
     "print-missing", "require-drop-supplementary-groups", "require-sigs", "run-diff-hook", "sandbox-fallback",
     "substitute", "sync-before-registering", "trace-function-calls", "trace-import-from-derivation", "trust-tarballs-from-git-forges",
     "use-case-hack", "use-cgroups", "use-registries", "use-sqlite-wal", "use-xdg-base-directories",

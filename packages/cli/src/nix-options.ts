@@ -43,6 +43,12 @@ export const BUILD_OPTIONS: readonly Option<Settings & { logs: boolean }>[] = [
     set: (to) => void (to.build.keepGoing = true),
   },
   {
+    names: ["-K", "--keep-failed"],
+    values: [],
+    summary: "keep the folder of a build that fails, and say where it is",
+    set: (to) => void (to.build.keepFailed = true),
+  },
+  {
     names: ["-Q", "--no-build-output"],
     values: [],
     summary: "do not show what builders say",

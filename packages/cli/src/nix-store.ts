@@ -57,7 +57,6 @@ const COMMON: readonly Option<CommandSettings>[] = [
   ...INFORMATION_OPTIONS,
   ignored(["--indirect"]),
   ignored(["-v", "--verbose"]),
-  ignored(["-K", "--keep-failed"]),
   ignored(["--log-format"], ["FORMAT"]),
 ]
 

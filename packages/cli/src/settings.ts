@@ -62,6 +62,8 @@ export interface BuildSettings {
   cores: number | undefined
   /** Whether to go on with what does not need what failed. */
   keepGoing: boolean
+  /** Whether the folders of builds that fail are kept. */
+  keepFailed: boolean
   /** How long a build may take, and say nothing; how many bytes it may say. */
   timeoutMs: number | undefined
   silenceMs: number | undefined
@@ -105,6 +107,7 @@ export function defaultSettings(): Settings {
       jobs: undefined,
       cores: undefined,
       keepGoing: false,
+      keepFailed: false,
       timeoutMs: undefined,
       silenceMs: undefined,
       logBytesMax: undefined,

@@ -13,7 +13,7 @@ import { DiskError, readTree } from "@tvix-ts/castore/node"
 import { NeedleScanner } from "../needles.ts"
 import { BuildError } from "../problem.ts"
 import { ScanTree } from "../scan-tree.ts"
-import type { BuildOutput } from "../service.ts"
+import type { BuildOptions, BuildOutput } from "../service.ts"
 import { makeReadable } from "./remove-tree.ts"
 
 export interface OutputSource {
@@ -22,6 +22,12 @@ export interface OutputSource {
   /** The output, as the request names it. */
   readonly path: string
   readonly needles: readonly string[]
+}
+
+/** Tells of the working directory of a build that has failed, if it came that far; see {@link BuildOptions}. */
+export function tellFailed(workingDir: string, { signal, onFailed }: BuildOptions): void {
+  const isThere = lstatSync(Buffer.from(workingDir, "latin1"), { throwIfNoEntry: false }) !== undefined
+  if (isThere && signal?.aborted !== true) onFailed?.(workingDir)
 }
 
 /**

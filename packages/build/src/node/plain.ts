@@ -19,7 +19,7 @@ import type { BuildRequest } from "../request.ts"
 import type { BuildOptions, BuildOutput, BuildService } from "../service.ts"
 import { LAUNCH_FAILED, launched, launcherProgram, launchFailure, openLauncherLine } from "./launcher.ts"
 import { LogPipes, type LogPipe } from "./log-pipe.ts"
-import { asBuildError, importOutput } from "./output.ts"
+import { asBuildError, importOutput, tellFailed } from "./output.ts"
 import { nativeSystems } from "./program.ts"
 import { removeTree } from "./remove-tree.ts"
 import { runCommand, startProcess, type Running } from "./run-command.ts"
@@ -136,6 +136,9 @@ class PlainBuildService implements BuildService {
         outputs.push(await importOutput({ root: "", path, needles: request.needles }, this.#options, options))
       }
       return outputs
+    } catch (error) {
+      tellFailed(`/${request.workingDir}`, options)
+      throw error
     } finally {
       for (const path of [...outermost(own), ...request.outputs]) await removeTree(onDisk(`/${path}`))
       for (const path of made.toReversed()) removeIfEmpty(`/${path}`)

@@ -98,6 +98,7 @@ export class BuildTree {
         if (build !== undefined) build.state = "waiting"
         break
       }
+      case "build-kept":
       case "build-log":
         break
     }

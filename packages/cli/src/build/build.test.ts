@@ -32,6 +32,7 @@ in rec {
   two = sh "two" "echo $dev > $out; echo dev > $dev" { outputs = [ "out" "dev" ]; };
   fails = sh "fails" "echo one; echo two >&2; exit 3" { };
   talks = sh "talks" "i=0; while [ $i -lt 30 ]; do i=$((i+1)); echo $i; done; exit 1" { };
+  messes = sh "messes" "echo done > half; exit 1" { };
   needs = sh "needs" "echo \${fails} > $out" { };
   phases = sh "phases" ''
     echo '@nix { "action": "setPhase", "phase": "someUnpacking" }' >&$NIX_LOG_FD
@@ -236,6 +237,17 @@ describe("building", { skip: isReady ? false : "needs Linux, bubblewrap and busy
     assert.match(error, /\nlast 25 of 30 log lines:\n> 6\n(?:> \d+\n){24}for all of them: tvix log \S+-talks\.drv\n$/)
     const [, derivation = ""] = /tvix log (.*)\n/.exec(error)!
     assert.equal(run(`log ${derivation}`, store).out.split("\n").length, 31)
+  })
+
+  test("the folder of a build that fails is kept if that is asked for", () => {
+    const store = newStore()
+    const { error } = run("nix-build -A messes --no-out-link -K", store)
+    const [, kept = ""] = /^the folder of '.*-messes\.drv' is (.*)$/m.exec(error) ?? assert.fail(error)
+    assert.equal(readFileSync(join(kept, "half"), "utf8"), "done\n")
+    assert.match(run("build -A messes --no-link --log-format json -K", store).error, /"event":"build-kept"/)
+    assert.equal(readdirSync(join(store, "failed")).length, 2)
+    run("build -A messes --no-link", store)
+    assert.equal(readdirSync(join(store, "failed")).length, 2)
   })
 
   test("what is there is built again to see whether the same comes out", () => {

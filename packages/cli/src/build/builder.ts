@@ -1,6 +1,6 @@
 /** What a command that builds needs, put together from its settings, and taken apart in the end. */
 import { byteStringOf, textOf } from "@tvix-ts/bytes"
-import { GrpcChannel } from "@tvix-ts/castore/node"
+import { GrpcChannel, makeFolder } from "@tvix-ts/castore/node"
 import type { BuildService } from "@tvix-ts/build"
 import {
   bwrapBuildService,
@@ -22,11 +22,11 @@ import {
 } from "@tvix-ts/glue/build"
 import { BuildLogs, builtinFetchurl, builtinUnpackChannel, folderLocks } from "@tvix-ts/glue/build/node"
 import type { Download } from "@tvix-ts/glue/node"
-import type { StorePath } from "@tvix-ts/nix-compat"
+import { parseStorePath, type StorePath } from "@tvix-ts/nix-compat"
 import type { Store } from "@tvix-ts/store"
 import { grpcTarget, openStore } from "@tvix-ts/store/node"
 import { CastoreError } from "@tvix-ts/castore"
-import { accessSync, constants, existsSync } from "node:fs"
+import { accessSync, constants, cpSync, existsSync, mkdtempSync, renameSync } from "node:fs"
 import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -34,7 +34,7 @@ import { readSecretKey } from "../secret-key.ts"
 import { SYSTEM } from "../session.ts"
 import type { Settings } from "../settings.ts"
 import { isLocal } from "../store/local-store.ts"
-import { buildFolder, logFolder, workFolder } from "./folders.ts"
+import { buildFolder, keptFolder, logFolder, workFolder } from "./folders.ts"
 import { openPlaces, type Places } from "./places.ts"
 
 export interface BuilderContext {
@@ -60,7 +60,7 @@ export interface Builder {
 /** Runs `work` with a builder, which is gone afterwards. */
 export async function withBuilder<T>(context: BuilderContext, work: (builder: Builder) => Promise<T>): Promise<T> {
   const { settings, store, download, readDerivation, signal } = context
-  const { cores, keepGoing, features, platforms, secretKeyFiles, hashedMirrors, ...limits } = settings.build
+  const { cores, keepGoing, keepFailed, features, platforms, secretKeyFiles, hashedMirrors, ...limits } = settings.build
   const folder = buildFolder(store)
   const closing: { close(): Promise<void> }[] = []
   const closed = <C extends { close(): Promise<void> }>(one: C): C => {
@@ -98,6 +98,7 @@ export async function withBuilder<T>(context: BuilderContext, work: (builder: Bu
           jobs: jobsOf(settings),
           cores: cores ?? availableParallelism(),
           keepGoing,
+          ...(keepFailed && { keepFailed: (derivation, from) => keep(keptFolder(folder), derivation, from) }),
           check,
           systems: [settings.system ?? SYSTEM, ...platforms],
           unsandboxed: settings.build.builder === "plain",
@@ -144,6 +145,20 @@ function isWritable(folder: string): boolean {
   } catch {
     return false
   }
+}
+
+/** Takes the folder of a failed build to one of its own below `folder`. */
+function keep(folder: string, derivation: string, from: string): string {
+  makeFolder(folder)
+  const path = mkdtempSync(join(folder, `${textOf(parseStorePath(derivation).name)}-`))
+  try {
+    renameSync(from, path)
+  } catch (error) {
+    // Without a sandbox it may be on another disk.
+    if ((error as NodeJS.ErrnoException).code !== "EXDEV") throw error
+    cpSync(from, path, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true })
+  }
+  return path
 }
 
 /** Whoever lets this machine build nothing lets others. */

@@ -66,6 +66,10 @@ export class BuildDisplay {
       case "build-started":
         if (!this.#isLive) this.#say(`building '${textOf(event.derivation)}'`)
         break
+      case "build-kept":
+        this.clear()
+        this.#say(`the folder of '${textOf(event.derivation)}' is ${event.folder}`)
+        break
       case "build-elsewhere":
         if (!this.#isLive) this.#say(`waiting for another process to build '${textOf(event.derivation)}'`)
         break
@@ -165,6 +169,8 @@ function recordOf(event: RealiseEvent): object {
     case "build-started":
     case "build-cancelled":
       return { event: event.kind, derivation: textOf(event.derivation) }
+    case "build-kept":
+      return { event: event.kind, derivation: textOf(event.derivation), folder: event.folder }
     case "fetch-started":
       return { event: event.kind, path: textOf(event.path), narSize: event.narSize }
     case "fetch-failed":

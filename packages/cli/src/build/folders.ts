@@ -20,6 +20,11 @@ export function rootFolder(folder: string): string {
   return join(folder, "root")
 }
 
+/** Of builds that failed. */
+export function keptFolder(folder: string): string {
+  return join(folder, "failed")
+}
+
 export function timesFile(store: Store): string {
   return join(buildFolder(store), "build-times.json")
 }

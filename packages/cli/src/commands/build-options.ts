@@ -83,6 +83,12 @@ export const BUILD_OPTIONS: readonly Option<ProgramSettings>[] = [
     set: (to) => void (to.build.keepGoing = true),
   },
   {
+    names: ["-K", "--keep-failed"],
+    values: [],
+    summary: "keep the folder of a build that fails, and say where it is",
+    set: (to) => void (to.build.keepFailed = true),
+  },
+  {
     names: ["--builder"],
     values: ["URL"],
     summary:

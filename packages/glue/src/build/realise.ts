@@ -88,6 +88,8 @@ export interface RealiseOptions {
   readonly timeoutMs?: number
   readonly silenceMs?: number
   readonly logBytesMax?: number
+  /** Takes the folder of a build that has failed somewhere else, and says where: absolute paths. */
+  readonly keepFailed?: (derivation: string, folder: string) => string
   readonly onEvent?: (event: RealiseEvent) => void
   readonly signal?: AbortSignal
 }
@@ -108,6 +110,8 @@ export type RealiseEvent =
   | { readonly kind: "build-phase"; readonly derivation: string; readonly phase: string }
   | { readonly kind: "build-done"; readonly derivation: string; readonly outputs: readonly PathInfo[] }
   | { readonly kind: "build-failed"; readonly derivation: string; readonly error: unknown }
+  /** It failed, and its folder is here now, an absolute path, to be looked at. */
+  | { readonly kind: "build-kept"; readonly derivation: string; readonly folder: string }
   /** Since another one failed, or nobody wants it any more. */
   | { readonly kind: "build-cancelled"; readonly derivation: string }
   | { readonly kind: "fetch-started"; readonly path: string; readonly narSize: number }
@@ -406,6 +410,7 @@ class Realiser {
     onLog: (bytes: Uint8Array) => void,
   ): Promise<readonly PathInfo[]> {
     const { store, builder, builtins, keys, cores, impure, timeoutMs, silenceMs, logBytesMax } = this.#options
+    const { keepFailed, onEvent } = this.#options
     const signal = this.#signal
     const readDerivation = async (input: string): Promise<Derivation> => {
       const read = await this.#options.readDerivation(input)
@@ -422,6 +427,10 @@ class Realiser {
       ...(timeoutMs !== undefined && { timeoutMs }),
       ...(silenceMs !== undefined && { silenceMs }),
       ...(logBytesMax !== undefined && { logBytesMax }),
+      ...(keepFailed !== undefined && {
+        onFailed: (folder: string) =>
+          onEvent?.({ kind: "build-kept", derivation: path, folder: keepFailed(path, folder) }),
+      }),
     }
     const outputs =
       builtin === undefined

@@ -10,7 +10,7 @@ import type { BuildRequest } from "../../request.ts"
 import type { BuildOptions, BuildOutput, BuildService } from "../../service.ts"
 import { launcherProgram, RLIMIT_AS, RLIMIT_NPROC } from "../launcher.ts"
 import { LogPipes } from "../log-pipe.ts"
-import { asBuildError, importOutput } from "../output.ts"
+import { asBuildError, importOutput, tellFailed } from "../output.ts"
 import { findProgram, nativeSystems } from "../program.ts"
 import { removeTree } from "../remove-tree.ts"
 import type { Trees } from "../trees.ts"
@@ -64,6 +64,11 @@ function findBuildUser(): number | undefined {
       return user >= first && user < first + count
     }),
   )
+}
+
+/** What stands for the root of the machine in a build whose folder this is. */
+function rootOf(folder: string): string {
+  return join(folder, "root")
 }
 
 const BUSYBOX = ["/bin/busybox", "/usr/bin/busybox"]
@@ -132,6 +137,7 @@ class BwrapBuildService implements BuildService {
     try {
       return await this.#buildIn(folder, request, options)
     } catch (error) {
+      tellFailed(`${rootOf(folder)}/${request.workingDir}`, options)
       throw asBuildError(error)
     } finally {
       await removeTree(folder)
@@ -244,7 +250,7 @@ class BwrapBuildService implements BuildService {
     const own = (path: string | Buffer): void => {
       if (user !== undefined) chownSync(path, user, user)
     }
-    const root = join(folder, "root")
+    const root = rootOf(folder)
     const tmp = join(folder, "tmp")
     for (const path of [folder, root, tmp]) {
       mkdirSync(path)
