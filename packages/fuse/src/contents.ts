@@ -6,6 +6,7 @@ import {
   type BlobService,
   type FileNode,
 } from "@tvix-ts/castore"
+import { READ_MAX } from "./protocol.ts"
 
 /** A file that is read from. */
 export interface ReadFile {
@@ -16,14 +17,21 @@ export interface ReadFile {
 
 /** Bytes of a file that is read at once, where the store is at hand: one of a single chunk. */
 const SMALL = 2 ** 17
-/** Streams that are open, each with what it reads ahead: 4 MiB for a store in a folder. */
+/** Streams that are open. */
 const STREAMS_MAX = 8
 /** A stream that nobody wants something from for so long is closed; one for another file takes its place after less. */
 const IDLE_MS = 5000
 const BUSY_MS = 500
-/** Bytes that a stream keeps, since requests of the kernel overtake each other; and that it passes over to get further. */
-const BEHIND = 2 ** 19
-const SKIP_MAX = 2 ** 20
+/**
+ * Bytes that a stream has at hand: so many that come next, and some of those that were read last, since requests of the kernel
+ * overtake each other. A request that is no further ahead waits until the stream is there.
+ *
+ * What somebody waits for begins less than a read behind the stream, which goes on to `SKIP`, a read and `AHEAD` before it at
+ * most. So it is still in the window when it is written, though that happens a little later.
+ */
+const AHEAD = 2 ** 20
+const SKIP = 2 ** 20
+const WINDOW = AHEAD + SKIP + 2 * READ_MAX
 
 /**
  * Reads files as the kernel asks for them, some 128 KiB at a time. Whoever begins where the last one has ended reads on
@@ -35,6 +43,8 @@ export class FileContents {
   /** The one that was used last is the last. */
   private streams: BlobStream[] = []
   private timer: unknown
+  /** Memory of streams that have ended: to get new takes longer than to fill it. */
+  private readonly spare: Uint8Array[] = []
 
   constructor(blobs: BlobService) {
     this.blobs = blobs
@@ -60,25 +70,37 @@ export class FileContents {
     return this.streamed(node, from, to, isNext)
   }
 
+  /** Whether something is read ahead that nobody waits for. */
+  get isReadingAhead(): boolean {
+    return this.streams.some((stream) => stream.isFilling)
+  }
+
   /** Ends all streams. */
   close(): void {
     clearTimeout(this.timer)
-    for (const stream of this.streams) stream.end()
+    for (const stream of this.streams) void stream.end()
     this.streams = []
   }
 
-  private async streamed(node: FileNode, from: number, to: number, isNext: boolean): Promise<readonly Uint8Array[]> {
+  /** By a stream, if there is one that leads there or there should be. */
+  private streamed(
+    node: FileNode,
+    from: number,
+    to: number,
+    isNext: boolean,
+  ): readonly Uint8Array[] | Promise<readonly Uint8Array[]> {
     const key = digestKey(node.digest)
     let stream = this.streams.find((one) => one.key === key && one.leadsTo(from))
-    if (stream === undefined && isNext && this.isRoom()) stream = new BlobStream(this.blobs, node, key, from)
-    if (stream !== undefined) {
-      this.streams = [...this.streams.filter((one) => one !== stream), stream]
-      this.timer ??= setTimeout(() => this.endIdle(), IDLE_MS)
-      const pieces = await stream.read(from, to)
-      if (stream.isDone) this.end(stream)
-      if (pieces !== undefined) return pieces
+    if (stream === undefined) {
+      if (!isNext || !this.isRoom()) return readRange(this.blobs, node, from, to)
+      stream = new BlobStream(this.blobs, node, from, this.spare.pop() ?? new Uint8Array(WINDOW))
     }
-    return readRange(this.blobs, node, from, to)
+    // The one that was used last is the last.
+    this.streams = [...this.streams.filter((one) => one !== stream), stream]
+    this.timer ??= setTimeout(() => this.endIdle(), IDLE_MS)
+    const pieces = stream.read(from, to)
+    if (to === node.size) this.end(stream)
+    return pieces
   }
 
   /** Makes room for a stream, unless all are in use: then one more would only make them take each other's place. */
@@ -96,105 +118,139 @@ export class FileContents {
   }
 
   private end(stream: BlobStream): void {
-    stream.end()
     this.streams = this.streams.filter((one) => one !== stream)
+    void this.reuse(stream)
+  }
+
+  private async reuse(stream: BlobStream): Promise<void> {
+    const window = await stream.end()
+    if (this.spare.length < STREAMS_MAX) this.spare.push(window)
   }
 }
 
-/** A blob that is read from one place on. */
+/** A blob that is read from one place on, into a window that is used again and again. */
 class BlobStream {
   readonly key: string
-  /** Whether nothing more comes of it. */
-  isDone = false
+  /** Whether something is on its way. */
+  isFilling = false
   private readonly node: FileNode
-  private readonly pieces: { readonly from: number; readonly bytes: Uint8Array }[] = []
   private readonly opening: Promise<AsyncIterator<Uint8Array> | undefined>
-  /** Where the first of the pieces begins, and the last ends. */
-  private start: number
+  private readonly window: Uint8Array
+  private readonly begin: number
+  /** What was taken from the blob and is not in the window yet. */
+  private rest: Uint8Array = new Uint8Array()
+  /** The window is full up to here, and is to be up to there. */
   private position: number
-  /** Reads happen one after the other. */
-  private last: Promise<unknown> = Promise.resolve()
+  private wanted: number
+  private failure: { readonly error: unknown } | undefined
+  private filled: Promise<void> = Promise.resolve()
+  private waiters: { readonly to: number; readonly settle: () => void }[] = []
   private usedAt = performance.now()
-  private waiting = 0
 
-  constructor(blobs: BlobService, node: FileNode, key: string, from: number) {
-    this.key = key
+  /** @param window bytes of memory, which are its own until it has ended */
+  constructor(blobs: BlobService, node: FileNode, from: number, window: Uint8Array) {
+    this.key = digestKey(node.digest)
     this.node = node
-    this.start = from
+    this.window = window
+    this.begin = from
     this.position = from
+    this.wanted = from
     this.opening = blobs
-      .read(node.digest, { from, to: node.size })
+      .read(node.digest, { from, to: node.size, fleeting: true })
       .then((contents) => contents?.[Symbol.asyncIterator]())
     this.opening.catch(() => undefined)
   }
 
   get idleMs(): number {
-    return this.waiting > 0 ? 0 : performance.now() - this.usedAt
+    return this.waiters.length > 0 ? 0 : performance.now() - this.usedAt
   }
 
   /** Whether what is at `from` is here, or comes soon. */
   leadsTo(from: number): boolean {
-    return !this.isDone && from >= this.start && from <= this.position + SKIP_MAX
+    return this.failure === undefined && from >= this.first && from <= this.position + SKIP
   }
 
-  /** `undefined` if it has gone past that meanwhile. */
-  async read(from: number, to: number): Promise<Uint8Array[] | undefined> {
-    this.waiting++
-    const turn = this.last.then(() => this.readNext(from, to))
-    this.last = turn.catch(() => undefined)
-    try {
-      return await turn
-    } finally {
-      this.waiting--
-      this.usedAt = performance.now()
+  /** @param from where it leads to */
+  read(from: number, to: number): readonly Uint8Array[] | Promise<readonly Uint8Array[]> {
+    this.usedAt = performance.now()
+    this.wanted = Math.max(this.wanted, Math.min(to + AHEAD, this.node.size))
+    if (!this.isFilling && this.position < this.wanted) {
+      this.isFilling = true
+      this.filled = this.fill()
     }
+    return to <= this.position ? this.slices(from, to) : this.wait(from, to)
   }
 
-  /** After those that are reading. */
-  end(): void {
-    this.last = this.close(this.last)
-  }
-
-  private async close(before: Promise<unknown>): Promise<void> {
+  /** When everybody has got what they wait for. The result is the memory. */
+  async end(): Promise<Uint8Array> {
+    // Nothing more is read ahead.
+    this.wanted = Math.max(this.position, ...this.waiters.map(({ to }) => to))
+    await this.filled
     try {
-      await before
-      this.isDone = true
-      this.pieces.length = 0
       await (await this.opening)?.return?.()
     } catch {
       // Whoever read was told.
     }
+    return this.window
   }
 
-  private async readNext(from: number, to: number): Promise<Uint8Array[] | undefined> {
-    if (this.isDone || from < this.start) return undefined
+  /** The first byte that is still in the window. */
+  private get first(): number {
+    return Math.max(this.begin, this.position - WINDOW)
+  }
+
+  private slices(from: number, to: number): readonly Uint8Array[] {
+    const at = from % WINDOW
+    const end = at + to - from
+    if (end <= WINDOW) return [this.window.subarray(at, end)]
+    return [this.window.subarray(at), this.window.subarray(0, end - WINDOW)]
+  }
+
+  private wait(from: number, to: number): Promise<readonly Uint8Array[]> {
+    return new Promise((resolve, reject) => {
+      const settle = (): void => {
+        if (this.failure !== undefined) reject(this.failure.error)
+        else resolve(this.slices(from, to))
+      }
+      this.waiters.push({ to, settle })
+    })
+  }
+
+  private async fill(): Promise<void> {
     try {
       const iterator = await this.opening
       if (iterator === undefined) throw missing(this.node)
-      while (this.position < to) {
-        // oxlint-disable-next-line no-await-in-loop -- in order
-        const next = await iterator.next()
-        if (next.done === true) throw wrongSize(this.node)
-        this.pieces.push({ from: this.position, bytes: next.value })
-        this.position += next.value.length
-        this.drop(Math.min(from, this.position - BEHIND))
+      while (this.position < this.wanted) {
+        if (this.rest.length === 0) {
+          // oxlint-disable-next-line no-await-in-loop -- in order
+          const next = await iterator.next()
+          if (next.done === true) throw wrongSize(this.node)
+          this.rest = next.value
+        }
+        this.put()
+        this.tell(({ to }) => to <= this.position)
       }
     } catch (error) {
-      this.isDone = true
-      throw error
+      this.failure = { error }
+      this.tell(() => true)
     }
-    const found = this.pieces
-      .filter((piece) => piece.from < to && piece.from + piece.bytes.length > from)
-      .map(({ from: start, bytes }) => bytes.subarray(Math.max(from - start, 0), to - start))
-    if (to === this.node.size) this.isDone = true
-    return found
+    this.isFilling = false
   }
 
-  /** Forgets pieces that end before that. */
-  private drop(before: number): void {
-    const count = this.pieces.findIndex(({ from, bytes }) => from + bytes.length > before)
-    this.pieces.splice(0, count)
-    this.start = this.pieces[0]?.from ?? this.position
+  /** As much as is wanted, up to the end of the window. */
+  private put(): void {
+    const at = this.position % WINDOW
+    const length = Math.min(this.rest.length, this.wanted - this.position, WINDOW - at)
+    this.window.set(this.rest.subarray(0, length), at)
+    this.rest = this.rest.subarray(length)
+    this.position += length
+  }
+
+  private tell(isDue: (waiter: { readonly to: number }) => boolean): void {
+    if (!this.waiters.some(isDue)) return
+    const due = this.waiters.filter(isDue)
+    this.waiters = this.waiters.filter((waiter) => !due.includes(waiter))
+    for (const { settle } of due) settle()
   }
 }
 

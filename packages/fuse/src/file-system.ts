@@ -71,6 +71,7 @@ export class FileSystem {
   private readonly listings = new Map<number, Promise<Entries>>()
   private lastListing: { readonly entries: Promise<Entries>; readonly madeAt: number } | undefined
   private lastHandle = 0
+  private wakeUp: Inode | undefined
 
   constructor(root: Root, blobs: BlobService, directories: DirectoryService, options: FileSystemOptions) {
     this.root = root
@@ -87,7 +88,12 @@ export class FileSystem {
 
   /** An empty file that the kernel knows, if there is one: see `encodeWakeUp`. */
   get wakeUpId(): number | undefined {
-    return this.inodes.find(EMPTY_FILE)?.id
+    return this.wakeUp && this.inodes.get(this.wakeUp.id)?.id
+  }
+
+  /** Whether something is done that no answer waits for. */
+  get isBusy(): boolean {
+    return this.contents.isReadingAhead
   }
 
   /**
@@ -169,7 +175,10 @@ export class FileSystem {
 
   private lookUp(parent: Inode, name: string): Answer {
     if (parent === this.inodes.root) {
-      if (name === WAKE_UP_NAME) return this.entry(parent, name, EMPTY_FILE, 0)
+      if (name === WAKE_UP_NAME) {
+        this.wakeUp = this.inodes.lookUp(parent, name, EMPTY_FILE)
+        return encodeEntry(this.wakeUp, this.owner, FOREVER)
+      }
       return this.later(this.root.lookUp(name), (node) => this.entry(parent, name, node, ROOT_NO_ENTRY_SECONDS))
     }
     return this.withDirectory(parent, (directory) => this.entry(parent, name, find(directory, name), FOREVER))

@@ -44,11 +44,6 @@ export class Inodes {
     return this.byId.get(id)
   }
 
-  /** The file, wherever the kernel has met it. */
-  find(node: FileNode): Inode | undefined {
-    return this.files.get(fileKey(node))
-  }
-
   /** How many there are. */
   get size(): number {
     return this.byId.size

@@ -1,7 +1,7 @@
 import { bytesOf } from "@tvix-ts/bytes"
 import type { Node } from "@tvix-ts/castore"
 import type { Inode } from "./inodes.ts"
-import { ERRNO, KIND, MAJOR, MINOR, NOTIFY_RETRIEVE, PAGE, READ_MAX, SIZE, WRITE_MAX, type Errno } from "./protocol.ts"
+import { ERRNO, KIND, MAJOR, MINOR, NOTIFY_RETRIEVE, PAGE, READ_MAX, SIZE, type Errno } from "./protocol.ts"
 
 /**
  * An answer. What it is made of may be memory that is used again: it is written before anything else is asked of whoever

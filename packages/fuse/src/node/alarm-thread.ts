@@ -28,7 +28,9 @@ function lookUp(): void {
 
 for (let now = Atomics.load(state, 0); now !== ALARM.ended; now = Atomics.load(state, 0)) {
   if (now === ALARM.asleep) {
+    Atomics.store(state, 3, 1)
     Atomics.wait(state, 0, now)
+    Atomics.store(state, 3, 0)
   } else if (now === ALARM.lookUp) {
     lookUp()
     Atomics.compareExchange(state, 0, now, ALARM.asleep)

@@ -7,7 +7,10 @@ export interface AlarmOptions {
   readonly fd: number
   /** What is looked up so that the kernel knows a file. */
   readonly path: string
-  /** The number of the read that is waited for, or one of {@link ALARM}; and the id of the file, low and high. */
+  /**
+   * The number of the read that is waited for, or one of {@link ALARM}; the id of the file, low and high; whether the thread
+   * sleeps until it is told something.
+   */
   readonly state: Int32Array
 }
 
@@ -21,10 +24,10 @@ const LOOK_UP_MS = 1000
  * thread of its own sees that the same read has lasted for a while, and makes the kernel say something.
  */
 export class Alarm {
-  private readonly state = new Int32Array(new SharedArrayBuffer(12))
+  private readonly state = new Int32Array(new SharedArrayBuffer(16))
   private readonly worker: Worker
   private reads = 0
-  private asleep = true
+  private isSet = false
   private lookUpAt = 0
 
   constructor(fd: number, path: string) {
@@ -47,15 +50,14 @@ export class Alarm {
     Atomics.store(this.state, 1, id | 0)
     Atomics.store(this.state, 2, Math.floor(id / 2 ** 32))
     this.reads = (this.reads % READS_MAX) + 1
-    if (!this.asleep) return void Atomics.store(this.state, 0, this.reads)
-    this.asleep = false
+    this.isSet = true
     this.tell(this.reads)
   }
 
   /** No read is waited for. */
   stop(): void {
-    if (this.asleep) return
-    this.asleep = true
+    if (!this.isSet) return
+    this.isSet = false
     Atomics.store(this.state, 0, ALARM.asleep)
   }
 
@@ -67,6 +69,7 @@ export class Alarm {
 
   private tell(state: number): void {
     Atomics.store(this.state, 0, state)
-    Atomics.notify(this.state, 0)
+    // Mostly it waits for the end of a read, and looks by itself.
+    if (state === ALARM.ended || Atomics.load(this.state, 3) === 1) Atomics.notify(this.state, 0)
   }
 }
