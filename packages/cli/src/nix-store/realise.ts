@@ -32,7 +32,7 @@ export const realise: Run = async ({ flags, operands }, context) => {
   }
   return make(asked, context, {
     check: flags.includes("--check"),
-    async then(builder) {
+    async deliver(builder) {
       const made = new Made(builder, context)
       for (const one of asked) await made.tell(one)
     },
@@ -49,13 +49,13 @@ interface MakeOptions {
   /** Whether the first failure is thrown, rather than all of them told. */
   readonly throwing?: boolean
   /** What is done if nothing failed. */
-  readonly then?: (builder: Builder) => Promise<void>
+  readonly deliver?: (builder: Builder) => Promise<void>
 }
 
 async function make(
   asked: readonly Asked[],
   context: Context,
-  { check = false, throwing = false, then }: MakeOptions,
+  { check = false, throwing = false, deliver }: MakeOptions,
 ): Promise<number> {
   return makingOf(context, async (builder, closeDisplay) => {
     for (const { path } of asked) await fetch(path, builder)
@@ -64,7 +64,7 @@ async function make(
     if (throwing) throwFirst(realised)
     const { messages, status } = failuresOf(realised, "nix")
     for (const message of messages) writeError(`error: ${message}\n`)
-    if (messages.length === 0) await then?.(builder)
+    if (messages.length === 0) await deliver?.(builder)
     return status
   })
 }

@@ -46,6 +46,7 @@ export class BuildLogs {
       case "build-elsewhere":
       case "build-found":
       case "build-phase":
+      case "build-kept":
       case "fetch-started":
       case "fetch-done":
       case "fetch-failed":
