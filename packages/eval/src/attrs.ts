@@ -81,8 +81,8 @@ export class Shape {
   }
   #makeOrder(): readonly number[] {
     const { names } = this
-    const order: number[] = []
-    for (let i = 0; i < names.length; i++) order.push(i)
+    const order = new Array<number>(names.length)
+    for (let i = 0; i < order.length; i++) order[i] = i
     return this.sorted ? order : order.sort((i, j) => compareNames(names[i]!, names[j]!))
   }
 

@@ -2,7 +2,7 @@
  * `==`. As in C++ Nix, two slots that are one and the same (the same thunk, the same function) are equal once they are
  * forced, whatever is in them, though not at the top: `f == f` is false and `[ f ] == [ f ]` true.
  */
-import { AttrSet } from "./attrs.ts"
+import { AttrSet, type Shape } from "./attrs.ts"
 import { fail } from "./problem.ts"
 import { printShort } from "./print/short.ts"
 import { printAttributeName } from "./text/escape.ts"
@@ -19,24 +19,34 @@ export function equal(a: Forced, b: Forced): Result {
     const other = b as readonly Value[]
     return a.length === other.length && equalItems(a, other, 0)
   }
-  const [left, right] = [(a as AttrSet).flat(), (b as AttrSet).flat()]
+  const left = (a as AttrSet).flat()
+  const right = (b as AttrSet).flat()
   // Sets that may be derivations take a closer look.
   if (left.has("type") && right.has("type")) return runTask(equalDerivations(left, right))
   return equalSets(left, right)
 }
 function equalSets(a: AttrSet, b: AttrSet): Result {
-  if (a.values.length !== b.values.length) return false
-  if (a.shape === b.shape && a.shape.sorted) return equalItems(a.values, b.values, 0)
-  const left: Value[] = []
-  const right: Value[] = []
+  const count = a.values.length
+  if (count !== b.values.length) return false
+  if (a.shape.sorted && b.shape.sorted) {
+    return haveSameNames(a.shape, b.shape) && equalItems(a.values, b.values, 0)
+  }
+  const left = new Array<Value>(count)
+  const right = new Array<Value>(count)
   // In order of the names, since which difference is met first can be observed.
-  for (const [name, value] of a.entries()) {
-    const other = b.get(name)
+  const order = a.shape.order()
+  for (let i = 0; i < count; i++) {
+    const other = b.get(a.shape.names[order[i]!]!)
     if (other === undefined) return false
-    left.push(value)
-    right.push(other)
+    left[i] = a.values[order[i]!]!
+    right[i] = other
   }
   return equalItems(left, right, 0)
+}
+/** Whether two shapes with as many names, both sorted, have the same ones. */
+function haveSameNames(a: Shape, b: Shape): boolean {
+  if (a !== b) for (let i = 0; i < a.names.length; i++) if (a.names[i] !== b.names[i]) return false
+  return true
 }
 function* equalDerivations(a: AttrSet, b: AttrSet): Task<boolean> {
   if ((yield* isDerivation(a)) && (yield* isDerivation(b))) {

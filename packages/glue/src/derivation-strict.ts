@@ -19,6 +19,7 @@ import {
   DERIVATION_SUFFIX,
   fixedOutputPath,
   StorePathError,
+  withOutput,
   type Derivation,
   type DerivationHashes,
   type DerivationOutput,
@@ -127,11 +128,9 @@ function* inputsOf(
   context: ContextBuilder,
 ): Task<Pick<Derivation, "inputDerivations" | "inputSources">> {
   const inputSources = new Set<string>()
-  const inputDerivations = new Map<string, Set<string>>()
+  const inputDerivations = new Map<string, ReadonlySet<string>>()
   const need = (path: string, output: string): void => {
-    const needed = inputDerivations.get(path)
-    if (needed === undefined) inputDerivations.set(path, new Set([output]))
-    else needed.add(output)
+    inputDerivations.set(path, withOutput(inputDerivations.get(path), output))
   }
   for (const element of elementsOf(context.context)) {
     switch (element.kind) {

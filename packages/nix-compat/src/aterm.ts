@@ -104,6 +104,7 @@ function pushVariable(pieces: string[], name: string, value: string): void {
 }
 
 function writeInput(names: ReadonlySet<string>, dynamic: DynamicInput["dynamic"]): string {
+  if (names.size === 1 && dynamic === undefined) for (const name of names) return `["${name}"]`
   const needed = listOf(sorted(names).map(plain))
   if (dynamic === undefined) return needed
   const nested = sorted(dynamic.keys()).map((name) => {

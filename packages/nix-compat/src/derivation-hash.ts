@@ -9,6 +9,7 @@ import { encodeHex } from "@tvix-ts/bytes"
 import { hexDigest } from "@tvix-ts/hash"
 import { AtermText, writeAterm } from "./aterm.ts"
 import { outputKind, type Derivation, type DerivationOutput } from "./derivation.ts"
+import { withOutput } from "./output-names.ts"
 import { DerivationError } from "./problem.ts"
 import { DERIVATION_SUFFIX, methodPrefix, outputPath, STORE_DIR, textPath } from "./store-path.ts"
 
@@ -72,7 +73,7 @@ function inputHashes(
   hashesOfInput: HashesOfInput,
 ): InputHashes {
   let deferred = kind === "floating" || kind === "impure"
-  const inputs = new Map<string, Set<string>>()
+  const inputs = new Map<string, ReadonlySet<string>>()
   for (const [path, needed] of inputDerivations) {
     const input = hashesOfInput(path)
     deferred ||= input.deferred
@@ -80,9 +81,7 @@ function inputHashes(
       const hash = input.outputs.get(output)
       if (hash === undefined) throw new DerivationError({ code: "no-output-hash", output, derivation: name })
       // Different derivations may promise the same output.
-      const names = inputs.get(hash)
-      if (names === undefined) inputs.set(hash, new Set([output]))
-      else names.add(output)
+      inputs.set(hash, withOutput(inputs.get(hash), output))
     }
   }
   return { inputs, deferred }

@@ -37,6 +37,7 @@ export {
   type HashesOfInput,
   type Instantiated,
 } from "./derivation-hash.ts"
+export { withOutput } from "./output-names.ts"
 export {
   ContentAddressError,
   DerivationError,

@@ -29,7 +29,7 @@ applyOther.apply = (callee, args, at) => {
     return args.length < callee.params.length ? new PartialBuiltin(callee, args) : callBuiltin(callee, args, at)
   }
   if (callee instanceof PartialBuiltin) {
-    const all = [...callee.args, ...args]
+    const all = callee.args.concat(args)
     const { builtin } = callee
     return all.length < builtin.params.length ? new PartialBuiltin(builtin, all) : callBuiltin(builtin, all, at)
   }

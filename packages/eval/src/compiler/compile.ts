@@ -94,9 +94,12 @@ export class CodeBuilder {
 interface Place {
   readonly code: CodeBuilder
   readonly scope: Scope | undefined
-  readonly depth: number
   /** Whether this is certainly evaluated when the code runs. */
   readonly certain: boolean
+}
+
+function uncertain(place: Place): Place {
+  return place.certain ? { code: place.code, scope: place.scope, certain: false } : place
 }
 
 export function compile(source: SourceFile, expr: Expr, options: CompileOptions): CompiledUnit {
@@ -115,6 +118,8 @@ class Compiler {
   readonly #codes: CodeBuilder[] = []
   readonly #queue: (() => void)[] = []
   #undefined: UndefinedVariable | undefined
+  /** Of the expression being emitted, within its code. */
+  #depth = 0
 
   constructor(source: SourceFile, options: CompileOptions) {
     this.#source = source
@@ -150,8 +155,8 @@ class Compiler {
     this.#words.push(word)
   }
   #constant(value: Constant): void {
-    // Hardly any long string is met twice, and to look for it means to read it.
-    if (typeof value === "string" && value.length > SHARED_LENGTH_MAX) {
+    // Hardly any string is met twice, and to look for it makes a name of it.
+    if (typeof value === "string") {
       this.#word(this.#constants.push(value) - 1)
       return
     }
@@ -181,26 +186,27 @@ class Compiler {
   }
   #body(code: CodeBuilder, scope: Scope | undefined, expr: Expr): void {
     code.entry = this.#words.length
-    this.expr(expr, { code, scope, depth: 0, certain: code.frameOwner === code })
+    this.expr(expr, { code, scope, certain: code.frameOwner === code })
   }
 
   // -------------------------------------------------------------------------------------------- expressions
 
   /** Emits `expr` to be evaluated here and now. */
   expr(expr: Expr, place: Place): void {
-    if (place.depth >= NESTING_MAX) {
+    if (this.#depth >= NESTING_MAX) {
       const code = this.#newCode(place.code, expr.from, true)
       this.#emit("nested")
       this.#word(code.index)
       this.#queue.push(() => this.#body(code, place.scope, expr))
       return
     }
-    this.#operation(expr, { ...place, depth: place.depth + 1 }, place)
+    this.#depth++
+    this.#operation(expr, place)
+    this.#depth--
     if (!HARMLESS.has(expr.kind)) place.code.undisturbed = false
   }
 
-  #operation(expr: Expr, here: Place, place: Place): void {
-    const maybe: Place = here.certain ? { ...here, certain: false } : here
+  #operation(expr: Expr, here: Place): void {
     switch (expr.kind) {
       case "int":
       case "float":
@@ -210,7 +216,7 @@ class Compiler {
         this.#constant(this.#literal(expr))
         return
       case "variable":
-        return this.#variable(expr.name, expr.from, place)
+        return this.#variable(expr.name, expr.from, here)
       case "search-path":
         return this.#searchPath(expr, here)
       case "cur-pos":
@@ -225,7 +231,7 @@ class Compiler {
         this.#emit("has-attr")
         this.#word(positionOf(expr.subject))
         this.expr(expr.subject, here)
-        this.#path(expr.path, maybe)
+        this.#path(expr.path, uncertain(here))
         return
       case "list":
         if (expr.items.length === 0) {
@@ -262,13 +268,15 @@ class Compiler {
         this.expr(expr.body, { ...here, scope: Scope.with(here.scope, { owner, slot, at: expr.from }) })
         return
       }
-      case "if":
+      case "if": {
         this.#emit("if")
         this.#word(expr.from)
         this.expr(expr.condition, here)
+        const maybe = uncertain(here)
         this.expr(expr.consequence, maybe)
         this.expr(expr.alternative, maybe)
         return
+      }
       case "assert": {
         const { condition } = expr
         const equality = condition.kind === "binary" && condition.operator === "=="
@@ -285,7 +293,7 @@ class Compiler {
       }
       case "lambda":
         this.#emit("lambda")
-        this.#word(this.#lambda(expr, place.scope, place.code, undefined).index)
+        this.#word(this.#lambda(expr, here.scope, here.code, undefined).index)
         return
       case "call":
         return this.#call(expr, here)
@@ -304,7 +312,7 @@ class Compiler {
         this.expr(expr.operand, here)
         return
       case "binary":
-        return this.#binary(expr, here, maybe)
+        return this.#binary(expr, here)
       case "error":
         throw new Error("the tree of a file with syntax problems was given to the compiler")
     }
@@ -440,9 +448,9 @@ class Compiler {
   }
 
   #select(at: number, path: readonly AttrName[], fallback: Expr | undefined, subject: () => void, place: Place): void {
-    const maybe: Place = { ...place, certain: false }
-    const [first] = path
+    const first = path[0]
     if (fallback !== undefined) {
+      const maybe = uncertain(place)
       this.#emit("select-or")
       this.#word(at)
       subject()
@@ -457,7 +465,7 @@ class Compiler {
       this.#emit("select-path")
       this.#word(at)
       subject()
-      this.#path(path, maybe)
+      this.#path(path, uncertain(place))
     }
   }
   #path(path: readonly AttrName[], place: Place): void {
@@ -641,8 +649,7 @@ class Compiler {
         const found = scope.resolve(formal.name, () => false)
         if (found.kind !== "slot") throw new Error(`a formal without a slot: ${formal.name}`)
         const fallback = formal.fallback === undefined ? -1 : this.#words.length
-        if (formal.fallback !== undefined)
-          this.lazy(formal.fallback, { code, scope, depth: 0, certain: false }, formal.name)
+        if (formal.fallback !== undefined) this.lazy(formal.fallback, { code, scope, certain: false }, formal.name)
         return { name: internalize(formal.name), slot: found.slot, at: formal.at, fallback }
       })
     scope.fillingFrom = Infinity
@@ -668,7 +675,7 @@ class Compiler {
     return true
   }
 
-  #binary(expr: BinaryExpr, here: Place, maybe: Place): void {
+  #binary(expr: BinaryExpr, here: Place): void {
     const { left, right, at } = expr
     const simple = (op: Op, a: Expr, b: Expr, second = here): void => {
       this.#emit(op)
@@ -704,11 +711,11 @@ class Compiler {
         this.expr(right, here)
         return
       case "&&":
-        return simple("and", left, right, maybe)
+        return simple("and", left, right, uncertain(here))
       case "||":
-        return simple("or", left, right, maybe)
+        return simple("or", left, right, uncertain(here))
       case "->":
-        return simple("implies", left, right, maybe)
+        return simple("implies", left, right, uncertain(here))
       case "++":
         return simple("concat", left, right)
       case "//":
@@ -756,7 +763,6 @@ const HARMLESS: ReadonlySet<Expr["kind"]> = new Set([
 ])
 
 const EMPTY_LIST: readonly never[] = []
-const SHARED_LENGTH_MAX = 40
 
 function finish({ parent, entry, slots, at, lambda }: CodeBuilder): CodeInfo {
   return { parent: parent?.index ?? -1, entry, slots, at, lambda }

@@ -145,10 +145,10 @@ export class PackedTables {
   shape(index: number): ShapeInfo {
     const record = new RecordReader(this, this.#numbers[this.#element(SHAPES, index)]!)
     const count = record.count(2)
-    const names: string[] = []
-    const offsets: number[] = []
-    for (let i = 0; i < count; i++) names.push(record.name())
-    for (let i = 0; i < count; i++) offsets.push(record.number())
+    const names = new Array<string>(count)
+    const offsets = new Array<number>(count)
+    for (let i = 0; i < count; i++) names[i] = record.name()
+    for (let i = 0; i < count; i++) offsets[i] = record.number()
     return { names, offsets }
   }
   lineStarts(): readonly number[] {

@@ -201,9 +201,9 @@ function sum(words: Int32Array, from: number, sums: Sums): void {
   let b = sums[1]
   for (let i = from; i < to; i++) {
     const word = words[i]!
-    a = Math.imul(a ^ word, 0x9e3779b1)
-    a ^= a >>> 15
-    b = (Math.imul(b, 0x85ebca6b) + word + (a >>> 7)) | 0
+    // No multiplications, which are calls until the engine has compiled this: half a megaword is read at a start.
+    a = ((a << 7) | (a >>> 25)) ^ word
+    b = (((b << 11) | (b >>> 21)) + word) | 0
   }
   sums[0] = a
   sums[1] = b

@@ -78,8 +78,8 @@ export class Binder implements EarlyBinder {
     const count = this.word()
     if (count > this.loaded.unit.words.length)
       throw new RangeError("a unit is damaged: it has more operands than words")
-    const items: T[] = []
-    for (let i = 0; i < count; i++) items.push(read(i))
+    const items = new Array<T>(count)
+    for (let i = 0; i < count; i++) items[i] = read(i)
     return items
   }
 

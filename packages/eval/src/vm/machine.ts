@@ -320,7 +320,7 @@ export function applyMany(fn: Value, args: readonly Value[], at: Position): Resu
   let rest = args
   while (callee !== undefined && rest.length > 0) {
     if (callee instanceof PartialLambda) {
-      rest = [...callee.args, ...rest]
+      rest = callee.args.concat(rest)
       callee = callee.lambda
     }
     const arity: number = callee instanceof Lambda ? callee.code.arity : applyOther.arity(callee)

@@ -217,7 +217,9 @@ function bindPath(operand: Exec | Variable, site: PathSite): Exec {
     const value = find(set)
     if (value === undefined) return onMissing.kind === "fallback" ? onMissing.exec(frame) : general(frame, set)
     if (!(value instanceof Thunk)) return value
-    return value.code === null ? (value.state as Forced) : general(frame, set)
+    if (value.code === null) return value.state as Forced
+    const result = forceAttribute(value, set, name, site.at)
+    return result === undefined ? pause(WALK, new Walk(site, frame, 1, NO_NAMES, set.position(name))) : result
   }
 }
 
