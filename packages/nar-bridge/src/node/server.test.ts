@@ -220,16 +220,20 @@ describe("a cache on a port", () => {
       response.resume()
     }))
 
-  test("does not wait for who sends nothing", () =>
-    serving(
-      async ({ port }) => {
-        const begun = "\r\0\0\0\0\0\0\0nix-"
-        const answer = await talk(port, `PUT /nar/x.nar HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n${begun}`)
-        assert.match(answer, /^HTTP\/1\.1 408 /)
-      },
-      {},
-      { pace: { stallMs: 20, bytesPerSecond: 1e9 } },
-    ))
+  for (const [suffix, begun] of [
+    ["", "\r\0\0\0\0\0\0\0nix-"],
+    [".br", "\x0b"],
+  ] as const) {
+    test(`does not wait for who sends nothing more of x.nar${suffix}`, () =>
+      serving(
+        async ({ port }) => {
+          const head = `PUT /nar/x.nar${suffix} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n`
+          assert.match(await talk(port, head + begun), /^HTTP\/1\.1 408 /)
+        },
+        {},
+        { pace: { stallMs: 20, bytesPerSecond: 1e9 } },
+      ))
+  }
 
   test("does not wait for who takes nothing", () =>
     serving(
@@ -374,10 +378,10 @@ describe("a cache on a port", () => {
     test("requests of one client", () =>
       serving(
         async ({ url, port }) => {
-          const slow = ask(port, ownNarUrl(noisy), "192.0.2.1")
+          const slow = ask(port, ownNarUrl(noisy), "2001:db8::1")
           await until(async () => (await downloads(url)) === 1)
-          assert.equal(await status(`${url}/healthz`, "192.0.2.1"), 503)
-          assert.equal(await status(`${url}/healthz`, "192.0.2.2"), 200)
+          assert.equal(await status(`${url}/healthz`, "2001:db8::2"), 503)
+          assert.equal(await status(`${url}/healthz`, "2001:db8:0:1::1"), 200)
           slow.destroy()
         },
         { limits: { requestsPerClientMax: 1 } },
