@@ -9,6 +9,7 @@ import { join } from "node:path"
 import { beginAcceptance } from "../acceptance/parts.ts"
 import { killedWhileBuilding } from "./kills.ts"
 import { mounted } from "./mount.ts"
+import { builtAlike } from "./likeness.ts"
 import { overhead } from "./overhead.ts"
 import { builtRemotely } from "./remotely.ts"
 
@@ -19,6 +20,7 @@ const QUICK_MOUNT = { files: 1000, large: 2 ** 26, rounds: 1, decides: false }
 
 await runParts({
   kills: () => killedWhileBuilding(tally, join(dir, "kills"), quick ? 4 : 30, random),
+  likeness: () => builtAlike(tally, join(dir, "likeness")),
   overhead: () => overhead(tally, join(dir, "overhead"), quick ? 30 : 300, quick ? 1 : 3),
   mount: () => mounted(tally, join(dir, "mount"), quick ? QUICK_MOUNT : WHOLE_MOUNT, random),
   remotely: () => builtRemotely(tally, join(dir, "remotely"), quick),
