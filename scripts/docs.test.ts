@@ -3,7 +3,7 @@
  *
  * ```sh blocks hold commands that must succeed, a line each; ```console blocks hold `$ command` lines, each followed by
  * exactly what a terminal shows, problems included; ```ts blocks that import something are programs, and each line that
- * one prints stands in it as a comment, in order. A block that "needs bwrap" is run where that is. What .ci/run runs in a section of its own is not run again here.
+ * one prints stands in it as a comment, in order. A block that "needs bwrap", or "needs fuse", is run where that is. What .ci/run runs in a section of its own is not run again here.
  */
 import assert from "node:assert/strict"
 import { spawnSync } from "node:child_process"
@@ -62,6 +62,10 @@ function programsOf(markdown: string): Program[] {
 const onPath = (program: string): boolean =>
   (process.env["PATH"] ?? "").split(delimiter).some((dir) => existsSync(join(dir, program)))
 
+/** Whether a block that needs it can be run here. */
+const isThere = (what: string): boolean =>
+  what === "fuse" ? existsSync("/dev/fuse") && spawnSync("unshare", ["--mount", "true"]).status === 0 : onPath(what)
+
 const PAGES = ["*.md", "docs/**/*.md", "packages/*/README.md", "examples/**/*.md", "bench/*.md", "lang-tests/*.md"]
 const ci = readFileSync(join(ROOT, ".ci/run"), "utf8")
 
@@ -74,7 +78,7 @@ for (const page of globSync(PAGES, { cwd: ROOT }).sort()) {
     for (const { text, line, output, needs } of commandsOf(markdown)) {
       const inCi = new RegExp(`^section '[^']*' ${text.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&")}$`, "m").test(ci)
       if (inCi && output === undefined) continue
-      const skip = needs === undefined || onPath(needs) ? false : `needs ${needs}`
+      const skip = needs === undefined || isThere(needs) ? false : `needs ${needs}`
       test(`line ${line}: ${text}`, { skip }, () => {
         const shown = output === undefined ? text : `exec 2>&1; ${text}`
         const run = spawnSync("bash", ["-euo", "pipefail", "-c", shown], {

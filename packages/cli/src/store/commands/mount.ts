@@ -60,6 +60,10 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
   if (command !== undefined && settings.entered === undefined) enterNamespace(words)
   return withStore(tool, "mount", settings, async (store, session) => {
     if (isLocal(store) && isInside(store.dir, folder)) throw new UsageError(`the store itself is in '${folder}'`)
+    if (process.geteuid!() !== 0) {
+      const reason = "only root may mount for everybody; for a command everybody may: tvix-store mount DIR -- COMMAND"
+      throw new FuseError({ code: "mount-failed", folder, reason })
+    }
     const root = await rootOf(paths, settings.closure, store, session)
     const serving = await serve(folder, root, store, settings, session)
     if (command !== undefined) {
