@@ -439,7 +439,10 @@ export function testBuildService(
       const [here, away] = [mark(), mark()]
       const stop = new AbortController()
       const reason = new Error("no more")
-      const script = `(setsid sleep ${away} &) ; echo started; sleep ${here}`
+      // Both are there before we hear of it, or whoever is elsewhere could be looking for them too early.
+      const script = `(setsid sleep ${away} & echo $! >away); sleep ${here} &
+        for i in $! $(cat away); do until tr '\\0' ' ' </proc/$i/cmdline | grep -q ^sleep; do :; done; done
+        echo started; wait`
       const onLog = (): void => stop.abort(reason)
       await assert.rejects(build({ script }, { signal: stop.signal, onLog }), reason)
       const left = (): string[] => [...processesWith(here), ...processesWith(away)]
