@@ -222,7 +222,7 @@ describe("get", () => {
   test("of what was fetched before, says what the narinfo says now; another archive is fetched", async () => {
     let now = 0
     const store = open(trusted, { now: () => now }, "none")
-    const first = await publish(server.files, tree, "x", { key })
+    const first = await publish(server.files, file("first"), "x", { key })
     const { digest } = first.pathInfo.storePath
     assert.deepEqual(await store.pathInfos.get(digest), first.pathInfo)
     const signature = await otherKey.sign(fingerprint(first.pathInfo))
