@@ -18,6 +18,7 @@ describe("builtin:fetchurl", () => {
     store = memoryStore()
     server = await testServer({
       "/file": (_, response) => response.end("hello"),
+      "/file.xz": (_, response) => response.end("hello"),
       "/never": () => {},
       "/begins": (_, response) => response.writeHead(200, { "content-length": "10" }).write("hello"),
     })
@@ -27,7 +28,7 @@ describe("builtin:fetchurl", () => {
     await store.close()
   })
 
-  const build = async (path: string, limits: BuildOptions): Promise<Node> => {
+  const build = async (path: string, limits: BuildOptions, more: Record<string, string> = {}): Promise<Node> => {
     const promised: Hash = { algorithm: "sha256", digest: hash("sha256", utf8("hello")) }
     const output = {
       kind: "fixed",
@@ -35,7 +36,7 @@ describe("builtin:fetchurl", () => {
       hash: promised,
       path: fixedOutputPath("f", "flat", promised),
     } as const
-    const env = new Map([["url", `${server.url}${path}`]])
+    const env = new Map(Object.entries({ url: `${server.url}${path}`, ...more }))
     const derivation = { env, outputs: new Map([["out", output]]) } as unknown as Derivation
     const request = { needles: [] } as unknown as BuildRequest
     const context = { path: "/nix/store/x-f.drv", store, out: output.path }
@@ -55,6 +56,19 @@ describe("builtin:fetchurl", () => {
     const node = await build("/file", { timeoutMs: 60_000, silenceMs: 60_000 })
     assert.deepEqual([node.type, node.type === "file" && node.size], ["file", 5])
   })
+  for (const [what, path, env, reason] of [
+    ["is not there", "/nothing", {}, /unable to download '.*\/nothing': HTTP error 404$/],
+    ["is no archive", "/file", { unpack: "1" }, /does not look like a Nix archive/],
+    ["is not compressed", "/file.xz", { unpack: "1" }, /xz/],
+  ] as const) {
+    test(`says that a file ${what}`, async () => {
+      await assert.rejects(build(path, {}, env), (error) => {
+        assert.ok(error instanceof BuildError && error.problem.code === "failed")
+        assert.match(error.message, reason)
+        return true
+      })
+    })
+  }
   for (const path of ["/never", "/begins"]) {
     test(`gives up a server that does not get on: ${path}`, async () => {
       await assert.rejects(build(path, { timeoutMs: 50 }), (error) => {

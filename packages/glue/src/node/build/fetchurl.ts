@@ -1,11 +1,13 @@
 /** `builtin:fetchurl`, what `<nix/fetchurl.nix>` builds with: a file, or the tree in a Nix archive (libstore/builtins/fetchurl.cc). */
 import type { BlobService, FileNode, Node } from "@tvix-ts/castore"
+import { BuildError } from "@tvix-ts/build"
 import { encodeHex } from "@tvix-ts/bytes"
-import type { Derivation } from "@tvix-ts/nix-compat"
+import { NarError, type Derivation } from "@tvix-ts/nix-compat"
 import { ingestNar } from "@tvix-ts/store"
-import { decompress } from "@tvix-ts/store/node"
+import { CompressionError, decompress } from "@tvix-ts/store/node"
 import { RealiseError } from "../../build/problem.ts"
 import type { BuiltinBuilder } from "../../build/realise.ts"
+import { FetchError } from "../../fetch/problem.ts"
 import type { Download } from "../fetch/fetcher.ts"
 
 /**
@@ -43,7 +45,12 @@ export function builtinFetchurl(download: Download, mirrors: readonly string[] =
         if (!(error instanceof Error && "problem" in error)) throw error
       }
     }
-    return { node: await get(url), needles: [] }
+    try {
+      return { node: await get(url), needles: [] }
+    } catch (error) {
+      const isOurs = error instanceof FetchError || error instanceof NarError || error instanceof CompressionError
+      throw isOurs ? new BuildError({ code: "failed", reason: error.message }, { cause: error }) : error
+    }
   }
 }
 
