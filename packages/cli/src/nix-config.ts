@@ -70,6 +70,7 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
   },
   "extra-platforms": { kind: "list", set: (to, value) => void (to.build.platforms = [...value]) },
   "hashed-mirrors": { kind: "list", set: (to, value) => void (to.build.hashedMirrors = [...value]) },
+  "allow-import-from-derivation": { kind: "flag", set: (to, value) => void (to.importFromDerivation = value) },
   "keep-derivations": { kind: "flag", set: (to, value) => void (to.keepDerivations = value) },
   "allowed-uris": {
     kind: "list",
@@ -85,7 +86,7 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
 }
 const IGNORED: Readonly<Record<Exclude<Setting["kind"], "count">, readonly string[]>> = {
   flag: [
-    "accept-flake-config", "allow-import-from-derivation", "allow-new-privileges", "always-allow-substitutes",
+    "accept-flake-config", "allow-new-privileges", "always-allow-substitutes",
     "auto-allocate-uids", "auto-optimise-store", "builders-use-substitutes", "compress-build-log", "debugger-on-trace",
     "eval-cache", "eval-profiler", "fallback", "fsync-metadata", "http2", "ignore-try", "impersonate-linux-26", "keep-build-log",
     "keep-env-derivations", "keep-outputs", "preallocate-contents",

@@ -9,6 +9,7 @@ import {
   deeply,
   Evaluation,
   Failure,
+  IoError,
   makeGlobals,
   nixMessage,
   NixPath,
@@ -125,7 +126,7 @@ export class Session {
         io: storeIo(
           this.#recorder?.io ?? seen,
           store,
-          settings.write ? (outputs) => this.#realise(outputs) : undefined,
+          settings.write || !settings.importFromDerivation ? (outputs) => this.#realise(outputs) : undefined,
         ),
         builtins: [...storeBuiltins(store), ...fetchBuiltins(store, this.#fetcher, allowedUris(settings))],
         searchPath: entries,
@@ -223,6 +224,11 @@ export class Session {
 
   /** Builds what the program wants to look into. */
   async #realise(outputs: readonly DerivationOutputName[]): Promise<Iterable<string>> {
+    if (!this.#settings.importFromDerivation) {
+      const { derivation, output } = outputs[0]!
+      const option = "the option 'allow-import-from-derivation' is disabled"
+      throw new IoError(`cannot build '${derivation}^${output}' during evaluation because ${option}`)
+    }
     this.#recorder?.giveUp()
     this.#beforeMessage?.()
     await this.store.flush()
@@ -364,7 +370,7 @@ function restrictionOf(
 ): NodeIoOptions {
   if (!settings.pure && !settings.restricted) return {}
   const why = settings.pure ? "in pure evaluation mode (use '--impure' to override)" : "in restricted mode"
-  const allowed = [...folders, ...entries.map(({ path }) => path)].map((path) => canonPath(absolute(path, directory)))
+  const allowed = [...folders, ...entries.map(({ path }) => path)].map((path) => absolute(path, directory))
   return { restriction: { allowed, why } }
 }
 
@@ -389,5 +395,5 @@ function defaultNixPath(): string[] {
 }
 
 function absolute(path: string, directory: string): string {
-  return path.startsWith("/") ? path : `${directory}/${path}`
+  return canonPath(path.startsWith("/") ? path : `${directory}/${path}`)
 }

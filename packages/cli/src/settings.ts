@@ -50,6 +50,8 @@ export interface Settings {
   store: string | undefined
   /** Whether what programs add to the store is written there; else it is only told where it would be. */
   write: boolean
+  /** Whether programs may look into what derivations build, which is built then. */
+  importFromDerivation: boolean
   /** Whether collections of garbage keep the derivations of what they keep. */
   keepDerivations: boolean
   /** Whether to show no progress. */
@@ -129,6 +131,7 @@ export function defaultSettings(): Settings {
     compileOnly: false,
     store: undefined,
     write: false,
+    importFromDerivation: true,
     keepDerivations: true,
     quiet: false,
   }
