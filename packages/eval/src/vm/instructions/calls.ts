@@ -63,7 +63,14 @@ function strict(callee: Lambda, bit: number): boolean {
 /** Calls anything but a lambda whose parameters are as many as the arguments. */
 function callOther(callee: Forced, frame: Frame, args: readonly Argument[], at: Position): Result {
   if (callee instanceof Builtin && callee.params.length === args.length) return callBuiltinWith(callee, args, frame, at)
-  return applyMany(callee, thunksOf(args, frame), at)
+  switch (args.length) {
+    case 1:
+      return apply1(callee, args[0]!.lazy(frame), at)
+    case 2:
+      return apply2(callee, args[0]!.lazy(frame), args[1]!.lazy(frame), at)
+    default:
+      return applyMany(callee, thunksOf(args, frame), at)
+  }
 }
 const CALLEE: Continuation = {
   name: "callee",
