@@ -1,7 +1,6 @@
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { mkdtempSync, rmSync } from "node:fs"
-import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import process from "node:process"
@@ -15,11 +14,16 @@ const KEY = "S3RVER"
 /** s3rver: somebody else's idea of S3. It believes every signature of the fourth version. */
 export async function startS3rver(): Promise<Service> {
   const folder = mkdtempSync(join(tmpdir(), "tvix-s3rver-"))
-  const program = createRequire(import.meta.url).resolve("s3rver/bin/s3rver.js")
-  // It makes the tokens that lists are continued with by a cipher that OpenSSL keeps for the past.
-  const node = ["--openssl-legacy-provider", "--no-deprecation", program]
-  const words = ["-s", "-d", folder, "-a", "127.0.0.1", "--configure-bucket", BUCKET]
-  let running = await start([...node, ...words, "-p", "0"])
+  const words = (port: string): string[] => [
+    // It makes the tokens that lists are continued with by a cipher that OpenSSL keeps for the past.
+    "--openssl-legacy-provider",
+    "--no-deprecation",
+    join(import.meta.dirname, "s3rver-process.ts"),
+    folder,
+    BUCKET,
+    port,
+  ]
+  let running = await start(words("0"))
   return {
     told: {
       endpoint: `http://127.0.0.1:${running.port}`,
@@ -29,7 +33,7 @@ export async function startS3rver(): Promise<Service> {
     },
     async restart() {
       await running.kill()
-      running = await start([...node, ...words, "-p", running.port])
+      running = await start(words(running.port))
     },
     async stop() {
       await running.kill()
@@ -45,12 +49,7 @@ async function start(words: readonly string[]): Promise<{ readonly port: string;
     child.kill("SIGKILL")
     await exit
   }
-  for await (const line of createInterface(child.stdout)) {
-    const port = /listening on 127\.0\.0\.1:([0-9]+)/.exec(line)?.[1]
-    if (port === undefined) continue
-    child.stdout.resume()
-    return { port, kill }
-  }
+  for await (const port of createInterface(child.stdout)) return { port, kill }
   await kill()
   throw new Error("s3rver did not start")
 }
