@@ -341,6 +341,17 @@ describe("while a command runs", { skip }, () => {
     assert.equal(run("mount", dir, "--", "sh", "-c", "kill -9 $$").status, 137)
   })
 
+  test("the command, and what unmounts, are looked for in what is mounted", () => {
+    const dir = join(folder, "programs")
+    mkdirSync(dir)
+    const env = { ...environment(), PATH: `${join(dir, base)}:${process.env["PATH"]}` }
+    const words = ["mount", dir, "--", "busybox", "echo", "it runs"]
+    const { status, stdout, stderr } = spawnSync(LAUNCHER, words, { cwd: folder, env, encoding: "utf8" })
+    assert.deepEqual({ status, stdout, stderr }, { status: 0, stdout: "it runs\n", stderr: "" })
+    assert.equal(run("mount", dir, "--", join(dir, base, "busybox"), "sh", "-c", "exit 3").status, 3)
+    assert.equal(run("mount", dir, "--", join(dir, base, "absent")).status, 127)
+  })
+
   test("whoever is not root needs no rights", (t) => {
     // A device that everybody may use, as systems have it by default.
     const device = join(folder, "fuse")

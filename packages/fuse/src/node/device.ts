@@ -1,8 +1,9 @@
-import { spawn } from "node:child_process"
+import { spawn, type ChildProcess } from "node:child_process"
 import { closeSync, constants, lstatSync, openSync, readFileSync } from "node:fs"
 import { resolve } from "node:path"
 import { FuseError } from "../problem.ts"
 import { READ_MAX } from "../protocol.ts"
+import { PreparedProcess } from "./prepared-process.ts"
 
 const DEVICE = "/dev/fuse"
 /** What a table of mounts calls what is mounted here: `fuse.` and the name of the program. */
@@ -23,6 +24,8 @@ export interface MountedFolder {
   readonly folder: string
   /** Which of the file systems of this machine it is, as tables of mounts have it: `0:52`. */
   readonly number: string
+  /** What takes it away again. */
+  readonly unmounter: PreparedProcess
 }
 
 /**
@@ -33,8 +36,10 @@ export interface MountedFolder {
 export async function mountFolder(path: string, options: MountOptions): Promise<MountedFolder> {
   const folder = resolve(path)
   const device = openDevice()
+  let unmounter: PreparedProcess | undefined
   try {
     await prepare(folder)
+    unmounter = new PreparedProcess(["/bin/sh", "-c", UNMOUNT, "sh", folder], ["ignore", "ignore", "pipe"])
     const { uid, gid } =
       process.geteuid === undefined ? { uid: 0, gid: 0 } : { uid: process.geteuid(), gid: process.getegid!() }
     const words = ["ro", "nosuid", "nodev", "noatime", "default_permissions", "rootmode=40000", "fd=3"]
@@ -46,8 +51,9 @@ export async function mountFolder(path: string, options: MountOptions): Promise<
     const number = mountsOn(folder).at(-1)?.number
     if (number === undefined)
       throw new FuseError({ code: "mount-failed", folder, reason: "it is not there afterwards" })
-    return { fd: device, folder, number }
+    return { fd: device, folder, number, unmounter }
   } catch (error) {
+    unmounter?.dismiss()
     closeSync(device)
     throw error
   }
@@ -58,18 +64,30 @@ export async function mountFolder(path: string, options: MountOptions): Promise<
  *
  * @throws {FuseError} `unmount-failed`
  */
-export async function unmountFolder({ folder, number }: MountedFolder): Promise<"unmounted" | "busy"> {
+export async function unmountFolder({ folder, number, unmounter }: MountedFolder): Promise<"unmounted" | "busy"> {
   // Somebody else has.
-  if (!isMounted({ folder, number })) return "unmounted"
-  if ((await runTool(["umount", "-i", folder])) === undefined) return "unmounted"
-  const problem = await runTool(["umount", "-i", "-l", folder])
-  if (problem !== undefined && isMounted({ folder, number })) {
-    throw new FuseError({ code: "unmount-failed", folder, reason: problem })
+  if (!isMounted({ folder, number })) {
+    unmounter.dismiss()
+    return "unmounted"
+  }
+  const ended = endOf(unmounter.child)
+  unmounter.go()
+  const { status, complaint } = await ended
+  if (status === 0) return "unmounted"
+  if (status !== LAZILY && isMounted({ folder, number })) {
+    throw new FuseError({ code: "unmount-failed", folder, reason: complaint || `'umount' ended with ${status}` })
   }
   return "busy"
 }
 
-function isMounted({ folder, number }: Omit<MountedFolder, "fd">): boolean {
+const LAZILY = 10
+/** Takes the mount away from a folder, lazily if it is in use. */
+const UNMOUNT = `
+export LC_ALL=C
+umount -i "$1" 2>/dev/null && exit
+umount -i -l "$1" && exit ${LAZILY}`
+
+function isMounted({ folder, number }: Pick<MountedFolder, "folder" | "number">): boolean {
   return mountsOn(folder).some((mount) => mount.number === number)
 }
 
@@ -124,8 +142,7 @@ function mountsOn(folder: string): { readonly number: string; readonly type: str
 }
 
 /**
- * Runs a program of the system to its end. That it is waited for in the background matters: programs look at the folder,
- * which is us.
+ * Runs a program of the system to its end, when nothing of ours is mounted yet.
  *
  * @param device its file descriptor 3
  * @returns what it complains of, if it fails
@@ -135,15 +152,29 @@ async function runTool([program = "", ...words]: readonly string[], device?: num
     stdio: ["ignore", "ignore", "pipe", ...(device === undefined ? [] : [device])],
     env: { ...process.env, LC_ALL: "C" },
   })
-  let complaint = ""
-  child.stderr!.setEncoding("utf8").on("data", (text: string) => (complaint += text))
+  const { status, complaint } = await endOf(child)
+  if (typeof status === "string") {
+    return status === "ENOENT" ? `there is no program '${program}'` : `'${program}' cannot be run: ${status}`
+  }
+  return status === 0 ? undefined : complaint || `'${program}' ended with ${status}`
+}
+
+interface End {
+  /** An exit code; or why it was not started, as Node has it. */
+  readonly status: number | string | null
+  /** The first line that it wrote to standard error. */
+  readonly complaint: string
+}
+
+function endOf(child: ChildProcess): Promise<End> {
+  let text = ""
+  child.stderr!.setEncoding("utf8").on("data", (more: string) => (text += more))
   return new Promise((settle) => {
-    child.on("error", ({ code }: NodeJS.ErrnoException) => {
-      settle(code === "ENOENT" ? `there is no program '${program}'` : `'${program}' cannot be run: ${code}`)
-    })
-    child.on("close", (status) => {
-      const [first = ""] = complaint.trim().split("\n")
-      settle(status === 0 ? undefined : first.replace(/^u?mount: /, "") || `'${program}' ended with ${status}`)
-    })
+    const end = (status: End["status"]): void => {
+      const [first = ""] = text.trim().split("\n")
+      settle({ status, complaint: first.replace(/^u?mount: /, "") })
+    }
+    child.on("error", ({ code = "" }: NodeJS.ErrnoException) => end(code))
+    child.on("close", end)
   })
 }

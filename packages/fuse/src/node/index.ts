@@ -1,2 +1,3 @@
+export { PreparedProcess } from "./prepared-process.ts"
 export { mountFolder, unmountFolder, type MountedFolder, type MountOptions } from "./device.ts"
 export { serveDevice } from "./serve.ts"

@@ -43,8 +43,10 @@ export async function serveDevice(
 ): Promise<void> {
   const alarm = new Alarm(fd, join(folder, WAKE_UP_NAME))
   const device = new Device(fd, server)
-  // Node does not end before its threads do, of which one is reading.
-  const onExit = (): void => device.stop()
+  // Node does not end before its threads do, of which one is reading. If that cannot be ended, another program can end for us.
+  const onExit = (code: number): void => {
+    if (!device.stop()) process.execve!("/bin/sh", ["sh", "-c", `exit ${code}`])
+  }
   const onAbort = (): void => {
     device.stop()
     // The same, if the kernel has forgotten the file.
@@ -140,15 +142,17 @@ class Device {
     return this.take(null, length)
   }
 
-  /** Whoever waits for a request is told that there are no more. */
-  stop(): void {
+  /** Whoever waits for a request is told that there are no more. The result is whether they can be. */
+  stop(): boolean {
     this.stopped = true
     const id = this.server.wakeUpId
-    if (id === undefined) return
+    if (id === undefined) return false
     try {
       writeSync(this.fd, encodeWakeUp(id))
-    } catch {
-      // Nothing is mounted any more: then nobody waits.
+      return true
+    } catch (error) {
+      // Nothing is mounted any more: then nobody waits. Else the kernel has forgotten the file meanwhile.
+      return (error as NodeJS.ErrnoException).code === "ENODEV"
     }
   }
 

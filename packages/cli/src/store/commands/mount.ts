@@ -1,12 +1,11 @@
 /** `tvix-store mount` */
-import { spawn } from "node:child_process"
 import { closeSync } from "node:fs"
 import { constants } from "node:os"
 import { relative, resolve } from "node:path"
 import { byteStringOf } from "@tvix-ts/bytes"
 import { findProgram } from "@tvix-ts/build/node"
 import { FileSystem, FuseError, pathsRoot, storeRoot, type Root } from "@tvix-ts/fuse"
-import { mountFolder, serveDevice, unmountFolder, type MountedFolder } from "@tvix-ts/fuse/node"
+import { mountFolder, PreparedProcess, serveDevice, unmountFolder, type MountedFolder } from "@tvix-ts/fuse/node"
 import type { StorePath } from "@tvix-ts/nix-compat"
 import { closureOf, type Store } from "@tvix-ts/store"
 import type { Command, Tool } from "../../commands/command.ts"
@@ -45,6 +44,8 @@ const OPTIONS: readonly Option<MountSettings>[] = [
 
 /** How long those may go on after a signal who are in the folder. */
 const FAREWELL_MS = 10_000
+/** How long the kernel has to let go of us. */
+const LETTING_GO_MS = 1000
 
 async function run(words: readonly string[], tool: Tool): Promise<number> {
   const settings: MountSettings = { ...storeSettings(), closure: true, onlyOwner: false, entered: undefined }
@@ -65,10 +66,14 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
       throw new FuseError({ code: "mount-failed", folder, reason })
     }
     const root = await rootOf(paths, settings.closure, store, session)
-    const serving = await serve(folder, root, store, settings, session)
-    if (command !== undefined) {
+    const prepared = command && prepareCommand(command, settings.entered!)
+    const serving = await serve(folder, root, store, settings, session).catch((error: unknown) => {
+      prepared?.dismiss()
+      throw error
+    })
+    if (prepared !== undefined) {
       session.leaveInterrupts()
-      return serving.during(() => runCommand(command, settings.entered!))
+      return serving.during(() => runCommand(prepared))
     }
     writeOut(byteStringOf(`${serving.mounted.folder}\n`))
     session.note(`serving ${storeAddress(settings)}; Ctrl-C ends it`)
@@ -115,6 +120,12 @@ async function serve(
   const served = serveDevice(mounted, fileSystem, { devoted: true, signal: stop.signal })
   // It is awaited below; until then something else may fail.
   served.catch(() => undefined)
+  // Of a folder that is mounted nowhere any more, the kernel may not be told to let us go: then the end of the process does.
+  const letGo = new Promise<void>((resolve) => {
+    stop.signal.addEventListener("abort", () => setTimeout(resolve, LETTING_GO_MS), { once: true })
+  })
+  const over = Promise.race([served, letGo])
+  over.catch(() => undefined)
   const end = async (): Promise<void> => {
     let farewell: NodeJS.Timeout | undefined
     try {
@@ -124,11 +135,11 @@ async function serve(
         )
       }
       farewell = setTimeout(() => stop.abort(), FAREWELL_MS)
-      await served
+      await over
     } finally {
       clearTimeout(farewell)
       stop.abort()
-      await served.catch(() => undefined)
+      await over.catch(() => undefined)
       fileSystem.close()
       closeSync(mounted.fd)
     }
@@ -184,18 +195,23 @@ function enterNamespace(words: readonly string[]): never {
   throw new Error("execve came back")
 }
 
-/** The command as the user who asked for it; the result is its exit code, as a shell tells it. */
-async function runCommand(command: readonly string[], entered: string): Promise<number> {
+/** The command, as the user who asked for it. */
+function prepareCommand(command: readonly string[], entered: string): PreparedProcess {
   const [uid, gid] = entered.split(":")
   const asUser = uid === "0" ? [] : ["unshare", "--user", `--map-user=${uid}`, `--map-group=${gid}`, "--"]
-  const [program = "", ...words] = [...asUser, ...command]
-  const child = spawn(program, words, { stdio: "inherit" })
+  return new PreparedProcess([...asUser, ...command], ["inherit", "inherit", "inherit"])
+}
+
+/** The result is its exit code, as a shell tells it. */
+async function runCommand(command: PreparedProcess): Promise<number> {
+  const { child } = command
   // Ctrl-C is for all who are at the terminal, the command among them; what is sent to us alone is handed on.
   const ignore = (): void => undefined
   const handOn = (name: NodeJS.Signals): boolean => child.kill(name)
   process.on("SIGINT", ignore).on("SIGTERM", handOn).on("SIGHUP", handOn)
   try {
     return await new Promise((resolve, reject) => {
+      command.go()
       child.on("error", reject)
       child.on("exit", (status, name) => resolve(status ?? 128 + constants.signals[name!]))
     })
