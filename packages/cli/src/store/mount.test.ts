@@ -2,6 +2,7 @@
 import assert from "node:assert/strict"
 import { spawn, spawnSync, type ChildProcess } from "node:child_process"
 import { createHash } from "node:crypto"
+import { once } from "node:events"
 import {
   accessSync,
   chmodSync,
@@ -21,6 +22,8 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
 import { after, afterEach, before, describe, test } from "node:test"
@@ -265,6 +268,31 @@ describe("a store that is mounted", { skip }, () => {
       assert.equal(readdirSync(join(dir, base, "many")).length, 10_000)
     } finally {
       daemon.kill()
+    }
+  })
+
+  test("who waits for what never comes may give up", async () => {
+    const asked = Promise.withResolvers<void>()
+    const silent = createServer(({ url }, response) => {
+      if (url === "/nix-cache-info") response.end("StoreDir: /nix/store\n")
+      else asked.resolve()
+    })
+    await once(silent.listen(0, "127.0.0.1"), "listening")
+    try {
+      const { port } = silent.address() as AddressInfo
+      const key = `k:${Buffer.alloc(32).toString("base64")}`
+      const { dir, child, end } = await mount("--store", `nix+http://127.0.0.1:${port}?trusted-public-keys=${key}`)
+      const reader = spawn("ls", [join(dir, base)])
+      const ended = once(reader, "exit")
+      await asked.promise
+      reader.kill("SIGKILL")
+      assert.deepEqual(await ended, [null, "SIGKILL"])
+      child.kill()
+      assert.equal((await end).status, 0)
+      assert.equal(isMounted(dir), false)
+    } finally {
+      silent.closeAllConnections()
+      silent.close()
     }
   })
 
