@@ -95,6 +95,8 @@ describe("exports", () => {
     await fc.assert(
       fc.asyncProperty(items, fc.nat(), fc.integer({ min: 1, max: 255 }), async (items, at, change) => {
         const bytes = write(items)
+        // What is between the digest and the name of a path may be anything, as in C++ Nix.
+        fc.pre(bytes[at % bytes.length] !== 0x2d)
         bytes[at % bytes.length]! ^= change
         try {
           assert.notDeepEqual(await read(bytes), items)
