@@ -49,7 +49,9 @@ export function pathsRoot(paths: readonly StorePath[], pathInfos: PathInfoServic
 /** Programs look for names of every kind, wherever they are. */
 function storePathNamed(name: string): StorePath | undefined {
   try {
-    return parseStorePathBase(name)
+    const path = parseStorePathBase(name)
+    // Only under its own name, whatever else would be understood.
+    return storePathBase(path) === name ? path : undefined
   } catch (error) {
     if (error instanceof StorePathError) return undefined
     throw error
