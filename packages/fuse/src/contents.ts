@@ -42,7 +42,7 @@ export class FileContents {
   private readonly reader: BlobReader | undefined
   /** The one that was used last is the last. */
   private streams: BlobStream[] = []
-  private timer: unknown
+  private timer: ReturnType<typeof setTimeout> | undefined
   /** Memory of streams that have ended: to get new takes longer than to fill it. */
   private readonly spare: Uint8Array[] = []
 
