@@ -2,6 +2,7 @@
 /** `nix-build`: C++ Nix's options, output and exit codes. */
 import type { BuildCommandSettings } from "./build/build.ts"
 import { fileProgram } from "./build/file-program.ts"
+import { checkOption } from "./build/options.ts"
 import { runMain } from "./main.ts"
 import { settingOptions } from "./nix-config.ts"
 import {
@@ -44,12 +45,7 @@ const OPTIONS: readonly Option<CommandSettings>[] = [
     summary: "only say what would be built, and what fetched",
     set: (to) => void (to.dryRun = true),
   },
-  {
-    names: ["--check"],
-    values: [],
-    summary: "build once more what is there, and say where what comes out is not the same",
-    set: (to) => void (to.check = true),
-  },
+  checkOption,
   ...BUILD_OPTIONS,
   optionOption,
   STORE_OPTION,

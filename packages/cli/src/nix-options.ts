@@ -1,5 +1,6 @@
 /** What the commands have in common that are called as C++ Nix's are. */
 import { byteStringOf } from "@tvix-ts/bytes"
+import { KEEP_OPTIONS } from "./build/options.ts"
 import { applyConfiguration, applySetting } from "./nix-config.ts"
 import { parseOptions, UsageError, type Option, type OptionSyntax } from "./options.ts"
 import { writeError, writeOut } from "./output.ts"
@@ -36,18 +37,7 @@ export const BUILD_OPTIONS: readonly Option<Settings & { logs: boolean }>[] = [
     summary: "build so many at once",
     set: (to, text) => void (to.build.jobs = text === "auto" ? undefined : wholeNumber("--max-jobs", text)),
   },
-  {
-    names: ["-k", "--keep-going"],
-    values: [],
-    summary: "if a build fails, go on with those that do not need it",
-    set: (to) => void (to.build.keepGoing = true),
-  },
-  {
-    names: ["-K", "--keep-failed"],
-    values: [],
-    summary: "keep the folder of a build that fails, and say where it is",
-    set: (to) => void (to.build.keepFailed = true),
-  },
+  ...KEEP_OPTIONS,
   {
     names: ["-Q", "--no-build-output"],
     values: [],

@@ -1,6 +1,7 @@
 /** What the commands have in common that build: `tvix build`, `run` and `shell`. */
 import type { BuildCommandSettings } from "../build/build.ts"
 import { fileProgram } from "../build/file-program.ts"
+import { KEEP_OPTIONS } from "../build/options.ts"
 import { applyConfiguration } from "../nix-config.ts"
 import { UsageError, type Option } from "../options.ts"
 import type { Program } from "../session.ts"
@@ -76,18 +77,7 @@ export const BUILD_OPTIONS: readonly Option<ProgramSettings>[] = [
     summary: "let each build use so many processors; by default all",
     set: (to, text) => void (to.build.cores = wholeNumber("--cores", text, 1)),
   },
-  {
-    names: ["-k", "--keep-going"],
-    values: [],
-    summary: "if a build fails, go on with those that do not need it",
-    set: (to) => void (to.build.keepGoing = true),
-  },
-  {
-    names: ["-K", "--keep-failed"],
-    values: [],
-    summary: "keep the folder of a build that fails, and say where it is",
-    set: (to) => void (to.build.keepFailed = true),
-  },
+  ...KEEP_OPTIONS,
   {
     names: ["--builder"],
     values: ["URL"],

@@ -1,4 +1,5 @@
 /** `tvix build` */
+import { checkOption } from "../build/options.ts"
 import type { Option } from "../options.ts"
 import { BUILD_OPTIONS, programSettings, programsOf, type ProgramSettings } from "./build-options.ts"
 import type { Command, Tool } from "./command.ts"
@@ -29,12 +30,7 @@ const OPTIONS: readonly Option<ProgramSettings>[] = [
     summary: "only say what would be built, and what fetched from the substituters",
     set: (to) => void (to.dryRun = true),
   },
-  {
-    names: ["--check"],
-    values: [],
-    summary: "build once more what is there, and say where what comes out is not the same",
-    set: (to) => void (to.check = true),
-  },
+  checkOption,
   {
     names: ["--json"],
     values: [],
