@@ -12,6 +12,8 @@ const MiB = 2 ** 20
 const CLIENTS = 200
 /** Of the clients that only ask, the others read NARs. */
 const ASKING = 180
+/** Until a server has been under load for this long its heap still finds its size, seconds. */
+const SETTLING = 30
 
 export async function underLoad(tally: Tally, dir: string, seconds: number, random: Random): Promise<void> {
   tally.section(`${CLIENTS} concurrent clients for ${seconds} s`)
@@ -55,9 +57,11 @@ export async function underLoad(tally: Tally, dir: string, seconds: number, rand
     const third = Math.floor(sample.length / 3)
     const [early, late] = [median(sample.slice(third, 2 * third)), median(sample.slice(2 * third))]
     tally.figure(
-      `memory under load`,
+      "memory under load",
       `${(early / MiB).toFixed(0)} MiB in the middle, ${(late / MiB).toFixed(0)} MiB at the end, ${(Math.max(...sample) / MiB).toFixed(0)} MiB at most`,
-      { of: "at the end at most 1.15 of the middle", holds: late <= early * 1.15 },
+      seconds >= SETTLING
+        ? { of: "at the end at most 1.15 of the middle", holds: late <= early * 1.15 }
+        : { of: "at the end at most 64 MiB more than in the middle", holds: late <= early + 64 * MiB },
     )
     tally.figure(
       `${ASKING} clients asking for narinfos, ${CLIENTS - ASKING} reading NARs`,
