@@ -339,7 +339,7 @@ function heapStatistics(): HeapInfo {
  * must take the doubling of a large table, and collections get slow well before the end.
  */
 const HEAP_SHARE = 0.6
-/** What that limit counts for the young generation, of no use to what lives long: three semi-spaces as large as they get. */
+/** What that limit counts for the young generation, of no use to what lives long: three semi-spaces as large as a launcher makes them. */
 const YOUNG_BYTES = 3 * 32 * 2 ** 20
 /** One question in so many is put to the engine: each takes as long as some hundred function calls. */
 const HEAP_SAMPLES = 8
