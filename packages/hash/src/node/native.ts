@@ -39,9 +39,10 @@ export const engine: HashEngine = {
     return addon !== undefined && bytes.length >= ADDON_FROM ? plain(addon.blake3(bytes)) : jit.hash(bytes)
   },
   textDigest(algorithm, byteString, as) {
+    if (algorithm === "blake3") return undefined
     // As text, Node would hash its UTF-8: the bytes themselves only below 128.
-    if (algorithm === "blake3" || Buffer.byteLength(byteString) !== byteString.length) return undefined
-    return loadCrypto().hash(algorithm, byteString, as)
+    const isAscii = Buffer.byteLength(byteString) === byteString.length
+    return loadCrypto().hash(algorithm, isAscii ? byteString : Buffer.from(byteString, "latin1"), as)
   },
   startHash(algorithm) {
     if (algorithm !== "blake3") {
