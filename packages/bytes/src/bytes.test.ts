@@ -1,8 +1,8 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import fc from "fast-check"
+import * as ByteStrings from "./byte-string.ts"
 import {
-  byteStringFrom,
   byteStringOf,
   bytesOf,
   compare,
@@ -46,20 +46,37 @@ test("what is not one encoding of some bytes is refused", () => {
   for (const text of refused) assert.equal(decodeBase64(text), undefined, text)
 })
 
-test("byte strings round-trip all bytes, whatever the length", () => {
-  for (const length of [0, 1, 64, 65, 256, 8192, 8193, 100_000]) {
-    const mixed = new Uint8Array(length).map((_, i) => i % 256)
-    assert.deepEqual(bytesOf(byteStringFrom(mixed)), mixed, `${length} mixed bytes`)
-    assert.equal(byteStringFrom(mixed), Buffer.from(mixed).toString("latin1"))
-    const ascii = mixed.map((byte) => byte % 128)
-    assert.deepEqual(bytesOf(byteStringFrom(ascii)), ascii, `${length} ASCII bytes`)
+/** The same module where the host has no Buffer, as in a browser. */
+async function withoutBuffer(): Promise<Pick<typeof ByteStrings, "byteStringFrom" | "bytesOf">> {
+  const { Buffer } = globalThis
+  Reflect.deleteProperty(globalThis, "Buffer")
+  try {
+    return (await import(`${import.meta.resolve("./byte-string.ts")}?without-buffer`)) as typeof ByteStrings
+  } finally {
+    globalThis.Buffer = Buffer
   }
-})
+}
 
-test("a byte string is not mistaken for ASCII by the length of what it decodes to", () => {
-  const invalid = new Uint8Array(100).fill(0xff)
-  assert.equal(byteStringFrom(invalid), "\xff".repeat(100))
-})
+for (const host of ["Node", "a browser"]) {
+  test(`byte strings round-trip all bytes, whatever the length, in ${host}`, async () => {
+    const { bytesOf, byteStringFrom } = host === "Node" ? ByteStrings : await withoutBuffer()
+    for (const length of [0, 1, 64, 65, 256, 8192, 8193, 100_000]) {
+      // Not all of the memory that they are in.
+      const mixed = new Uint8Array(length + 2).map((_, i) => i % 256).subarray(1, -1)
+      assert.deepEqual(bytesOf(byteStringFrom(mixed)), mixed, `${length} mixed bytes`)
+      assert.equal(byteStringFrom(mixed), Buffer.from(mixed).toString("latin1"))
+      assert.equal(bytesOf(byteStringFrom(mixed)).buffer.byteLength, length, "memory of their own")
+      const ascii = mixed.map((byte) => byte % 128)
+      assert.deepEqual(bytesOf(byteStringFrom(ascii)), ascii, `${length} ASCII bytes`)
+    }
+  })
+
+  test(`a byte string is not mistaken for ASCII by the length of what it decodes to, in ${host}`, async () => {
+    const { byteStringFrom } = host === "Node" ? ByteStrings : await withoutBuffer()
+    const invalid = new Uint8Array(100).fill(0xff)
+    assert.equal(byteStringFrom(invalid), "\xff".repeat(100))
+  })
+}
 
 test("text to UTF-8 and back", () => {
   fc.assert(
