@@ -1,4 +1,5 @@
 export { checkRequest } from "./check.ts"
+export { withinLimits, type Limited } from "./limits.ts"
 export { BuildError, type BuildProblem } from "./problem.ts"
 export type { BuildConstraints, BuildRequest } from "./request.ts"
 export { scanTree } from "./scan-tree.ts"

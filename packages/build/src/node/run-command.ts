@@ -1,6 +1,7 @@
 /** A process and all that it starts, with an eye on the time and on how much it says. */
 import { spawn, type SpawnOptions } from "node:child_process"
-import { BuildError, type BuildProblem } from "../problem.ts"
+import { withinLimits, type Limited } from "../limits.ts"
+import { BuildError } from "../problem.ts"
 import type { BuildOptions } from "../service.ts"
 import { withoutInherited } from "./inherited.ts"
 import type { LogPipe } from "./log-pipe.ts"
@@ -53,54 +54,43 @@ const LAST_WORDS = 1024
 export async function runCommand(
   start: (fail: (error: unknown) => void) => Running,
   log: LogPipe,
-  { signal, onLog, timeoutMs, silenceMs, logBytesMax }: BuildOptions,
+  options: BuildOptions,
 ): Promise<Ended> {
-  signal?.throwIfAborted()
+  return withinLimits(options, (limited) => runLimited(start, log, limited))
+}
+
+async function runLimited(
+  start: (fail: (error: unknown) => void) => Running,
+  log: LogPipe,
+  { signal, onLog }: Limited,
+): Promise<Ended> {
+  signal.throwIfAborted()
   let failure: { readonly error: unknown } | undefined
   const fail = (error: unknown): void => {
     failure ??= { error }
     running.kill()
   }
   const running = start(fail)
-  const give = (problem: BuildProblem): void => fail(new BuildError(problem))
-  const timers: NodeJS.Timeout[] = []
-  if (timeoutMs !== undefined) timers.push(setTimeout(() => give({ code: "timeout", limitMs: timeoutMs }), timeoutMs))
-  const silence =
-    silenceMs === undefined ? undefined : setTimeout(() => give({ code: "silence", limitMs: silenceMs }), silenceMs)
-  if (silence !== undefined) timers.push(silence)
-  const onAbort = (): void => fail(signal!.reason)
-  signal?.addEventListener("abort", onAbort, { once: true })
+  signal.addEventListener("abort", () => fail(signal.reason), { once: true })
 
-  let said = 0
   let lastWords: Uint8Array = new Uint8Array()
   log.output.on("data", (bytes: Buffer) => {
-    silence?.refresh()
     if (failure !== undefined) return
-    said += bytes.length
-    if (logBytesMax !== undefined && said > logBytesMax) {
-      give({ code: "log-limit", limit: logBytesMax })
-      return
-    }
     lastWords = bytes.length >= LAST_WORDS ? bytes.subarray(-LAST_WORDS) : Buffer.concat([lastWords, bytes])
     if (lastWords.length > LAST_WORDS) lastWords = lastWords.subarray(-LAST_WORDS)
     try {
-      onLog?.(bytes)
+      onLog(bytes)
     } catch (error) {
       fail(error)
     }
   })
   const silent = new Promise<void>((resolve) => log.output.once("close", resolve))
 
-  try {
-    const ended = await running.exit
-    // What is left in the pipe is read after all who could write to it are gone.
-    running.kill()
-    await running.gone()
-    await silent
-    if (failure !== undefined) throw failure.error
-    return { ...ended, lastWords }
-  } finally {
-    signal?.removeEventListener("abort", onAbort)
-    for (const timer of timers) clearTimeout(timer)
-  }
+  const ended = await running.exit
+  // What is left in the pipe is read after all who could write to it are gone.
+  running.kill()
+  await running.gone()
+  await silent
+  if (failure !== undefined) throw failure.error
+  return { ...ended, lastWords }
 }

@@ -2,7 +2,15 @@
  * Makes outputs of derivations be in a store: those that are there are left alone, those that a cache has are copied, and
  * the rest is built, whatever is needed first. All paths are byte strings.
  */
-import { BuildError, type BuildOptions, type BuildOutput, type BuildRequest, type BuildService } from "@tvix-ts/build"
+import {
+  BuildError,
+  withinLimits,
+  type BuildOptions,
+  type BuildOutput,
+  type BuildRequest,
+  type BuildService,
+  type Limited,
+} from "@tvix-ts/build"
 import { treeDifferences, type TreeDifference } from "@tvix-ts/castore"
 import {
   derivationOptions,
@@ -16,7 +24,6 @@ import {
 } from "@tvix-ts/nix-compat"
 import { signedBy, type PathInfo, type Store } from "@tvix-ts/store"
 import { buildInputs, exportedGraphs } from "./inputs.ts"
-import { withinLimits, type Limited } from "./limits.ts"
 import { LogTail } from "./log-tail.ts"
 import { outputPaths } from "./output-paths.ts"
 import { describeOutputs } from "./outputs.ts"

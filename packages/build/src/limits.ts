@@ -1,5 +1,6 @@
-/** The limits of a build, for what is built in this process. */
-import { BuildError, type BuildOptions, type BuildProblem } from "@tvix-ts/build"
+/** The limits of a build: how long it takes, how long it may be silent, how much it says, and its caller's patience. */
+import { BuildError, type BuildProblem } from "./problem.ts"
+import type { BuildOptions } from "./service.ts"
 
 export interface Limited {
   /** Says that it is over: whoever works has to end. */
@@ -10,7 +11,7 @@ export interface Limited {
 }
 
 /**
- * Runs `work` as a build service runs a command. What goes beyond a limit is asked to end, and waited for.
+ * Runs `work`, which is asked to end when it goes beyond a limit, and waited for.
  *
  * @throws {BuildError} `timeout`, `silence`, `log-limit`; the signal's reason
  */

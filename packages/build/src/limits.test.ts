@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { afterEach, beforeEach, describe, mock, test } from "node:test"
-import { BuildError } from "@tvix-ts/build"
 import { withinLimits, type Limited } from "./limits.ts"
+import { BuildError } from "./problem.ts"
 
 /** What it fails with: the problem's code, or what was thrown. */
 async function outcome(work: Promise<unknown>): Promise<unknown> {
@@ -14,7 +14,7 @@ async function outcome(work: Promise<unknown>): Promise<unknown> {
 const untilTold = ({ signal }: Limited): Promise<never> =>
   new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("gave up"))))
 
-describe("limits of what is built in this process", () => {
+describe("limits of a build", () => {
   beforeEach(() => mock.timers.enable({ apis: ["setTimeout"] }))
   afterEach(() => mock.timers.reset())
 
