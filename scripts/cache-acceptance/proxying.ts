@@ -1,5 +1,7 @@
 /** A cache in front of another one: what is read through it is kept, and is there when the other is not. */
+import { createHash } from "node:crypto"
 import { join } from "node:path"
+import { encodeNix32 } from "@tvix-ts/hash"
 import type { FilledCache } from "./clients.ts"
 import { NixClient } from "./nix.ts"
 import { cacheAddress } from "./ours.ts"
@@ -32,4 +34,43 @@ export async function proxies(tally: Tally, world: World, upstream: FilledCache)
   between.close()
   tally.equal("and once more when the upstream is gone", await pull("through-3"), "")
   await server.stop()
+  await sendsWhatComes(tally, world, upstream)
+}
+
+/** Long enough for any machine; who waits for all of an archive waits for ever. */
+const PATIENCE_MS = 30_000
+
+async function sendsWhatComes(tally: Tally, world: World, upstream: FilledCache): Promise<void> {
+  const begun = Promise.withResolvers<void>()
+  const between = await tamper(upstream.server.url, {
+    halfway: (path) => (path.startsWith("/nar/") ? begun.promise : undefined),
+  })
+  const near = join(world.dir, "near-slow")
+  const server = await CacheServer.start(
+    `cache(local://${near},${cacheAddress(between.url, world.cacheKey.publicKey)})`,
+  )
+  try {
+    const infos = await Promise.all(world.closure.paths.map((path) => narInfoOf(server, path)))
+    const largest = infos.reduce((most, info) => (Number(info("NarSize")) > Number(most("NarSize")) ? info : most))
+    const { body } = await fetch(`${server.url}/${largest("URL")}`, { signal: AbortSignal.timeout(PATIENCE_MS) })
+    const hasher = createHash("sha256")
+    for await (const piece of body!) {
+      hasher.update(piece)
+      begun.resolve()
+    }
+    tally.equal("an archive is sent while it comes", `sha256:${encodeNix32(hasher.digest())}`, largest("NarHash"))
+  } catch (error) {
+    tally.equal("an archive is sent while it comes", String(error), "")
+  } finally {
+    begun.resolve()
+    await server.stop()
+    between.close()
+  }
+}
+
+/** Its fields, by their names. */
+async function narInfoOf({ url }: CacheServer, path: string): Promise<(field: string) => string> {
+  const digest = path.slice("/nix/store/".length).split("-")[0]!
+  const text = await (await fetch(`${url}/${digest}.narinfo`)).text()
+  return (field) => new RegExp(`^${field}: (.*)$`, "m").exec(text)![1]!
 }

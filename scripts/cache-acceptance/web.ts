@@ -40,6 +40,8 @@ export type Alteration = (path: string, body: Buffer) => Buffer
 export interface Alterations {
   readonly request?: Alteration
   readonly response?: Alteration
+  /** Called when half of an answer is on its way; the rest waits until it has happened. */
+  readonly halfway?: (path: string) => Promise<void> | undefined
 }
 
 /** What is between a client and a server, and changes what it likes. */
@@ -56,7 +58,13 @@ export function tamper(target: string, alterations: Alterations): Promise<WebSer
     const answered = await whole(answer)
     const altered = alterations.response?.(path, answered) ?? answered
     const kept = method === "HEAD" ? answer.headers : withLength(answer.headers, altered.length, true)
-    response.writeHead(answer.statusCode ?? 502, kept).end(altered)
+    response.writeHead(answer.statusCode ?? 502, kept)
+    const half = altered.length >> 1
+    if (method === "GET" && half > 0 && alterations.halfway !== undefined) {
+      response.write(altered.subarray(0, half))
+      await alterations.halfway(path)
+      response.end(altered.subarray(half))
+    } else response.end(altered)
   }
   return listen((incoming, response) => {
     passOn(incoming, response).catch(() => response.destroy())

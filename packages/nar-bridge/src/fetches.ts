@@ -1,8 +1,12 @@
-import type { PathInfo, Store } from "@tvix-ts/store"
+import { equal } from "@tvix-ts/bytes"
+import { CastoreError } from "@tvix-ts/castore"
+import type { PathDescription, PathInfo, Store } from "@tvix-ts/store"
 import { networkOf } from "./address.ts"
 import type { CacheRequest } from "./http/exchange.ts"
 import type { Gate } from "./limits.ts"
+import { LiveArchive } from "./live-archive.ts"
 import { isHere } from "./stored-node.ts"
+import { untilAborted } from "./until-aborted.ts"
 
 export interface FetchesOptions {
   /** Who may have something fetched. */
@@ -13,7 +17,10 @@ export interface FetchesOptions {
   readonly signal: AbortSignal | undefined
 }
 
-type Fetching = Promise<PathInfo | undefined>
+interface Fetching {
+  readonly result: Promise<PathInfo | undefined>
+  readonly archive: LiveArchive
+}
 
 /**
  * Path infos with their trees, of a store that may have to fetch archives from another cache. What was begun for one client goes on
@@ -30,41 +37,63 @@ export class Fetches {
   }
 
   /** @throws {CacheError} `busy`; what fetching it fails with; the signal's reason */
-  async get(digest: string, request: Pick<CacheRequest, "address" | "signal">): Fetching {
-    const { signal, address } = request
+  async get(digest: string, request: Pick<CacheRequest, "address" | "signal">): Promise<PathInfo | undefined> {
+    const found = await this.#find(digest, request)
+    return found === undefined || "node" in found ? found : untilAborted(found.result, request.signal)
+  }
+
+  /** As {@link get}, but what has to be fetched is there as soon as it begins to come. */
+  async follow(
+    digest: string,
+    request: Pick<CacheRequest, "address" | "signal">,
+  ): Promise<PathInfo | LiveArchive | undefined> {
+    const found = await this.#find(digest, request)
+    if (found === undefined || "node" in found) return found
+    await found.archive.begun(request.signal)
+    return found.archive
+  }
+
+  async #find(
+    digest: string,
+    { signal, address }: Pick<CacheRequest, "address" | "signal">,
+  ): Promise<PathInfo | Fetching | undefined> {
     const { gate, narSizeMax } = this.#options
     const described = await this.#pathInfos.describe(digest, { signal })
     if (described === undefined || isHere(described)) return described
     if (described.narSize > narSizeMax) return undefined
-    if (!this.#running.has(digest)) {
-      const leave = await gate.enter(signal, networkOf(address))
-      // Somebody else may have come first.
-      if (this.#running.has(digest)) leave()
-      else this.#begin(digest, leave)
-    }
-    return untilAborted(this.#running.get(digest)!, signal)
+    const running = this.#running.get(digest)
+    if (running !== undefined) return running
+    const leave = await gate.enter(signal, networkOf(address))
+    // Somebody else may have come first.
+    const other = this.#running.get(digest)
+    if (other === undefined) return this.#begin(described, leave)
+    leave()
+    return other
   }
 
-  #begin(digest: string, leave: () => void): void {
+  #begin({ storePath: { digest }, narHash, narSize }: PathDescription, leave: () => void): Fetching {
     const { signal } = this.#options
-    const fetching = this.#pathInfos.get(digest, signal === undefined ? {} : { signal }).finally(() => {
+    const archive = new LiveArchive({ narHash, narSize })
+    const options = { onArchive: archive.push, ...(signal !== undefined && { signal }) }
+    const result = this.#pathInfos.get(digest, options).finally(() => {
       this.#running.delete(digest)
       leave()
     })
     // Perhaps nobody is left who waits for it. Who asks next is told why it fails then.
-    fetching.catch(() => {})
+    void settle(archive, result)
+    const fetching = { result, archive }
     this.#running.set(digest, fetching)
+    return fetching
   }
 }
 
-async function untilAborted<T>(result: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted()
-  const aborted = Promise.withResolvers<never>()
-  const abort = (): void => aborted.reject(signal.reason)
-  signal.addEventListener("abort", abort)
+/** Tells who follows how it ends. */
+async function settle(archive: LiveArchive, result: Fetching["result"]): Promise<void> {
   try {
-    return await Promise.race([result, aborted.promise])
-  } finally {
-    signal.removeEventListener("abort", abort)
+    const found = await result
+    if (found !== undefined && equal(found.narHash, archive.nar.narHash)) archive.finish(found.node)
+    else archive.fail(new CastoreError({ code: "missing", what: "the archive that was asked for" }))
+  } catch (error) {
+    archive.fail(error)
   }
 }

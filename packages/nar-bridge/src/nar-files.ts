@@ -17,6 +17,7 @@ import { whileSent, type Answer, type StreamedBody } from "./http/answer.ts"
 import type { CacheRequest } from "./http/exchange.ts"
 import { matches, rangeHolds, rangeOf, type ByteRange } from "./http/range.ts"
 import type { Gate } from "./limits.ts"
+import { LiveArchive } from "./live-archive.ts"
 import { parseOwnNarName, parseUploadName } from "./nar-name.ts"
 import { refuse } from "./problem.ts"
 import { isHere, isStored } from "./stored-node.ts"
@@ -50,9 +51,10 @@ export interface NarCaching {
 }
 
 interface Found extends NarCalculation {
-  /** `undefined` if the archive is elsewhere; then {@link fetch} brings it. */
+  /** `undefined` if the archive is elsewhere; then the others bring it: whole, or as it comes. */
   readonly node: Node | undefined
   readonly fetch: () => Promise<Node | undefined>
+  readonly follow: () => Promise<Node | LiveArchive | undefined>
   readonly compression: Compression
   /** Whether the name is that of these bytes, and of no others. */
   readonly isImmutable: boolean
@@ -123,8 +125,14 @@ export class NarFiles {
     const isRanged = compressor === undefined && rangeHolds(request.header("if-range"), etag)
     const asked = isRanged ? rangeOf(request.header("range"), narSize) : undefined
     if (asked === "none") refuse({ code: "range", size: narSize })
-    const node = found.node ?? (await found.fetch())
+    const node = found.node ?? (await (asked === undefined ? found.follow() : found.fetch()))
     if (node === undefined) return refuse({ code: "not-found", what: `nar/${name}` })
+    if (node instanceof LiveArchive) {
+      // Whether it can be read in parts is known when it is here.
+      delete headers["Accept-Ranges"]
+      const leave = await (compressor === undefined ? downloads : compressions).enter(signal, client)
+      return { status: 200, headers, body: whileSent(this.#live(base, node, compressor), leave) }
+    }
     const isIndexed = entriesOf(node) <= this.#indexedMax
     if (!isIndexed) delete headers["Accept-Ranges"]
     const range = isIndexed ? asked : undefined
@@ -155,14 +163,21 @@ export class NarFiles {
         const pathInfo = await this.#fetches.get(digest, request)
         return pathInfo !== undefined && equal(pathInfo.narHash, narHash) ? pathInfo.node : undefined
       }
+      const follow = async (): Promise<Node | LiveArchive | undefined> => {
+        const followed = await this.#fetches.follow(digest, request)
+        if (followed === undefined) return undefined
+        const [nar, archive] = followed instanceof LiveArchive ? [followed.nar, followed] : [followed, followed.node]
+        return equal(nar.narHash, narHash) ? archive : undefined
+      }
       const node = isHere(described) ? described.node : undefined
-      return { node, fetch, narHash, narSize, compression, isImmutable: true }
+      return { node, fetch, follow, narHash, narSize, compression, isImmutable: true }
     }
     const { compression, hash } = parseUploadName(name) ?? {}
     const upload = compression === undefined ? undefined : await this.#uploads.get(name)
     if (compression === undefined || upload === undefined) return undefined
     const { node, narHash, narSize } = upload
-    return { node, fetch: async () => node, narHash, narSize, compression, isImmutable: hash !== undefined }
+    const here = async (): Promise<Node> => node
+    return { node, fetch: here, follow: here, narHash, narSize, compression, isImmutable: hash !== undefined }
   }
 
   /** It may have been collected since it was heard of. @throws {CacheError} `not-found` */
@@ -175,15 +190,33 @@ export class NarFiles {
   }
 
   #compressed(node: Node, compressor: Compressor): StreamedBody {
-    return {
-      length: undefined,
-      write: async (output, signal) => {
-        const blocks = inBlocks(renderNar(node, this.#store, { signal }))
-        for await (const piece of compressor.compress(blocks)) {
-          const waiting = output(piece)
-          if (waiting !== undefined) await waiting
-        }
-      },
+    return bodyOf(undefined, (signal) => compressor.compress(inBlocks(renderNar(node, this.#store, { signal }))))
+  }
+
+  #live(base: string, archive: LiveArchive, compressor: Compressor | undefined): StreamedBody {
+    const { narSize } = archive.nar
+    const read = (signal: AbortSignal): AsyncIterable<Uint8Array> =>
+      archive.read((node, from) => this.#rest(base, node, { from, to: narSize }, signal), signal)
+    if (compressor === undefined) return bodyOf(narSize, read)
+    return bodyOf(undefined, (signal) => compressor.compress(inBlocks(read(signal))))
+  }
+
+  async *#rest(
+    base: string,
+    node: Node,
+    range: ByteRange,
+    signal: AbortSignal,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    if (range.from > 0 && entriesOf(node) <= this.#indexedMax) {
+      const nar = await this.#openNar(base, node, signal)
+      yield* nar.read({ ...range, signal, fleeting: true })
+      return
+    }
+    let offset = 0
+    for await (const piece of renderNar(node, this.#store, { signal })) {
+      const skipped = Math.max(0, range.from - offset)
+      offset += piece.length
+      if (skipped < piece.length) yield piece.subarray(skipped)
     }
   }
 
@@ -204,10 +237,17 @@ function entriesOf(node: Node): number {
 }
 
 function partOf(nar: NarFile, { from, to }: ByteRange): StreamedBody {
+  return bodyOf(to - from, (signal) => nar.read({ from, to, signal, fleeting: true }))
+}
+
+function bodyOf(
+  length: number | undefined,
+  contents: (signal: AbortSignal) => AsyncIterable<Uint8Array>,
+): StreamedBody {
   return {
-    length: to - from,
+    length,
     async write(output, signal) {
-      for await (const piece of nar.read({ from, to, signal, fleeting: true })) {
+      for await (const piece of contents(signal)) {
         const waiting = output(piece)
         if (waiting !== undefined) await waiting
       }

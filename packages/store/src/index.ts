@@ -22,7 +22,7 @@ export {
 export { memoryPathInfoService } from "./path-info/memory.ts"
 export { messageOfNode, nodeOfMessage } from "./path-info/node-message.ts"
 export type { PathDescription, PathInfo } from "./path-info/path-info.ts"
-export type { NarCalculation, PathInfoService, PutPathInfoOptions } from "./path-info/service.ts"
+export type { GetPathInfoOptions, NarCalculation, PathInfoService, PutPathInfoOptions } from "./path-info/service.ts"
 export { signedBy } from "./path-info/signatures.ts"
 export { foundReferences, ReferenceScanner } from "./references/scanner.ts"
 export { whyDepends, type Step } from "./references/why.ts"

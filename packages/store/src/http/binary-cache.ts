@@ -4,7 +4,7 @@ import { formatStorePath, type NarInfo, type PublicKey, type StorePath } from "@
 import { checkPathInfo } from "../path-info/check.ts"
 import type { PathDescription, PathInfo } from "../path-info/path-info.ts"
 import { requireThere } from "../path-info/require-there.ts"
-import type { PathInfoService, PutPathInfoOptions } from "../path-info/service.ts"
+import type { GetPathInfoOptions, PathInfoService, PutPathInfoOptions } from "../path-info/service.ts"
 import { SharedCalls } from "../shared-calls.ts"
 import type { Archives, Store, TransferOptions } from "../store.ts"
 import type { CacheFiles, Codecs } from "./cache-files.ts"
@@ -64,7 +64,7 @@ export class BinaryCache implements PathInfoService, Archives {
   }
 
   /** Fetches the archive, since there is no other way to know the tree. Whoever asks for the same meanwhile waits for it. */
-  async get(digest: string, options: CallOptions = {}): Promise<PathInfo | undefined> {
+  async get(digest: string, options: GetPathInfoOptions = {}): Promise<PathInfo | undefined> {
     const narInfo = await this.#narInfo(digest, options)
     if (narInfo === undefined) return undefined
     const { castore, ownBytesMax } = this.#options
@@ -74,14 +74,15 @@ export class BinaryCache implements PathInfoService, Archives {
       return { ...descriptionOf(narInfo), node: fetched.node }
     }
     return this.#fetching.run(digest, options.signal, async (signal) => {
-      if (ownBytesMax === undefined) return this.#fetch(narInfo, castore, { signal })
+      const fetch = { ...options, signal }
+      if (ownBytesMax === undefined) return this.#fetch(narInfo, castore, fetch)
       if (this.#fetchedBytes + narInfo.narSize > ownBytesMax) {
         const reason = `more than ${ownBytesMax} bytes of archives would be in a temporary folder; cache(NEAR,FAR) keeps them`
         throw new CastoreError({ code: "full", reason })
       }
       this.#fetchedBytes += narInfo.narSize
       try {
-        const pathInfo = await this.#fetch(narInfo, castore, { signal })
+        const pathInfo = await this.#fetch(narInfo, castore, fetch)
         this.#fetched.set(digest, pathInfo)
         return pathInfo
       } catch (error) {
@@ -164,7 +165,7 @@ export class BinaryCache implements PathInfoService, Archives {
   async #fetch(
     narInfo: NarInfo,
     into: Pick<Store, "blobs" | "directories">,
-    options: TransferOptions,
+    options: TransferOptions & GetPathInfoOptions,
   ): Promise<PathInfo> {
     try {
       const { codecs, entriesMax } = this.#options

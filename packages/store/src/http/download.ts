@@ -4,6 +4,7 @@ import { startHash } from "@tvix-ts/hash"
 import { formatStorePath, NarError, type NarInfo } from "@tvix-ts/nix-compat"
 import { CompressionError } from "../compression/problem.ts"
 import { ingestNar } from "../nar/ingest.ts"
+import type { GetPathInfoOptions } from "../path-info/service.ts"
 import { checkContents } from "../path-info/trust.ts"
 import type { Store, TransferOptions } from "../store.ts"
 import type { CacheFiles, Codecs } from "./cache-files.ts"
@@ -20,7 +21,7 @@ export async function download(
   files: CacheFiles,
   codecs: Codecs,
   into: Pick<Store, "blobs" | "directories">,
-  { signal, onBytes, entriesMax }: TransferOptions & { readonly entriesMax: number },
+  { signal, onBytes, onArchive, entriesMax }: TransferOptions & GetPathInfoOptions & { readonly entriesMax: number },
 ): Promise<Node> {
   const { url, narSize, narHash } = narInfo
   const options = signal === undefined ? {} : { signal }
@@ -37,7 +38,12 @@ export async function download(
   }
   const archive = codecs.decompress(checkFile(contents, narInfo, what), compression)
   try {
-    const { node } = await ingestNar(counted(archive, onBytes), into, { ...options, narSize, narHash, entriesMax })
+    const { node } = await ingestNar(told(archive, onBytes, onArchive), into, {
+      ...options,
+      narSize,
+      narHash,
+      entriesMax,
+    })
     await checkContents(narInfo, node, into, options)
     return node
   } catch (error) {
@@ -75,12 +81,16 @@ async function* checkFile(
   }
 }
 
-async function* counted(
+async function* told(
   pieces: AsyncIterable<Uint8Array>,
   onBytes: TransferOptions["onBytes"],
+  onArchive: GetPathInfoOptions["onArchive"],
 ): AsyncGenerator<Uint8Array, void, undefined> {
+  let offset = 0
   for await (const piece of pieces) {
     onBytes?.(piece.length)
+    onArchive?.(piece, offset)
+    offset += piece.length
     yield piece
   }
 }

@@ -1,6 +1,6 @@
 import { CastoreError, type CallOptions } from "@tvix-ts/castore"
 import { closeAll } from "../close-all.ts"
-import type { PathInfoService } from "../path-info/service.ts"
+import type { GetPathInfoOptions, PathInfoService } from "../path-info/service.ts"
 import type { Store } from "../store.ts"
 import { PRIORITY } from "./cache-info.ts"
 
@@ -39,7 +39,7 @@ class FirstPathInfos implements PathInfoService {
     this.#now = now
   }
 
-  get(digest: string, options?: CallOptions): ReturnType<PathInfoService["get"]> {
+  get(digest: string, options?: GetPathInfoOptions): ReturnType<PathInfoService["get"]> {
     return this.#ask(options, ({ pathInfos }) => pathInfos.get(digest, options))
   }
 

@@ -16,12 +16,13 @@ export function cachePathInfoService(
 ): PathInfoService {
   return {
     async get(digest, options) {
-      const cached = await near.get(digest, options)
+      const { onArchive: _, ...nearOptions } = options ?? {}
+      const cached = await near.get(digest, nearOptions)
       if (cached !== undefined) return cached
       const found = await far.get(digest, options)
       if (found === undefined) return undefined
       try {
-        await near.put(found, options)
+        await near.put(found, nearOptions)
       } catch {
         // The next reader fetches it again: slower, and still right.
       }

@@ -10,6 +10,15 @@ export interface PutPathInfoOptions extends CallOptions {
   readonly requires?: readonly StorePath[]
 }
 
+export interface GetPathInfoOptions extends CallOptions {
+  /**
+   * Who has to fetch the archive tells of it as it comes: each piece, which is only there until this returns, and its offset.
+   * Nothing is verified before the path info is there. What is begun again comes from 0 again; who joins somebody
+   * else's fetch is told nothing.
+   */
+  readonly onArchive?: (piece: Uint8Array, offset: number) => void
+}
+
 /**
  * Stores path infos under the digest of their store path.
  *
@@ -17,7 +26,7 @@ export interface PutPathInfoOptions extends CallOptions {
  */
 export interface PathInfoService {
   /** @param digest the 32 base-32 digits of the store path */
-  get(digest: string, options?: CallOptions): Promise<PathInfo | undefined>
+  get(digest: string, options?: GetPathInfoOptions): Promise<PathInfo | undefined>
   /**
    * All of {@link get} but the tree, for which some back ends would have to download it; any other answers with the path info.
    */
