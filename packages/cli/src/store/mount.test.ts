@@ -317,12 +317,14 @@ describe("the end", { skip }, () => {
   test("somebody else unmounts it", () => {
     // In a mount namespace of its own: whatever makes one meanwhile would keep a copy, and it is served as long as there is any.
     const dir = mkdtempSync(join(folder, "mnt-"))
+    // While the server looks up its own file, soon after the start, it is in use.
     const script = `mkfifo ready; '${LAUNCHER}' mount '${dir}' > ready & read line < ready; cat '${dir}/${smallBase}/file'
-      umount '${dir}'; wait $!; echo "$line ended with $?"; rm ready`
+      until umount '${dir}' 2> /dev/null; do sleep 0.1; done; wait $!; echo "$line ended with $?"; rm ready`
     const { stdout, stderr } = spawnSync("unshare", ["--mount", "sh", "-c", script], {
       cwd: folder,
       env: environment(),
       encoding: "utf8",
+      timeout: 60_000,
     })
     assert.deepEqual({ stdout, stderr }, { stdout: `small\n${dir} ended with 0\n`, stderr: "" })
   })
