@@ -13,14 +13,16 @@ export interface Limited {
 /**
  * Runs `work`, which is asked to end when it goes beyond a limit, and waited for.
  *
+ * @param work is also given a way to end itself, and what it fails with then, as a limit would: whatever comes first counts
  * @throws {BuildError} `timeout`, `silence`, `log-limit`; the signal's reason
  */
 export async function withinLimits<T>(
   { signal, onLog, timeoutMs, silenceMs, logBytesMax }: BuildOptions,
-  work: (limited: Limited) => Promise<T>,
+  work: (limited: Limited, fail: (error: unknown) => void) => Promise<T>,
 ): Promise<T> {
   const end = new AbortController()
-  const give = (problem: BuildProblem) => (): void => end.abort(new BuildError(problem))
+  const fail = (error: unknown): void => end.abort(error)
+  const give = (problem: BuildProblem) => (): void => fail(new BuildError(problem))
   const timer =
     timeoutMs === undefined ? undefined : setTimeout(give({ code: "timeout", limitMs: timeoutMs }), timeoutMs)
   let silence: ReturnType<typeof setTimeout> | undefined
@@ -42,7 +44,7 @@ export async function withinLimits<T>(
     },
   }
   try {
-    const made = await work(limited)
+    const made = await work(limited, fail)
     end.signal.throwIfAborted()
     return made
   } catch (error) {

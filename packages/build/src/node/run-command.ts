@@ -1,6 +1,6 @@
 /** A process and all that it starts, with an eye on the time and on how much it says. */
 import { spawn, type SpawnOptions } from "node:child_process"
-import { withinLimits, type Limited } from "../limits.ts"
+import { withinLimits } from "../limits.ts"
 import { BuildError } from "../problem.ts"
 import type { BuildOptions } from "../service.ts"
 import { withoutInherited } from "./inherited.ts"
@@ -51,46 +51,39 @@ const LAST_WORDS = 1024
  * @param start it; what `fail` is called with ends it, and is what the promise fails with
  * @throws {BuildError} `timeout`, `silence`, `log-limit`; or the signal's reason
  */
-export async function runCommand(
+export function runCommand(
   start: (fail: (error: unknown) => void) => Running,
   log: LogPipe,
   options: BuildOptions,
 ): Promise<Ended> {
-  return withinLimits(options, (limited) => runLimited(start, log, limited))
-}
-
-async function runLimited(
-  start: (fail: (error: unknown) => void) => Running,
-  log: LogPipe,
-  { signal, onLog }: Limited,
-): Promise<Ended> {
-  signal.throwIfAborted()
-  let failure: { readonly error: unknown } | undefined
-  const fail = (error: unknown): void => {
-    failure ??= { error }
-    running.kill()
-  }
-  const running = start(fail)
-  signal.addEventListener("abort", () => fail(signal.reason), { once: true })
-
-  let lastWords: Uint8Array = new Uint8Array()
-  log.output.on("data", (bytes: Buffer) => {
-    if (failure !== undefined) return
-    lastWords = bytes.length >= LAST_WORDS ? bytes.subarray(-LAST_WORDS) : Buffer.concat([lastWords, bytes])
-    if (lastWords.length > LAST_WORDS) lastWords = lastWords.subarray(-LAST_WORDS)
+  return withinLimits(options, async ({ signal, onLog }, fail) => {
+    signal.throwIfAborted()
+    const running = start(fail)
+    const kill = (): void => running.kill()
+    signal.addEventListener("abort", kill, { once: true })
     try {
-      onLog(bytes)
-    } catch (error) {
-      fail(error)
+      let lastWords: Uint8Array = new Uint8Array()
+      log.output.on("data", (bytes: Buffer) => {
+        if (signal.aborted) return
+        lastWords = bytes.length >= LAST_WORDS ? bytes.subarray(-LAST_WORDS) : Buffer.concat([lastWords, bytes])
+        if (lastWords.length > LAST_WORDS) lastWords = lastWords.subarray(-LAST_WORDS)
+        try {
+          onLog(bytes)
+        } catch (error) {
+          fail(error)
+        }
+      })
+      const silent = new Promise<void>((resolve) => log.output.once("close", resolve))
+      const ended = await running.exit
+      // What is left in the pipe is read after all who could write to it are gone.
+      kill()
+      await running.gone()
+      await silent
+      signal.throwIfAborted()
+      return { ...ended, lastWords }
+    } finally {
+      // By then its numbers, and its pipe, may be somebody else's.
+      signal.removeEventListener("abort", kill)
     }
   })
-  const silent = new Promise<void>((resolve) => log.output.once("close", resolve))
-
-  const ended = await running.exit
-  // What is left in the pipe is read after all who could write to it are gone.
-  running.kill()
-  await running.gone()
-  await silent
-  if (failure !== undefined) throw failure.error
-  return { ...ended, lastWords }
 }
