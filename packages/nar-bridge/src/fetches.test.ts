@@ -170,7 +170,7 @@ describe("what has to be fetched from elsewhere", () => {
         // oxlint-disable-next-line no-await-in-loop -- one after the other
         await turn()
         end(fetches[0]!)
-        // oxlint-disable-next-line no-await-in-loop
+        // oxlint-disable-next-line no-await-in-loop -- one after the other
         assert.equal((await asked).status, expected)
       }
     })

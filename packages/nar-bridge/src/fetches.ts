@@ -71,9 +71,10 @@ export class Fetches {
     return other
   }
 
-  #begin({ storePath: { digest }, narHash, narSize }: PathDescription, leave: () => void): Fetching {
+  #begin(described: PathDescription, leave: () => void): Fetching {
     const { signal } = this.#options
-    const archive = new LiveArchive({ narHash, narSize })
+    const { digest } = described.storePath
+    const archive = new LiveArchive(described)
     const options = { onArchive: archive.push, ...(signal !== undefined && { signal }) }
     const result = this.#pathInfos.get(digest, options).finally(() => {
       this.#running.delete(digest)
@@ -91,7 +92,7 @@ export class Fetches {
 async function settle(archive: LiveArchive, result: Fetching["result"]): Promise<void> {
   try {
     const found = await result
-    if (found !== undefined && equal(found.narHash, archive.nar.narHash)) archive.finish(found.node)
+    if (found !== undefined && equal(found.narHash, archive.narHash)) archive.finish(found.node)
     else archive.fail(new CastoreError({ code: "missing", what: "the archive that was asked for" }))
   } catch (error) {
     archive.fail(error)

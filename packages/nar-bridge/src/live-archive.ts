@@ -2,7 +2,7 @@ import { CastoreError, type Node } from "@tvix-ts/castore"
 import type { NarCalculation } from "@tvix-ts/store"
 import { untilAborted } from "./until-aborted.ts"
 
-/** Bytes that are kept for those who follow. */
+/** Bytes that are kept for those who follow: the last piece, and what came before it. */
 const WINDOW_BYTES = 2 ** 20
 
 interface Piece {
@@ -19,9 +19,9 @@ export type RestOf = (node: Node, from: number) => AsyncIterable<Uint8Array>
  * stored, so nobody ends up with another one that looks whole. Whoever falls behind gets the rest from the store; nobody
  * keeps the fetching from going on.
  */
-export class LiveArchive {
-  /** What it has to be. */
-  readonly nar: NarCalculation
+export class LiveArchive implements NarCalculation {
+  readonly narSize: number
+  readonly narHash: Uint8Array
   readonly #window: Piece[] = []
   /** Pieces that are no longer in the window. */
   #dropped = 0
@@ -32,8 +32,10 @@ export class LiveArchive {
   #failure: { readonly error: unknown } | undefined
   #news = Promise.withResolvers<void>()
 
-  constructor(nar: NarCalculation) {
-    this.nar = nar
+  /** What it has to be. */
+  constructor({ narSize, narHash }: NarCalculation) {
+    this.narSize = narSize
+    this.narHash = narHash
   }
 
   /** Takes what comes: a piece that is only there until this returns, and its offset in the archive. */
@@ -42,7 +44,7 @@ export class LiveArchive {
     else if (!this.#isBegunAgain && bytes.length > 0) {
       this.#window.push({ bytes: bytes.slice(), offset })
       this.#end += bytes.length
-      while (this.#end - this.#window[0]!.offset > WINDOW_BYTES) {
+      while (this.#window.length > 1 && this.#end - this.#window[0]!.offset > WINDOW_BYTES) {
         this.#window.shift()
         this.#dropped++
       }
@@ -71,7 +73,7 @@ export class LiveArchive {
 
   /** All of it, each piece as soon as it may be given away. @throws as {@link begun} */
   async *read(restOf: RestOf, signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
-    const { narSize } = this.nar
+    const { narSize } = this
     let read = 0
     for (let number = 0; read < narSize;) {
       if (this.#isBegunAgain && read > 0) {

@@ -51,10 +51,9 @@ export interface NarCaching {
 }
 
 interface Found extends NarCalculation {
-  /** `undefined` if the archive is elsewhere; then the others bring it: whole, or as it comes. */
+  /** `undefined` if the archive is elsewhere; then {@link fetch} brings it: whole, or as it comes. */
   readonly node: Node | undefined
-  readonly fetch: () => Promise<Node | undefined>
-  readonly follow: () => Promise<Node | LiveArchive | undefined>
+  readonly fetch: (how: "get" | "follow") => Promise<Node | LiveArchive | undefined>
   readonly compression: Compression
   /** Whether the name is that of these bytes, and of no others. */
   readonly isImmutable: boolean
@@ -125,7 +124,7 @@ export class NarFiles {
     const isRanged = compressor === undefined && rangeHolds(request.header("if-range"), etag)
     const asked = isRanged ? rangeOf(request.header("range"), narSize) : undefined
     if (asked === "none") refuse({ code: "range", size: narSize })
-    const node = found.node ?? (await (asked === undefined ? found.follow() : found.fetch()))
+    const node = found.node ?? (await found.fetch(asked === undefined ? "follow" : "get"))
     if (node === undefined) return refuse({ code: "not-found", what: `nar/${name}` })
     if (node instanceof LiveArchive) {
       // Whether it can be read in parts is known when it is here.
@@ -159,25 +158,19 @@ export class NarFiles {
       const described = await this.#store.pathInfos.describe(digest, options)
       if (described === undefined || !equal(described.narHash, narHash)) return undefined
       const { narSize } = described
-      const fetch = async (): Promise<Node | undefined> => {
-        const pathInfo = await this.#fetches.get(digest, request)
-        return pathInfo !== undefined && equal(pathInfo.narHash, narHash) ? pathInfo.node : undefined
-      }
-      const follow = async (): Promise<Node | LiveArchive | undefined> => {
-        const followed = await this.#fetches.follow(digest, request)
-        if (followed === undefined) return undefined
-        const [nar, archive] = followed instanceof LiveArchive ? [followed.nar, followed] : [followed, followed.node]
-        return equal(nar.narHash, narHash) ? archive : undefined
+      const fetch: Found["fetch"] = async (how) => {
+        const fetched = await this.#fetches[how](digest, request)
+        if (fetched === undefined || !equal(fetched.narHash, narHash)) return undefined
+        return fetched instanceof LiveArchive ? fetched : fetched.node
       }
       const node = isHere(described) ? described.node : undefined
-      return { node, fetch, follow, narHash, narSize, compression, isImmutable: true }
+      return { node, fetch, narHash, narSize, compression, isImmutable: true }
     }
     const { compression, hash } = parseUploadName(name) ?? {}
     const upload = compression === undefined ? undefined : await this.#uploads.get(name)
     if (compression === undefined || upload === undefined) return undefined
     const { node, narHash, narSize } = upload
-    const here = async (): Promise<Node> => node
-    return { node, fetch: here, follow: here, narHash, narSize, compression, isImmutable: hash !== undefined }
+    return { node, fetch: async () => node, narHash, narSize, compression, isImmutable: hash !== undefined }
   }
 
   /** It may have been collected since it was heard of. @throws {CacheError} `not-found` */
@@ -194,7 +187,7 @@ export class NarFiles {
   }
 
   #live(base: string, archive: LiveArchive, compressor: Compressor | undefined): StreamedBody {
-    const { narSize } = archive.nar
+    const { narSize } = archive
     const read = (signal: AbortSignal): AsyncIterable<Uint8Array> =>
       archive.read((node, from) => this.#rest(base, node, { from, to: narSize }, signal), signal)
     if (compressor === undefined) return bodyOf(narSize, read)
