@@ -16,14 +16,12 @@ export function hashByteString(algorithm: HashAlgorithm, byteString: string): Ui
 
 /** The same in hexadecimal digits, several times faster for short strings where the host helps. */
 export function hexDigest(algorithm: HashAlgorithm, byteString: string): string {
-  return engine.textDigest?.(algorithm, byteString, "hex") ?? encodeHex(engine.hash(algorithm, bytesOf(byteString)))
+  return engine.textDigest?.(algorithm, byteString, "hex") ?? encodeHex(hashByteString(algorithm, byteString))
 }
 
 /** The same as a byte string. */
 export function byteDigest(algorithm: HashAlgorithm, byteString: string): string {
-  return (
-    engine.textDigest?.(algorithm, byteString, "latin1") ?? byteStringFrom(engine.hash(algorithm, bytesOf(byteString)))
-  )
+  return engine.textDigest?.(algorithm, byteString, "latin1") ?? byteStringFrom(hashByteString(algorithm, byteString))
 }
 
 /** Hashes what arrives in pieces. */
