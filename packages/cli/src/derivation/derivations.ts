@@ -29,10 +29,8 @@ const FILE_MAX = 2 ** 28
 /** Files that are asked for at once. */
 const AT_ONCE = 32
 
-/** A derivation, and where what it needs is found. */
-export interface Found {
-  readonly path: string
-  readonly derivation: Derivation
+/** Where what a derivation needs is found. */
+interface Loader {
   /** The derivation at a store path. Each is read once. Undefined if it is nowhere. */
   readonly load: (path: string) => Promise<Derivation | undefined>
   /**
@@ -42,9 +40,16 @@ export interface Found {
   readonly text: (path: string, bytesMax: number) => Promise<string | undefined>
 }
 
+export interface Found extends Loader {
+  readonly path: string
+  readonly derivation: Derivation
+}
+
 export class Derivations {
   readonly #open: () => Promise<Store>
   readonly #signal: AbortSignal
+  /** By the folder that files are looked for in first. */
+  readonly #loaders = new Map<string | undefined, Loader>()
 
   /** @param open the store, once somebody needs it */
   constructor(open: () => Promise<Store>, signal: AbortSignal) {
@@ -59,20 +64,19 @@ export class Derivations {
     const inStore = wordBytes(word).startsWith(`${STORE_DIR}/`)
     const contents = inStore ? undefined : fileContents(word)
     if (contents === undefined) return this.#findPath(word)
-    const texts = new Texts(this.#open, this.#signal, dirname(word))
+    const loader = this.#loader(dirname(word))
     const base = byteStringOf(basename(word))
     if (!base.endsWith(DERIVATION_SUFFIX)) throw new UsageError(`'${word}' is no derivation: they end in .drv`)
     if (isStorePathBase(base)) {
       const path = `${STORE_DIR}/${base}`
       const derivation = parse(word, parseStorePath(path).name, contents)
-      return { ...this.#loader(texts), path, derivation }
+      return { ...loader, path, derivation }
     }
     const derivation = parse(word, base, contents)
-    return { ...this.#loader(texts), path: derivationPath(derivation), derivation }
+    return { ...loader, path: derivationPath(derivation), derivation }
   }
 
   async #findPath(word: string): Promise<Found> {
-    const texts = new Texts(this.#open, this.#signal)
     const given = parseWord(word)
     let path = wordBytes(word)
     if (!path.endsWith(DERIVATION_SUFFIX)) {
@@ -82,16 +86,19 @@ export class Derivations {
       path = `${built.digest}-${built.name}`
     }
     if (!path.startsWith("/")) path = `${STORE_DIR}/${path}`
-    const loader = this.#loader(texts)
+    const loader = this.#loader(undefined)
     const derivation = await loader.load(path)
     if (derivation === undefined) throw new CastoreError({ code: "missing", what: `'${textOf(path)}'` })
     return { ...loader, path, derivation }
   }
 
-  #loader(texts: Texts): Pick<Found, "load" | "text"> {
+  #loader(folder: string | undefined): Loader {
+    const there = this.#loaders.get(folder)
+    if (there !== undefined) return there
+    const texts = new Texts(this.#open, this.#signal, folder)
     const known = new Map<string, Promise<Derivation | undefined>>()
     const read = new Map<string, Promise<string | undefined>>()
-    return {
+    const loader: Loader = {
       text(path, bytesMax) {
         let text = read.get(path)
         if (text === undefined) {
@@ -109,25 +116,32 @@ export class Derivations {
         return derivation
       },
     }
+    this.#loaders.set(folder, loader)
+    return loader
   }
 }
 
-/** All that `derivation` needs, and it itself, by their paths. @throws {CastoreError} `missing` */
-export async function closure({ path, derivation, load }: Found): Promise<Map<string, Derivation>> {
-  const closure = new Map([[path, derivation]])
-  for (let wanted = [...derivation.inputDerivations.keys()]; wanted.length > 0;) {
+/**
+ * Adds a derivation and all that it needs to `known`, by their paths. What that has already is not gone into again.
+ *
+ * @throws {CastoreError} `missing`
+ */
+export async function addClosure({ path, derivation, load }: Found, known: Map<string, Derivation>): Promise<void> {
+  if (known.has(path)) return
+  known.set(path, derivation)
+  const unknown = (paths: Iterable<string>): string[] => [...paths].filter((input) => !known.has(input))
+  for (let wanted = unknown(derivation.inputDerivations.keys()); wanted.length > 0;) {
     const more = new Set<string>()
     for (let at = 0; at < wanted.length; at += AT_ONCE) {
       const some = wanted.slice(at, at + AT_ONCE)
       for (const [i, found] of (await Promise.all(some.map(load))).entries()) {
         if (found === undefined) throw new CastoreError({ code: "missing", what: `'${textOf(some[i]!)}'` })
-        closure.set(some[i]!, found)
+        known.set(some[i]!, found)
         for (const input of found.inputDerivations.keys()) more.add(input)
       }
     }
-    wanted = [...more].filter((input) => !closure.has(input))
+    wanted = unknown(more)
   }
-  return closure
 }
 
 /** What a word stands for that {@link DERIVATION_HELP} does not tell of: links that keep derivations, and `!OUTPUT` behind. */

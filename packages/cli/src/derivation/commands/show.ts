@@ -6,7 +6,7 @@ import { UsageError, type Option } from "../../options.ts"
 import { isTerminal, writeOut } from "../../output.ts"
 import { withSession } from "../../store/session.ts"
 import { SHARED_OPTIONS, storeAddress, storeSettings, type StoreSettings } from "../../store/settings.ts"
-import { closure, DERIVATION_HELP, Derivations } from "../derivations.ts"
+import { addClosure, DERIVATION_HELP, Derivations } from "../derivations.ts"
 
 interface ShowSettings extends StoreSettings {
   recursive: boolean
@@ -49,8 +49,8 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
     const shown = new Map<string, Derivation>()
     for (const word of operands) {
       const found = await derivations.find(word)
-      if (!settings.recursive) shown.set(found.path, found.derivation)
-      else for (const [path, derivation] of await closure(found)) shown.set(path, derivation)
+      if (settings.recursive) await addClosure(found, shown)
+      else shown.set(found.path, found.derivation)
     }
     const sorted = [...shown].sort(([a], [b]) => (a < b ? -1 : 1))
     const indent = (settings.pretty ?? isTerminal(1)) ? { indent: 2 } : {}
