@@ -10,7 +10,7 @@ export type {
   Contents,
   ReadOptions,
 } from "./blob/service.ts"
-export type { CallOptions } from "./call.ts"
+export { untilAborted, type CallOptions } from "./call.ts"
 export { DIGEST_LENGTH, digestKey, digestOf, formatDigest, toDigest, type B3Digest } from "./digest.ts"
 export { Chunker } from "./chunker/chunker.ts"
 export { cutChunk } from "./chunker/cut.ts"

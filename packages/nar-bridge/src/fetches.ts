@@ -1,12 +1,11 @@
 import { equal } from "@tvix-ts/bytes"
-import { CastoreError } from "@tvix-ts/castore"
+import { CastoreError, untilAborted } from "@tvix-ts/castore"
 import type { PathDescription, PathInfo, Store } from "@tvix-ts/store"
 import { networkOf } from "./address.ts"
 import type { CacheRequest } from "./http/exchange.ts"
 import type { Gate } from "./limits.ts"
 import { LiveArchive } from "./live-archive.ts"
 import { isHere } from "./stored-node.ts"
-import { untilAborted } from "./until-aborted.ts"
 
 export interface FetchesOptions {
   /** Who may have something fetched. */

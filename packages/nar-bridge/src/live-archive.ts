@@ -1,6 +1,5 @@
-import { CastoreError, type Node } from "@tvix-ts/castore"
+import { CastoreError, untilAborted, type Node } from "@tvix-ts/castore"
 import type { NarCalculation } from "@tvix-ts/store"
-import { untilAborted } from "./until-aborted.ts"
 
 /** Bytes that are kept for those who follow: the last piece, and what came before it. */
 const WINDOW_BYTES = 2 ** 20

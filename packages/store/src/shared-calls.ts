@@ -1,3 +1,5 @@
+import { untilAborted } from "@tvix-ts/castore"
+
 interface SharedCall<T> {
   readonly result: Promise<T>
   readonly stop: AbortController
@@ -30,13 +32,9 @@ export class SharedCalls<T> {
 
   async #wait(key: string, running: SharedCall<T>, signal: AbortSignal | undefined): Promise<T> {
     running.waiting++
-    const ended = Promise.withResolvers<never>()
-    const end = (): void => ended.reject(signal?.reason)
-    signal?.addEventListener("abort", end)
     try {
-      return await Promise.race([running.result, ended.promise])
+      return await untilAborted(running.result, signal)
     } finally {
-      signal?.removeEventListener("abort", end)
       if (--running.waiting === 0 && signal?.aborted === true) {
         // A caller who comes now gets a call of its own, not one that is ending.
         if (this.#running.get(key) === running) this.#running.delete(key)

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import postgres, { type Options, type Sql } from "postgres"
-import type { CallOptions } from "../../call.ts"
+import { untilAborted, type CallOptions } from "../../call.ts"
 import { CastoreError } from "../../problem.ts"
 import { databaseError, isPassing } from "./failure.ts"
 
@@ -214,13 +214,4 @@ export function byteaArray(items: Iterable<Uint8Array | null>): string {
   // In an array, a backslash is written twice.
   for (const item of items) texts.push(item === null ? "NULL" : `"\\${hexOf(item)}"`)
   return `{${texts.join(",")}}`
-}
-
-function untilAborted<T>(running: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return running
-  return new Promise((resolve, reject) => {
-    const leave = (): void => reject(signal.reason)
-    signal.addEventListener("abort", leave, { once: true })
-    running.then(resolve, reject).finally(() => signal.removeEventListener("abort", leave))
-  })
 }
