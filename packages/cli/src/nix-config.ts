@@ -70,6 +70,10 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
   },
   "extra-platforms": { kind: "list", set: (to, value) => void (to.build.platforms = [...value]) },
   "hashed-mirrors": { kind: "list", set: (to, value) => void (to.build.hashedMirrors = [...value]) },
+  "sandbox-paths": {
+    kind: "list",
+    set: (to, value, add) => void (to.build.sandboxPaths = add ? [...to.build.sandboxPaths, ...value] : [...value]),
+  },
   "allow-import-from-derivation": { kind: "flag", set: (to, value) => void (to.importFromDerivation = value) },
   "keep-derivations": { kind: "flag", set: (to, value) => void (to.keepDerivations = value) },
   "allowed-uris": {
@@ -104,7 +108,7 @@ const IGNORED: Readonly<Record<Exclude<Setting["kind"], "count">, readonly strin
   ],
   list: [
     "access-tokens", "allowed-impure-host-deps", "allowed-users", "commit-lockfile-summary",
-    "impure-env", "plugin-files", "sandbox-paths", "trusted-substituters", "trusted-users",
+    "impure-env", "plugin-files", "trusted-substituters", "trusted-users",
   ],
   text: [
     "bash-prompt", "bash-prompt-prefix", "bash-prompt-suffix", "build-dir", "build-hook", "build-users-group", "builders",

@@ -83,6 +83,8 @@ export interface BuildSettings {
   secretKeyFiles: string[]
   /** Addresses below which downloads are by their hash. */
   hashedMirrors: string[]
+  /** What of this machine its sandboxes show: words of C++ Nix's `sandbox-paths`. */
+  sandboxPaths: string[]
 }
 
 export function defaultSettings(): Settings {
@@ -121,6 +123,7 @@ export function defaultSettings(): Settings {
       trustedKeys: [],
       secretKeyFiles: [],
       hashedMirrors: [],
+      sandboxPaths: [],
     },
     errorFormat: "text",
     timeoutMs: undefined,

@@ -1,4 +1,5 @@
 export { bwrapBuildService, type BwrapOptions } from "./bwrap/service.ts"
+export { parseSandboxPath, type SandboxPath } from "./bwrap/sandbox-paths.ts"
 export { grpcBuildService } from "./grpc/client.ts"
 export { buildServices } from "./grpc/server.ts"
 export { plainBuildService, type PlainOptions } from "./plain.ts"

@@ -55,6 +55,7 @@ in rec {
   random = sh "random" "/bin/busybox mkdir $out 2>/dev/null || mkdir $out; echo same > $out/same; cat /proc/sys/kernel/random/uuid > $out/id" { PATH = "/bin"; };
   sparc = sh "sparc" "true" { system = "sparc-solaris"; };
   i686 = sh "i686" "echo > $out" { system = "i686-linux"; };
+  shown = sh "shown" "read x </shown && echo $x > $out" { };
 }`
 
 let folder = ""
@@ -275,6 +276,22 @@ describe("building", { skip: isReady ? false : "needs Linux, bubblewrap and busy
     assert.equal(run("nix-build -A i686 --no-out-link", store).status, 0)
   })
 
+  test("builds see of the machine what an option, or nix.conf, says", () => {
+    const shown = `/shown=${folder}/seed`
+    for (const words of [
+      `build --no-link --print-out-paths --sandbox-path ${shown}`,
+      `nix-build --no-out-link --option extra-sandbox-paths ${shown}`,
+    ]) {
+      const store = newStore()
+      const ran = run(`${words} -A shown`, store)
+      assert.equal(ran.status, 0, ran.error)
+      assert.equal(run(`tvix-store cat ${ran.out.trim()}`, store).out, "carrots\n")
+    }
+    const wrong = run("build -A a --no-link --sandbox-path seed", newStore())
+    assert.equal(wrong.status, 1)
+    assert.match(wrong.error, /sandbox path 'seed': one looks like \/path, \/path=\/source or \/path=\/source\?\n$/)
+  })
+
   test("what a program imports is built first", () => {
     const ran = run("build -A imports --no-link --print-out-paths", newStore())
     assert.match(ran.error, matching("building DRV(generated)\nbuilding DRV(a)\nbuilding '.*-imports-42\\.drv'\n"))
@@ -415,7 +432,8 @@ describe("building", { skip: isReady ? false : "needs Linux, bubblewrap and busy
   test("another machine builds, from what it is sent", async () => {
     const far = newStore()
     const near = newStore()
-    const daemon = spawn(launcher("tvix-store"), ["daemon", "--build", "-l", "127.0.0.1:0"], {
+    const shown = ["--sandbox-path", `/shown=${folder}/seed`]
+    const daemon = spawn(launcher("tvix-store"), ["daemon", "--build", ...shown, "-l", "127.0.0.1:0"], {
       cwd: folder,
       env: environment(far),
       stdio: ["ignore", "pipe", "inherit"],
@@ -427,6 +445,7 @@ describe("building", { skip: isReady ? false : "needs Linux, bubblewrap and busy
       const built = run(`build -A b --no-link --print-out-paths -L --builder ${address}`, near)
       assert.match(built.error, matching("building DRV(a)\nbuilding DRV(b)\nb> building b\n"))
       assert.match(run(`tvix-store cat ${built.out.trim()}`, near).out, /^data \/nix\/store/)
+      assert.equal(run(`build -A shown --no-link -q --builder ${address}`, near).status, 0)
       const failed = run(`build -A fails --no-link -q --builder ${address}`, near)
       assert.match(failed.error, /failed: builder failed with exit code 3\nlast 2 log lines:\n> one\n> two\n$/)
       assert.equal(failed.status, 1)

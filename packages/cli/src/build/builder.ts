@@ -36,6 +36,7 @@ import type { Settings } from "../settings.ts"
 import { isLocal } from "../store/local-store.ts"
 import { buildFolder, keptFolder, logFolder, workFolder } from "./folders.ts"
 import { openPlaces, type Places } from "./places.ts"
+import { sandboxPath } from "./sandbox-path.ts"
 
 export interface BuilderContext {
   readonly settings: Settings
@@ -84,7 +85,7 @@ export async function withBuilder<T>(context: BuilderContext, work: (builder: Bu
         const keys = secretKeyFiles.map(readSecretKey)
         // From here on nothing is collected that we were told is there. What can only be read is not collected by us.
         if (isLocal(store) && isWritable(store.dir)) await store.castore.startWriting()
-        const builder = closed(await openBuilder(settings.build.builder, store, places.trees, closed))
+        const builder = closed(await openBuilder(settings.build, store, places.trees, closed))
         return realise(wanted, {
           ...base,
           ...defined(limits),
@@ -122,13 +123,13 @@ export async function withBuilder<T>(context: BuilderContext, work: (builder: Bu
 
 /** The builder at an address, or this machine: its sandboxes unless it is to build without. */
 async function openBuilder(
-  address: string | undefined,
+  { builder: address, sandboxPaths }: Settings["build"],
   store: Store,
   trees: Trees,
   closed: <C extends { close(): Promise<void> }>(one: C) => C,
 ): Promise<BuildService> {
   const local = { ...store, trees, dir: workFolder(buildFolder(store)) }
-  if (address === undefined) return bwrapBuildService(local)
+  if (address === undefined) return bwrapBuildService({ ...local, sandboxPaths: sandboxPaths.map(sandboxPath) })
   if (address === "plain") return plainBuildService(local)
   const [, host, instanceName = ""] = /^reapi\+grpc:\/\/([^/?#]+:\d{1,5})(?:\/([^?#]*))?$/.exec(address) ?? []
   if (host !== undefined) return reapiBuildService({ ...store, channel: new GrpcChannel(host), instanceName })

@@ -23,3 +23,15 @@ export const checkOption: Option<{ check: boolean }> = {
   summary: "build once more what is there, and say where what comes out is not the same",
   set: (to) => void (to.check = true),
 }
+
+/** @param pathsOf where the words go */
+export function sandboxPathOption<S>(pathsOf: (settings: S) => string[]): Option<S> {
+  return {
+    names: ["--sandbox-path"],
+    values: ["PATH[=SOURCE][?]"],
+    summary:
+      "show builds a path of this machine, or SOURCE there, to read and write as far as they may; with a question mark it " +
+      "need not be there; may be given several times",
+    set: (to, word) => void pathsOf(to).push(word),
+  }
+}

@@ -1,7 +1,7 @@
 /** What the commands have in common that build: `tvix build`, `run` and `shell`. */
 import type { BuildCommandSettings } from "../build/build.ts"
 import { fileProgram } from "../build/file-program.ts"
-import { KEEP_OPTIONS } from "../build/options.ts"
+import { KEEP_OPTIONS, sandboxPathOption } from "../build/options.ts"
 import { applyConfiguration } from "../nix-config.ts"
 import { UsageError, type Option } from "../options.ts"
 import type { Program } from "../session.ts"
@@ -86,6 +86,7 @@ export const BUILD_OPTIONS: readonly Option<ProgramSettings>[] = [
       "cluster at reapi+grpc://HOST:PORT[/INSTANCE], which speaks the Remote Execution API; plain is this machine without a sandbox",
     set: (to, url) => void (to.build.builder = url),
   },
+  sandboxPathOption((to) => to.build.sandboxPaths),
   {
     names: ["--substituter"],
     values: ["URL"],

@@ -1,5 +1,6 @@
 import { isIn, outermost } from "../../paths.ts"
 import type { BuildRequest } from "../../request.ts"
+import type { SandboxPath } from "./sandbox-paths.ts"
 
 /** Where the parts of a sandbox are on the machine: absolute paths, byte strings. */
 export interface Parts {
@@ -13,6 +14,8 @@ export interface Parts {
   readonly mounted: boolean
   /** A shell that needs no other files. */
   readonly binSh: string | undefined
+  /** What else of the machine is shown; all of it is there. */
+  readonly shown: readonly SandboxPath[]
 }
 
 /** Who a build is in its sandbox: what C++ Nix calls it, too. */
@@ -58,6 +61,9 @@ export function sandboxArguments(request: BuildRequest, parts: Parts, { filtered
   for (const path of constraints.availablePaths) {
     words.push(path.startsWith("/dev/") ? "--dev-bind" : "--ro-bind", path, path)
   }
+  // As C++ Nix has them: to be written to, by who may.
+  for (const { path, source } of parts.shown)
+    words.push(path.startsWith("/dev/") ? "--dev-bind" : "--bind", source, path)
   words.push("--remount-ro", "/", "--chdir", `/${workingDir}`)
   return words
 }

@@ -35,6 +35,7 @@ import { describeSandboxed } from "../../testing/sandboxed.ts"
 import { removeTree } from "../remove-tree.ts"
 import { TreeFolder } from "../tree-folder.ts"
 import { memoryGroups } from "./memory.ts"
+import { parseSandboxPath } from "./sandbox-paths.ts"
 import { bwrapBuildService, type BwrapOptions } from "./service.ts"
 
 const BUILD_PROCESS = fileURLToPath(new URL("../../testing/build-process.ts", import.meta.url))
@@ -213,6 +214,51 @@ describeSandboxed("a sandbox", () => {
     for (const path of [secret, process.execPath, "/etc/shadow", "/etc/os-release", homedir()]) {
       assert.equal(await logOf(`[ -e '${path}' ] && echo there`), "", path)
     }
+  })
+
+  test("shows what whoever runs the builder lets it show, to be changed by who may", async () => {
+    const shared = mkdtempSync(join(folder, "shared-"))
+    writeFileSync(join(shared, "file"), "as it was\n")
+    for (const [path, mode] of [
+      ["", 0o755],
+      ["file", 0o666],
+    ] as const)
+      chmodSync(join(shared, path), mode)
+    const words = [`/shared=${shared}`, `/etc/deep/in/it=${shared}/file`, "/dev/nothing=/dev/null", `${shared}/gone?`]
+    const other = await openService({ sandboxPaths: words.map((word) => parseSandboxPath(word)!) })
+    const script = `cat /etc/deep/in/it; echo changed >/shared/file; (echo x >/shared/new) 2>/dev/null && echo made
+      echo x >/dev/nothing && cat /dev/nothing; echo /shared/* /etc/deep/in/*; [ -e ${shared} ] && echo seen`
+    for (const changes of [{}, online]) {
+      writeFileSync(join(shared, "file"), "as it was\n")
+      assert.equal(await logOf(script, changes, other), "as it was\n/shared/file /etc/deep/in/it\n")
+      assert.equal(readFileSync(join(shared, "file"), "utf8"), "changed\n")
+    }
+    await other.close()
+    assert.deepEqual(readdirSync(shared), ["file"])
+  })
+
+  const unshowable: [word: string, reason: RegExp][] = [
+    ["/gone", /^this machine has no \/gone, which builds are to be shown as \/gone$/],
+    ["/store=/usr", /^builds cannot be shown \/usr as \/store: they have a \/store of their own$/],
+    ["/build=/usr", /they have a \/build of their own/],
+    ["/proc=/usr", /they have a \/proc of their own/],
+    ["/etc=/usr", /they have a \/etc of their own/],
+  ]
+  for (const [word, reason] of unshowable) {
+    test(`does not build where it cannot show ${word}`, async () => {
+      const other = await openService({ sandboxPaths: [parseSandboxPath(word)!] })
+      const problem = await problemOf(build({ script: ": >$out" }, {}, other))
+      assert.equal(problem.code, "unsupported")
+      assert.match(problem.code === "unsupported" ? problem.reason : "", reason)
+      await other.close()
+    })
+  }
+
+  test("a shell of the machine's own may be shown as /bin/sh", async () => {
+    const busybox = ["/bin/busybox", "/usr/bin/busybox"].find((path) => existsSync(path))!
+    const other = await openService({ sandboxPaths: [parseSandboxPath(`/bin/sh=${busybox}`)!], binSh: "/gone" })
+    assert.equal(await logOf("echo here", {}, other), "here\n")
+    await other.close()
   })
 
   test("does not let a build change what it is given", async () => {

@@ -22,6 +22,7 @@ import { inputMounts, MANY_INPUTS } from "./mounts.ts"
 import { personalityOf } from "./personality.ts"
 import { closedFolders } from "./reach.ts"
 import { runSandbox } from "./run.ts"
+import { makeMountPoints, presentPaths, type SandboxPath } from "./sandbox-paths.ts"
 import { seccompFilter } from "./seccomp.ts"
 import { Starters } from "./starter.ts"
 
@@ -34,6 +35,8 @@ export interface BwrapOptions {
   readonly dir: string
   /** What is `/bin/sh` where a request wants one: a program that needs no other files. Default: Debian's busybox-static. */
   readonly binSh?: string
+  /** What else of the machine builds are shown: {@link parseSandboxPath}. Default: nothing. */
+  readonly sandboxPaths?: readonly SandboxPath[]
   /** The program bubblewrap. Default: the first of `PATH`. */
   readonly bwrap?: string
   /** The kinds of machine that builds may want: `x86_64-linux`. Default: those that this one is. */
@@ -172,6 +175,7 @@ class BwrapBuildService implements BuildService {
             ...inputs.values(),
             this.#bwrap,
             ...(parts.binSh === undefined ? [] : [parts.binSh]),
+            ...parts.shown.map(({ source }) => source),
           ])
     const sandbox = {
       bwrap: this.#bwrap,
@@ -247,6 +251,7 @@ class BwrapBuildService implements BuildService {
     user: number | undefined,
   ): Promise<Parts> {
     const { scratchPaths, workingDir, additionalFiles, constraints } = request
+    const shown = presentPaths(this.#options.sandboxPaths ?? [], request)
     const own = (path: string | Buffer): void => {
       if (user !== undefined) chownSync(path, user, user)
     }
@@ -260,6 +265,7 @@ class BwrapBuildService implements BuildService {
     const etc = constraints.network
       ? writeEtc(join(folder, "etc"), constraints)
       : (this.#etc ??= writeEtc(this.#workspace.fresh(), constraints))
+    makeMountPoints(etc, shown)
     // As C++ Nix has them.
     const modes = new Map([
       [request.inputsDir, 0o1775],
@@ -290,7 +296,8 @@ class BwrapBuildService implements BuildService {
       chmodSync(place, 0o644)
       own(place)
     }
-    return { root, etc, tmp, inputs, mounted, binSh: constraints.binSh ? this.#shell() : undefined }
+    const ownShell = constraints.binSh && !shown.some(({ path }) => path === "/bin/sh")
+    return { root, etc, tmp, inputs, mounted, binSh: ownShell ? this.#shell() : undefined, shown }
   }
 
   #shell(): string {

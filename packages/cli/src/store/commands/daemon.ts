@@ -9,6 +9,7 @@ import type { Command, Tool } from "../../commands/command.ts"
 import { readOptions } from "../../commands/usage.ts"
 import { UsageError, type Option } from "../../options.ts"
 import { writeError, writeOut } from "../../output.ts"
+import { sandboxPathOption } from "../../build/options.ts"
 import { buildFolder, treeFolder, workFolder } from "../../build/folders.ts"
 import { startServing } from "../serving.ts"
 import { withStore } from "../session.ts"
@@ -17,6 +18,7 @@ import { SHARED_OPTIONS, storeAddress, storeSettings, type StoreSettings } from 
 interface DaemonSettings extends StoreSettings {
   listen: string | undefined
   build: boolean
+  readonly sandboxPaths: string[]
 }
 
 const OPTIONS: readonly Option<DaemonSettings>[] = [
@@ -32,6 +34,7 @@ const OPTIONS: readonly Option<DaemonSettings>[] = [
     summary: "build for others as well, in a sandbox: what tvix build --builder asks for",
     set: (to) => void (to.build = true),
   },
+  sandboxPathOption((to) => to.sandboxPaths),
   ...SHARED_OPTIONS,
 ]
 
@@ -39,7 +42,7 @@ const OPTIONS: readonly Option<DaemonSettings>[] = [
 const FAREWELL_MS = 10_000
 
 async function run(words: readonly string[], tool: Tool): Promise<number> {
-  const settings: DaemonSettings = { ...storeSettings(), listen: undefined, build: false }
+  const settings: DaemonSettings = { ...storeSettings(), listen: undefined, build: false, sandboxPaths: [] }
   const operands = await readOptions(tool, "daemon", words, OPTIONS, settings)
   if (typeof operands === "number") return operands
   return withStore(tool, "daemon", settings, async (store, session) => {
@@ -47,7 +50,7 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
     const address = listenAddress(settings.listen)
     const { serveStore } = await import("@tvix-ts/store/node")
     const stopServing = await startServing(store)
-    const builder = settings.build ? await openBuilder(store) : undefined
+    const builder = settings.build ? await openBuilder(store, settings) : undefined
     const server = await serveStore(store, {
       address,
       services: builder?.services ?? [],
@@ -69,11 +72,20 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
 }
 
 /** Builds for others: whatever they ask for, of what is in the store. */
-async function openBuilder(store: Store): Promise<{ services: readonly GrpcService[]; close: () => Promise<void> }> {
+async function openBuilder(
+  store: Store,
+  { sandboxPaths }: DaemonSettings,
+): Promise<{ services: readonly GrpcService[]; close: () => Promise<void> }> {
   const { buildServices, bwrapBuildService, TreeFolder } = await import("@tvix-ts/build/node")
+  const { sandboxPath } = await import("../../build/sandbox-path.ts")
   const folder = buildFolder(store)
   const trees = await TreeFolder.open(treeFolder(folder), store)
-  const builder = await bwrapBuildService({ ...store, trees, dir: workFolder(folder) })
+  const builder = await bwrapBuildService({
+    ...store,
+    trees,
+    dir: workFolder(folder),
+    sandboxPaths: sandboxPaths.map(sandboxPath),
+  })
   return {
     services: buildServices(builder),
     async close() {
