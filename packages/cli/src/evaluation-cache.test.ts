@@ -45,8 +45,7 @@ describe("what was printed", () => {
       const bad = Buffer.from(good)
       bad[at]! ^= 1 << (at % 8)
       writeFileSync(path, bad)
-      // The end of the first line is for people.
-      assert.equal(cacheFor("a").find(noIo)?.output, at === 64 ? OUTPUT : undefined, `byte ${at}`)
+      assert.equal(cacheFor("a").find(noIo), undefined, `byte ${at}`)
       writeFileSync(path, good.subarray(0, at))
       assert.equal(cacheFor("a").find(noIo), undefined, `${at} bytes`)
     }

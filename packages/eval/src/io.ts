@@ -50,8 +50,8 @@ export interface EvalIO {
   /** Seconds since 1970. */
   currentTime(): number
   /**
-   * What tells whether the regular file or the folder at `path`, a link not followed, has changed, at once; undefined if
-   * nothing does.
+   * What tells whether the regular file or the folder at `path`, a link not followed, has changed, its permissions
+   * included, at once; undefined if nothing does.
    * Who has this lets a cache answer in place of {@link readFile}: who wraps an EvalIO to see what is read leaves it out.
    */
   stamp?(path: string): FileStamp | undefined

@@ -112,6 +112,23 @@ test("a file that is read in pieces has been seen", () => {
   )
 })
 
+test("what the stamp of a file tells is not asked again", () => {
+  const world = example()
+  const recorder = new WorldRecorder(world.io, NOW)
+  for (const path of ["/a.nix", "/folder/b"]) {
+    void recorder.io.fileType(path)
+    void recorder.io.isExecutable!(path)
+  }
+  void recorder.io.readFile("/a.nix")
+  const found = recorder.finish()!
+  assert.deepEqual(
+    found.contents.map(([path]) => path),
+    ["/a.nix"],
+  )
+  assert.deepEqual(found.types, [["/folder/b", "regular"]])
+  assert.deepEqual(found.executables, [["/folder/b", false]])
+})
+
 test("what the program has not seen may change", () => {
   const world = example()
   const found = record(world, "import /a.nix")!

@@ -7,9 +7,9 @@ import { isSettled, sameStamp, type FileStamp } from "./unit-cache.ts"
 
 /** Plain data, and so JSON. All paths and values are byte strings. */
 export interface WorldRecord {
-  /** Files that were read and folders that were listed. */
+  /** Files that were read and folders that were listed. What has its stamp has its type and permissions, too. */
   readonly contents: readonly (readonly [path: string, stamp: FileStamp])[]
-  /** What was where; null for nothing. */
+  /** What else was where; null for nothing. */
   readonly types: readonly (readonly [path: string, type: FileType | null])[]
   readonly executables: readonly (readonly [path: string, isExecutable: boolean])[]
   readonly realPaths: readonly (readonly [path: string, real: string])[]
@@ -53,10 +53,11 @@ export class WorldRecorder {
       if (stamp === undefined || !isSettled(stamp, this.#begun)) return undefined
       contents.push([path, stamp])
     }
+    const isSeen = ([path]: readonly [string, unknown]): boolean => this.#contents.has(path)
     return {
       contents,
-      types: Array.from(this.#types, ([path, type]) => [path, type ?? null] as const),
-      executables: [...this.#executables],
+      types: Array.from(this.#types, ([path, type]) => [path, type ?? null] as const).filter((entry) => !isSeen(entry)),
+      executables: [...this.#executables].filter((entry) => !isSeen(entry)),
       realPaths: [...this.#realPaths],
       links: [...this.#links],
       env: [...this.#env],

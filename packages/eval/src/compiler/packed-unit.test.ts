@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { readdirSync, readFileSync } from "node:fs"
 import { describe, test } from "node:test"
-import { byteStringOf } from "@tvix-ts/bytes"
+import { byteStringOf, writeChecksum } from "@tvix-ts/bytes"
 import { hashByteString } from "@tvix-ts/hash"
 import { parse, SourceFile } from "@tvix-ts/syntax"
 import fc from "fast-check"
@@ -16,7 +16,7 @@ import { compile, UndefinedVariable } from "./compile.ts"
 import type { CompiledUnit } from "./compiled-unit.ts"
 import { disassemble } from "./disassemble.ts"
 import { PackedTables, PackedUnit } from "./packed-unit.ts"
-import { encodeUnit, writeChecksum } from "./unit-encoding.ts"
+import { encodeUnit } from "./unit-encoding.ts"
 
 const GLOBALS = new Evaluation({}, makeGlobals).globals
 

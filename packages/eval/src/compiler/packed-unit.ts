@@ -1,4 +1,4 @@
-import { byteStringFrom } from "@tvix-ts/bytes"
+import { byteStringFrom, checksumHolds, wordsOf } from "@tvix-ts/bytes"
 import type { SourceFile } from "@tvix-ts/syntax"
 import { sparseArray } from "../sparse-array.ts"
 import { internalize } from "../text/internalize.ts"
@@ -12,17 +12,7 @@ import {
   type ShapeInfo,
   type Unit,
 } from "./unit.ts"
-import {
-  ALIGNMENT,
-  aligned,
-  checksumHolds,
-  CONSTANT_KINDS,
-  HEADER,
-  HEADER_BYTES,
-  SECTION_NAMES,
-  SECTIONS,
-  wordsOf,
-} from "./unit-encoding.ts"
+import { ALIGNMENT, aligned, CONSTANT_KINDS, HEADER, HEADER_BYTES, SECTION_NAMES, SECTIONS } from "./unit-encoding.ts"
 
 const CODES = SECTION_NAMES.indexOf("codes")
 const WORDS = SECTION_NAMES.indexOf("words")

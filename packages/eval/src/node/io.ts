@@ -83,7 +83,7 @@ export function nodeIo({ restriction, env = process.env }: NodeIoOptions = {}): 
     },
     stamp(path) {
       try {
-        const stats = links.examined(path) ?? lstatSync(nativePath(path), { throwIfNoEntry: false })
+        const stats = links.examineAgain(path)
         if (stats?.isFile() !== true && stats?.isDirectory() !== true) return undefined
         const { dev, ino, size, mtimeMs, ctimeMs } = stats
         return { device: dev, inode: ino, size, modified: mtimeMs, changed: ctimeMs }

@@ -39,22 +39,22 @@ export class Links {
     const known = this.#types.get(path)
     if (known !== undefined || this.#types.has(path)) return known
     const stats = this.examine(path)
-    const type = stats && typeOfEntry(stats)
-    this.#types.set(path, type)
-    return type
+    return stats && typeOfEntry(stats)
   }
 
   /** As `lstat`; undefined if nothing is there. @throws what `lstat` does for any other reason */
   examine(path: string): Stats | undefined {
     const stats = statsAt(path)
+    if (!this.#types.has(path)) this.#types.set(path, stats && typeOfEntry(stats))
     this.#examined = stats && { path, stats }
     return stats
   }
-  /** The same, if nothing else was examined since: once, for whoever asks twice wants to see a change. */
-  examined(path: string): Stats | undefined {
+  /** The same, without looking again if that was examined last: once, for whoever asks twice wants to see a change. */
+  examineAgain(path: string): Stats | undefined {
     const last = this.#examined
+    const stats = last?.path === path ? last.stats : this.examine(path)
     this.#examined = undefined
-    return last?.path === path ? last.stats : undefined
+    return stats
   }
 
   /** All symbolic links in `path` followed, as far as the path exists. A relative one starts in the working directory. */

@@ -1,5 +1,6 @@
 import { closeSync, openSync, renameSync, rmSync, writeSync } from "node:fs"
-import { ALIGNMENT, aligned, DIGEST_BYTES, wordsOf, writeChecksum } from "../../compiler/unit-encoding.ts"
+import { wordsOf, writeChecksum } from "@tvix-ts/bytes"
+import { ALIGNMENT, aligned, DIGEST_BYTES } from "../../compiler/unit-encoding.ts"
 import {
   DIGEST_WORDS,
   GROUP_BYTES,

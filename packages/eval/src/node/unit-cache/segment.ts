@@ -14,7 +14,8 @@
  * has its place there: the first free one from its first number on.
  */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs"
-import { ALIGNMENT, checksumHolds, DIGEST_BYTES, wordsOf } from "../../compiler/unit-encoding.ts"
+import { checksumHolds, wordsOf } from "@tvix-ts/bytes"
+import { ALIGNMENT, DIGEST_BYTES } from "../../compiler/unit-encoding.ts"
 import type { FileStamp } from "../../unit-cache.ts"
 
 export const MAGIC = 0x76746232
