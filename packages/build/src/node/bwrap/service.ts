@@ -192,18 +192,26 @@ class BwrapBuildService implements BuildService {
       groups: this.#groups,
     }
     const problem = await this.#pipes.use((log) => runSandbox(sandbox, this.#starters, log, options))
-    if (problem !== undefined) {
-      const { bavail, bsize } = await statfs(folder)
-      if (bavail * bsize < ROOM_MIN) {
-        throw new BuildError({ code: "disk-full", reason: `${this.#options.dir} has no room left` })
-      }
-      throw new BuildError(problem)
-    }
+    if (problem !== undefined) throw await this.#inWhatRoom(new BuildError(problem))
     const outputs: BuildOutput[] = []
     for (const path of request.outputs) {
-      outputs.push(await importOutput({ root: parts.root, path, needles: request.needles }, this.#options, options))
+      try {
+        outputs.push(await importOutput({ root: parts.root, path, needles: request.needles }, this.#options, options))
+      } catch (error) {
+        // Many programs end well that could write nothing.
+        const isMissing = error instanceof BuildError && error.problem.code === "output-missing"
+        throw isMissing ? await this.#inWhatRoom(error) : error
+      }
     }
     return outputs
+  }
+
+  /** The failure of a build; or the reason of that, if there is no room left. */
+  async #inWhatRoom(failure: BuildError): Promise<BuildError> {
+    const { dir } = this.#options
+    const { bavail, bsize } = await statfs(dir)
+    if (bavail * bsize >= ROOM_MIN) return failure
+    return new BuildError({ code: "disk-full", reason: `${dir} has no room left` }, { cause: failure })
   }
 
   /** The path of a file that is written once. */
