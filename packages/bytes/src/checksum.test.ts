@@ -30,6 +30,13 @@ test("nor does it if there is less, or more", () => {
   )
 })
 
+test("nor of what is too short, or no whole number of words", () => {
+  for (const length of [0, 1, 4, 7, 9, 10, 11]) assert.ok(!checksumHolds(new Uint8Array(length)), `${length} bytes`)
+  const bytes = new Uint8Array(16)
+  writeChecksum(bytes)
+  assert.ok(!checksumHolds(Uint8Array.of(...bytes, 0)))
+})
+
 test("zeros, which a power failure may leave, have another", () => {
   for (let length = CHECKSUM_BYTES; length < 4096; length += 4) assert.ok(!checksumHolds(new Uint8Array(length)))
 })

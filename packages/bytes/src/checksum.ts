@@ -20,8 +20,9 @@ export function writeChecksum(bytes: Uint8Array): void {
   words[0] = sums[0]
   words[1] = sums[1]
 }
-/** @param bytes aligned to four, a multiple of four, at least {@link CHECKSUM_BYTES} */
+/** @param bytes aligned to four; of any other length than {@link writeChecksum} takes, it does not hold */
 export function checksumHolds(bytes: Uint8Array): boolean {
+  if (bytes.length < CHECKSUM_BYTES || bytes.length % 4 !== 0) return false
   const words = wordsOf(bytes)
   const sums = checksum(words)
   return words[0] === sums[0] && words[1] === sums[1]

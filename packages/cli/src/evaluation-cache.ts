@@ -6,7 +6,7 @@
 import { readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import process from "node:process"
-import { bytesOf, CHECKSUM_BYTES, checksumHolds, writeChecksum } from "@tvix-ts/bytes"
+import { bytesOf, CHECKSUM_BYTES, checksumHolds, concat, writeChecksum } from "@tvix-ts/bytes"
 import { makeFolder } from "@tvix-ts/castore/node"
 import { isSameWorld, type EvalIO, type WorldRecord } from "@tvix-ts/eval"
 import { nodeIo } from "@tvix-ts/eval/node"
@@ -57,7 +57,7 @@ export class EvaluationCache {
         return undefined
       }
       const bytes = readFileSync(this.#path)
-      if (bytes.length < CHECKSUM_BYTES || bytes.length % WORD_BYTES !== 0 || !checksumHolds(bytes)) return undefined
+      if (!checksumHolds(bytes)) return undefined
       const entry = JSON.parse(bytes.toString("latin1", CHECKSUM_BYTES)) as Entry
       if (entry.question !== this.#question || !isSameWorld(entry.world, world)) return undefined
       const now = Date.now() / 1000
@@ -77,9 +77,8 @@ export class EvaluationCache {
       makeFolder(this.#directory, 0o700)
       const json = asciiJson(entry)
       if (json.length > ENTRY_BYTES_MAX) return
-      const length = Math.ceil((CHECKSUM_BYTES + json.length) / WORD_BYTES) * WORD_BYTES
-      const bytes = new Uint8Array(length).fill(0x20)
-      bytes.set(bytesOf(json), CHECKSUM_BYTES)
+      // A checksum is of whole words.
+      const bytes = concat([new Uint8Array(CHECKSUM_BYTES), bytesOf(json.padEnd(Math.ceil(json.length / 4) * 4))])
       writeChecksum(bytes)
       const draft = `${this.#path}.${process.pid}.draft`
       writeFileSync(draft, bytes, { mode: 0o600 })
@@ -103,7 +102,6 @@ export class EvaluationCache {
   }
 }
 
-const WORD_BYTES = 4
 const BYTES_MAX = 2 ** 26
 /** Reading so much takes as long as many an evaluation. */
 const ENTRY_BYTES_MAX = 2 ** 23

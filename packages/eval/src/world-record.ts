@@ -53,11 +53,12 @@ export class WorldRecorder {
       if (stamp === undefined || !isSettled(stamp, this.#begun)) return undefined
       contents.push([path, stamp])
     }
-    const isSeen = ([path]: readonly [string, unknown]): boolean => this.#contents.has(path)
+    const others = <T>(answers: ReadonlyMap<string, T>): (readonly [string, T])[] =>
+      [...answers].filter(([path]) => !this.#contents.has(path))
     return {
       contents,
-      types: Array.from(this.#types, ([path, type]) => [path, type ?? null] as const).filter((entry) => !isSeen(entry)),
-      executables: [...this.#executables].filter((entry) => !isSeen(entry)),
+      types: others(this.#types).map(([path, type]) => [path, type ?? null] as const),
+      executables: others(this.#executables),
       realPaths: [...this.#realPaths],
       links: [...this.#links],
       env: [...this.#env],
