@@ -10,7 +10,7 @@ import {
   type BuildRequest as RequestMessage,
   type Node as NodeMessage,
 } from "@tvix-ts/protos"
-import { BuildError } from "./problem.ts"
+import { BuildError, unsupported } from "./problem.ts"
 import type { BuildRequest } from "./request.ts"
 import type { BuildOutput } from "./service.ts"
 
@@ -149,7 +149,7 @@ function mapOf<V>(entries: readonly (readonly [string, V])[], field: string): Re
 
 function textIn(byteString: string, field: string): string {
   if (!isUtf8(byteString)) {
-    throw new BuildError({ code: "unsupported", reason: `${field}: other machines can be told text only` })
+    throw unsupported(`${field}: other machines can be told text only`)
   }
   return textOf(byteString)
 }

@@ -28,6 +28,10 @@ export class BuildError extends Error {
   }
 }
 
+export function unsupported(reason: string): BuildError {
+  return new BuildError({ code: "unsupported", reason })
+}
+
 function describe(problem: BuildProblem): string {
   switch (problem.code) {
     case "invalid":

@@ -6,7 +6,7 @@ import { execFile } from "node:child_process"
 import { chmodSync, closeSync, constants, openSync } from "node:fs"
 import { Socket } from "node:net"
 import { promisify } from "node:util"
-import { BuildError } from "../problem.ts"
+import { unsupported } from "../problem.ts"
 import { findProgram } from "./program.ts"
 import type { Workspace } from "./workspace.ts"
 
@@ -54,7 +54,7 @@ export class LogPipes {
   async #make(): Promise<string> {
     const mkfifo = findProgram("mkfifo")
     if (mkfifo === undefined) {
-      throw new BuildError({ code: "unsupported", reason: "building needs the program mkfifo, which is not there" })
+      throw unsupported("building needs the program mkfifo, which is not there")
     }
     const path = this.#workspace.fresh()
     await promisify(execFile)(mkfifo, [path])

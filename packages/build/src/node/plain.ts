@@ -14,7 +14,7 @@ import { textOf } from "@tvix-ts/bytes"
 import type { BlobService, DirectoryService } from "@tvix-ts/castore"
 import { checkRequest } from "../check.ts"
 import { isBelow, isIn, outermost } from "../paths.ts"
-import { BuildError } from "../problem.ts"
+import { BuildError, unsupported } from "../problem.ts"
 import type { BuildRequest } from "../request.ts"
 import type { BuildOptions, BuildOutput, BuildService } from "../service.ts"
 import { LAUNCH_FAILED, launched, launcherProgram, launchFailure, openLauncherLine } from "./launcher.ts"
@@ -258,7 +258,4 @@ function linkOf(name: string): string {
 
 function onDisk(path: string): Buffer {
   return Buffer.from(path, "latin1")
-}
-function unsupported(reason: string): BuildError {
-  return new BuildError({ code: "unsupported", reason })
 }

@@ -1,7 +1,7 @@
 /** What of the machine every build is shown, because whoever runs the builder says so: a compiler's cache, a device. */
 import { chmodSync, existsSync, mkdirSync, statSync, writeFileSync } from "node:fs"
 import { isIn } from "../../paths.ts"
-import { BuildError } from "../../problem.ts"
+import { unsupported } from "../../problem.ts"
 import type { BuildRequest } from "../../request.ts"
 
 export interface SandboxPath {
@@ -59,8 +59,4 @@ export function makeMountPoints(etc: string, paths: readonly SandboxPath[]): voi
       chmodSync(place, isFile ? 0o644 : 0o755)
     }
   }
-}
-
-function unsupported(reason: string): BuildError {
-  return new BuildError({ code: "unsupported", reason })
 }

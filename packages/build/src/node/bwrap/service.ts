@@ -5,7 +5,7 @@ import process from "node:process"
 import type { BlobService, CallOptions, DirectoryService } from "@tvix-ts/castore"
 import { checkRequest } from "../../check.ts"
 import { isIn, outermost } from "../../paths.ts"
-import { BuildError } from "../../problem.ts"
+import { BuildError, unsupported } from "../../problem.ts"
 import type { BuildRequest } from "../../request.ts"
 import type { BuildOptions, BuildOutput, BuildService } from "../../service.ts"
 import { launcherProgram, RLIMIT_AS, RLIMIT_NPROC } from "../launcher.ts"
@@ -88,10 +88,7 @@ const ROOM_MIN = 8 * 1024 * 1024
 export async function bwrapBuildService(options: BwrapOptions): Promise<BuildService> {
   const bwrap = options.bwrap ?? findProgram("bwrap")
   if (bwrap === undefined || !existsSync(bwrap)) {
-    throw new BuildError({
-      code: "unsupported",
-      reason: `building in a sandbox needs bubblewrap: ${bwrap ?? "bwrap"} is not there`,
-    })
+    throw unsupported(`building in a sandbox needs bubblewrap: ${bwrap ?? "bwrap"} is not there`)
   }
   return new BwrapBuildService(options, bwrap, await Workspace.open(options.dir))
 }
@@ -315,8 +312,4 @@ class BwrapBuildService implements BuildService {
       "the build needs a /bin/sh, for which Debian's busybox-static would do: /bin/busybox is not there",
     )
   }
-}
-
-function unsupported(reason: string): BuildError {
-  return new BuildError({ code: "unsupported", reason })
 }

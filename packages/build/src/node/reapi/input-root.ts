@@ -13,7 +13,7 @@ import {
   type Node,
 } from "@tvix-ts/castore"
 import { ExecutionDirectorySchema } from "@tvix-ts/protos"
-import { BuildError } from "../../problem.ts"
+import { BuildError, unsupported } from "../../problem.ts"
 import { digestMessage, sourceOf, type BlobId, type BlobSource } from "./blobs.ts"
 
 interface Services {
@@ -151,5 +151,5 @@ function sortedByText(root: ReadonlyMap<string, Place>): [string, Place][] {
 /** @throws {BuildError} `unsupported` */
 export function textIn(byteString: string): string {
   if (isUtf8(byteString)) return textOf(byteString)
-  throw new BuildError({ code: "unsupported", reason: `remote execution knows text only: ${textOf(byteString)}` })
+  throw unsupported(`remote execution knows text only: ${textOf(byteString)}`)
 }

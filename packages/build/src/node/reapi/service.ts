@@ -20,7 +20,7 @@ import {
   type ExecuteResponse,
 } from "@tvix-ts/protos"
 import { checkRequest } from "../../check.ts"
-import { BuildError } from "../../problem.ts"
+import { BuildError, unsupported } from "../../problem.ts"
 import type { BuildConstraints, BuildRequest } from "../../request.ts"
 import type { BuildOptions, BuildOutput, BuildService } from "../../service.ts"
 import { ETC_FILES } from "../bwrap/etc.ts"
@@ -119,7 +119,7 @@ class ReapiBuildService implements BuildService {
     const properties = (this.#options.platform ?? defaultPlatform)(request.constraints)
     if (properties === undefined) {
       const reason = `no worker is known that is a '${request.constraints.system}' and has what the build needs`
-      throw new BuildError({ code: "unsupported", reason })
+      throw unsupported(reason)
     }
     const sources = new Map<string, BlobSource>()
     const action = await this.#action(request, properties, timeoutMs, sources, call)
@@ -163,7 +163,7 @@ class ReapiBuildService implements BuildService {
     const rootId = await this.#digests.root(root, sources, call)
 
     if (request.command[0]!.includes("=")) {
-      throw new BuildError({ code: "unsupported", reason: "the path of a program that is executed remotely has a '='" })
+      throw unsupported("the path of a program that is executed remotely has a '='")
     }
     const variables = [...environment].map(([name, value]) => `${name}=${value}`).sort()
     const properties = Object.entries(platform)
