@@ -19,6 +19,12 @@ const nothing = (): void => {}
 /** Milliseconds; for ever if it is 0. */
 const seconds = (value: number): number | undefined => (value === 0 ? undefined : value * 1000)
 
+/** A list that `extra-` adds to. */
+const buildList = (key: "substituters" | "trustedKeys" | "secretKeyFiles" | "features" | "sandboxPaths"): Setting => ({
+  kind: "list",
+  set: ({ build }, value, add) => void (build[key] = add ? [...build[key], ...value] : [...value]),
+})
+
 const SETTINGS: Readonly<Record<string, Setting>> = {
   "show-trace": { kind: "flag", set: (to, value) => void (to.showTrace = value) },
   "pure-eval": { kind: "flag", set: (to, value) => void (to.pure = value) },
@@ -52,28 +58,13 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
     kind: "number",
     set: (to, value) => void (to.build.logBytesMax = value === 0 ? undefined : value),
   },
-  substituters: {
-    kind: "list",
-    set: (to, value, add) => void (to.build.substituters = add ? [...to.build.substituters, ...value] : [...value]),
-  },
-  "trusted-public-keys": {
-    kind: "list",
-    set: (to, value, add) => void (to.build.trustedKeys = add ? [...to.build.trustedKeys, ...value] : [...value]),
-  },
-  "secret-key-files": {
-    kind: "list",
-    set: (to, value, add) => void (to.build.secretKeyFiles = add ? [...to.build.secretKeyFiles, ...value] : [...value]),
-  },
-  "system-features": {
-    kind: "list",
-    set: (to, value, add) => void (to.build.features = add ? [...to.build.features, ...value] : [...value]),
-  },
+  substituters: buildList("substituters"),
+  "trusted-public-keys": buildList("trustedKeys"),
+  "secret-key-files": buildList("secretKeyFiles"),
+  "system-features": buildList("features"),
   "extra-platforms": { kind: "list", set: (to, value) => void (to.build.platforms = [...value]) },
   "hashed-mirrors": { kind: "list", set: (to, value) => void (to.build.hashedMirrors = [...value]) },
-  "sandbox-paths": {
-    kind: "list",
-    set: (to, value, add) => void (to.build.sandboxPaths = add ? [...to.build.sandboxPaths, ...value] : [...value]),
-  },
+  "sandbox-paths": buildList("sandboxPaths"),
   "allow-import-from-derivation": { kind: "flag", set: (to, value) => void (to.importFromDerivation = value) },
   "keep-derivations": { kind: "flag", set: (to, value) => void (to.keepDerivations = value) },
   "allowed-uris": {
