@@ -103,7 +103,8 @@ export async function roundTrips(
   }
 }
 
-function digestOf(path: string): string {
+/** Of a store path. */
+export function digestOf(path: string): string {
   return path.slice("/nix/store/".length, "/nix/store/".length + 32)
 }
 

@@ -1,12 +1,15 @@
 /** A cache in front of another one: what is read through it is kept, and is there when the other is not. */
 import { createHash } from "node:crypto"
 import { join } from "node:path"
+import { byteStringFrom } from "@tvix-ts/bytes"
 import { encodeNix32 } from "@tvix-ts/hash"
-import type { FilledCache } from "./clients.ts"
+import { parseNarInfo, type NarInfo } from "@tvix-ts/nix-compat"
+import { digestOf, type FilledCache } from "./clients.ts"
 import { NixClient } from "./nix.ts"
 import { cacheAddress } from "./ours.ts"
 import { CacheServer } from "./server.ts"
 import type { Tally } from "../acceptance/tally.ts"
+import { ask } from "./uploads.ts"
 import { tamper } from "./web.ts"
 import type { World } from "./world.ts"
 
@@ -51,14 +54,15 @@ async function sendsWhatComes(tally: Tally, world: World, upstream: FilledCache)
   )
   try {
     const infos = await Promise.all(world.closure.paths.map((path) => narInfoOf(server, path)))
-    const largest = infos.reduce((most, info) => (Number(info("NarSize")) > Number(most("NarSize")) ? info : most))
-    const { body } = await fetch(`${server.url}/${largest("URL")}`, { signal: AbortSignal.timeout(PATIENCE_MS) })
+    const largest = infos.reduce((most, info) => (info.narSize > most.narSize ? info : most))
+    const { body } = await fetch(`${server.url}/${largest.url}`, { signal: AbortSignal.timeout(PATIENCE_MS) })
     const hasher = createHash("sha256")
     for await (const piece of body!) {
       hasher.update(piece)
       begun.resolve()
     }
-    tally.equal("an archive is sent while it comes", `sha256:${encodeNix32(hasher.digest())}`, largest("NarHash"))
+    const expected = encodeNix32(largest.narHash)
+    tally.equal("an archive is sent while it comes", encodeNix32(hasher.digest()), expected)
   } catch (error) {
     tally.equal("an archive is sent while it comes", String(error), "")
   } finally {
@@ -68,9 +72,7 @@ async function sendsWhatComes(tally: Tally, world: World, upstream: FilledCache)
   }
 }
 
-/** Its fields, by their names. */
-async function narInfoOf({ url }: CacheServer, path: string): Promise<(field: string) => string> {
-  const digest = path.slice("/nix/store/".length).split("-")[0]!
-  const text = await (await fetch(`${url}/${digest}.narinfo`)).text()
-  return (field) => new RegExp(`^${field}: (.*)$`, "m").exec(text)![1]!
+async function narInfoOf({ url }: CacheServer, path: string): Promise<NarInfo> {
+  const { body } = await ask(`${url}/${digestOf(path)}.narinfo`)
+  return parseNarInfo(byteStringFrom(body))
 }

@@ -183,15 +183,14 @@ export class NarFiles {
   }
 
   #compressed(node: Node, compressor: Compressor): StreamedBody {
-    return bodyOf(undefined, (signal) => compressor.compress(inBlocks(renderNar(node, this.#store, { signal }))))
+    return compressedBody(compressor, (signal) => renderNar(node, this.#store, { signal }))
   }
 
   #live(base: string, archive: LiveArchive, compressor: Compressor | undefined): StreamedBody {
     const { narSize } = archive
     const read = (signal: AbortSignal): AsyncIterable<Uint8Array> =>
       archive.read((node, from) => this.#rest(base, node, { from, to: narSize }, signal), signal)
-    if (compressor === undefined) return bodyOf(narSize, read)
-    return bodyOf(undefined, (signal) => compressor.compress(inBlocks(read(signal))))
+    return compressor === undefined ? bodyOf(narSize, read) : compressedBody(compressor, read)
   }
 
   async *#rest(
@@ -233,10 +232,13 @@ function partOf(nar: NarFile, { from, to }: ByteRange): StreamedBody {
   return bodyOf(to - from, (signal) => nar.read({ from, to, signal, fleeting: true }))
 }
 
-function bodyOf(
-  length: number | undefined,
-  contents: (signal: AbortSignal) => AsyncIterable<Uint8Array>,
-): StreamedBody {
+type Contents = (signal: AbortSignal) => AsyncIterable<Uint8Array>
+
+function compressedBody(compressor: Compressor, contents: Contents): StreamedBody {
+  return bodyOf(undefined, (signal) => compressor.compress(inBlocks(contents(signal))))
+}
+
+function bodyOf(length: number | undefined, contents: Contents): StreamedBody {
   return {
     length,
     async write(output, signal) {
