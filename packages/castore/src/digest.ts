@@ -1,4 +1,4 @@
-import { byteStringFrom, encodeBase64 } from "@tvix-ts/bytes"
+import { byteStringFrom, decodeHex, encodeBase64 } from "@tvix-ts/bytes"
 import { hash } from "@tvix-ts/hash"
 import { invalid } from "./problem.ts"
 
@@ -24,6 +24,11 @@ export function toDigest(bytes: Uint8Array, field: string): B3Digest {
 export function digestOf(bytes: Uint8Array): B3Digest {
   return hash("blake3", bytes) as B3Digest
 }
+
+/** Of no bytes. Spelled out: what hashes is loaded when there is something to hash. */
+export const EMPTY_DIGEST: B3Digest = decodeHex(
+  "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262",
+) as B3Digest
 
 /** A key for maps: 32 characters, one for each byte. */
 export function digestKey(digest: B3Digest): string {

@@ -11,7 +11,7 @@ export type {
   ReadOptions,
 } from "./blob/service.ts"
 export { untilAborted, type CallOptions } from "./call.ts"
-export { DIGEST_LENGTH, digestKey, digestOf, formatDigest, toDigest, type B3Digest } from "./digest.ts"
+export { DIGEST_LENGTH, digestKey, digestOf, EMPTY_DIGEST, formatDigest, toDigest, type B3Digest } from "./digest.ts"
 export { Chunker } from "./chunker/chunker.ts"
 export { cutChunk } from "./chunker/cut.ts"
 export { CHUNK_AVERAGE, CHUNK_MAX, CHUNK_MIN } from "./chunker/gear.ts"

@@ -1,7 +1,7 @@
 import { bytesOf } from "@tvix-ts/bytes"
 import {
   CastoreError,
-  digestOf,
+  EMPTY_DIGEST,
   formatDigest,
   type BlobService,
   type Directory,
@@ -50,8 +50,7 @@ const FEATURES = Object.values(FEATURE).reduce((all, one) => all | one, 0)
 /** Bytes that kernels may read ahead. They have limits of their own, in /sys/class/bdi. */
 const READAHEAD = READ_MAX
 
-const EMPTY = digestOf(new Uint8Array())
-const EMPTY_FILE: FileNode = { type: "file", digest: EMPTY, size: 0, executable: false }
+const EMPTY_FILE: FileNode = { type: "file", digest: EMPTY_DIGEST, size: 0, executable: false }
 
 type Entries = Directory["entries"]
 
@@ -60,7 +59,7 @@ export class FileSystem {
   private readonly root: Root
   private readonly directories: DirectoryService
   private readonly contents: FileContents
-  private readonly inodes = new Inodes({ type: "directory", digest: EMPTY, size: 0 })
+  private readonly inodes = new Inodes({ type: "directory", digest: EMPTY_DIGEST, size: 0 })
   private readonly owner: Owner
   private readonly onProblem: (error: unknown) => void
   /** Folders whose entries are at hand; the one that was used last is the last. */

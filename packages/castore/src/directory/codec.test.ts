@@ -3,7 +3,7 @@ import fc from "fast-check"
 import assert from "node:assert/strict"
 import { readFileSync } from "node:fs"
 import { describe, test } from "node:test"
-import { digestOf, type B3Digest } from "../digest.ts"
+import { digestOf, EMPTY_DIGEST, type B3Digest } from "../digest.ts"
 import type { Node } from "../node.ts"
 import { CastoreError } from "../problem.ts"
 import { problem } from "../testing/problem.ts"
@@ -43,6 +43,7 @@ describe("as other programs write them", () => {
       encodeHex(directoryDigest({ entries: [] })),
       "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262",
     )
+    assert.deepEqual(digestOf(new Uint8Array()), EMPTY_DIGEST)
   })
 })
 

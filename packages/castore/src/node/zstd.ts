@@ -1,9 +1,11 @@
 import { promisify } from "node:util"
-import { zstdCompress, zstdCompressSync, zstdDecompress, zstdDecompressSync } from "node:zlib"
+import { zstdCompress, zstdCompressSync, zstdDecompress, zstdDecompressSync, type ZstdOptions } from "node:zlib"
 import type { Zstd } from "../s3/options.ts"
 
-const compressing = promisify(zstdCompress)
-const decompressing = promisify(zstdDecompress)
+// Not made before they are needed: commands load the module on first use.
+const compressing = (bytes: Uint8Array): Promise<Buffer> => promisify<Uint8Array, Buffer>(zstdCompress)(bytes)
+const decompressing = (bytes: Uint8Array, options: ZstdOptions): Promise<Buffer> =>
+  promisify<Uint8Array, ZstdOptions, Buffer>(zstdDecompress)(bytes, options)
 
 /** Bytes up to which a thread of Node's pool costs more than it spares: 0.3 ms (bench/services.ts). */
 const SMALL = 32 * 1024

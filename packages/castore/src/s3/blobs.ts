@@ -4,7 +4,7 @@ import { putInto } from "../blob/put.ts"
 import { chunksIn, rangeOf } from "../blob/range.ts"
 import type { BlobBatch, BlobMeta, BlobService, ChunkMeta, Contents, ReadOptions } from "../blob/service.ts"
 import type { CallOptions } from "../call.ts"
-import { digestOf, formatDigest, type B3Digest } from "../digest.ts"
+import { EMPTY_DIGEST, formatDigest, type B3Digest } from "../digest.ts"
 import { CastoreError } from "../problem.ts"
 import { S3BlobBatch } from "./blob-batch.ts"
 import { readVerified } from "./contents.ts"
@@ -15,8 +15,6 @@ import type { S3Options, Zstd } from "./options.ts"
 
 /** Chunks of a large blob that are being read while one is with the caller. */
 const CHUNKS_AHEAD = 8
-
-const EMPTY = digestOf(new Uint8Array())
 
 /** Blobs as objects: the chunks, each once, and a list of them for blobs that have more than one. */
 export function s3BlobService(options: S3Options): BlobService {
@@ -35,7 +33,7 @@ class S3Blobs implements BlobService {
   async stat(digest: B3Digest, options: CallOptions = {}): Promise<BlobMeta | undefined> {
     options.signal?.throwIfAborted()
     // It is known, so it is there.
-    if (equal(digest, EMPTY)) return { size: 0, chunks: [] }
+    if (equal(digest, EMPTY_DIGEST)) return { size: 0, chunks: [] }
     const head = await this.#objects.head(objectName("chunks", digest), options)
     if (head === undefined) return this.#manifest(digest, options)
     // Others do not write down the size.
@@ -46,7 +44,7 @@ class S3Blobs implements BlobService {
   async read(digest: B3Digest, options: ReadOptions = {}): Promise<AsyncIterable<Uint8Array> | undefined> {
     rangeOf(options, Infinity)
     options.signal?.throwIfAborted()
-    if (equal(digest, EMPTY)) return one(new Uint8Array())
+    if (equal(digest, EMPTY_DIGEST)) return one(new Uint8Array())
     const call = options.signal === undefined ? {} : { signal: options.signal }
     // Most blobs are one chunk.
     const chunk = await this.#chunk(digest, call)

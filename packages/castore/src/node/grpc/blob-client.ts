@@ -3,7 +3,7 @@ import { ReadBlobRequestSchema, StatBlobRequestSchema, TvixBlobService, type Sta
 import { concat, equal } from "@tvix-ts/bytes"
 import type { BlobBatch, BlobMeta, BlobService, ChunkMeta, Contents, ReadOptions } from "../../blob/service.ts"
 import type { CallOptions } from "../../call.ts"
-import { DIGEST_LENGTH, digestOf, formatDigest, type B3Digest } from "../../digest.ts"
+import { DIGEST_LENGTH, EMPTY_DIGEST, formatDigest, type B3Digest } from "../../digest.ts"
 import { chunksIn, rangeOf } from "../../blob/range.ts"
 import { CastoreError } from "../../problem.ts"
 import { decodeBlobChunk } from "./blob-chunk.ts"
@@ -18,8 +18,6 @@ const { stat, read } = TvixBlobService.method
 
 /** Chunks of a range that are asked for ahead of their turn. */
 const CHUNKS_AHEAD = 2
-
-const EMPTY = digestOf(new Uint8Array())
 
 /**
  * The blobs of a peer, who is not trusted: what it sends is given to nobody before it agrees with a digest.
@@ -172,7 +170,7 @@ class GrpcBlobService implements BlobService {
 
 /** What a peer says of a blob, who may know of no chunks. */
 function chunksOf(digest: B3Digest, response: StatBlobResponse): BlobMeta | "unknown" {
-  if (equal(digest, EMPTY)) return { size: 0, chunks: [] }
+  if (equal(digest, EMPTY_DIGEST)) return { size: 0, chunks: [] }
   if (response.chunks.length === 0) return "unknown"
   let size = 0
   const chunks = response.chunks.map((chunk): ChunkMeta => {

@@ -3,7 +3,7 @@ import { startHash, type Hasher } from "@tvix-ts/hash"
 import { TvixBlobService, type PutBlobResponse } from "@tvix-ts/protos"
 import type { BlobBatch, BlobWriter } from "../../blob/service.ts"
 import type { CallOptions } from "../../call.ts"
-import { digestOf, formatDigest, type B3Digest } from "../../digest.ts"
+import { digestOf, EMPTY_DIGEST, formatDigest, type B3Digest } from "../../digest.ts"
 import { CastoreError } from "../../problem.ts"
 import { Backlog } from "./backlog.ts"
 import { BlobChunkBuffer } from "./blob-chunk.ts"
@@ -24,8 +24,6 @@ const QUEUED_BYTES_MAX = 8 * 2 ** 20
 
 /** What such a blob counts for besides its bytes, so that there are not any number of empty ones. */
 const QUEUED_BLOB_BYTES = 512
-
-const EMPTY = digestOf(new Uint8Array())
 
 /** One blob being sent: the call is made when there is more of it than a message takes, or when it ends. */
 export class Upload {
@@ -67,7 +65,7 @@ export class Upload {
 
   async finish(): Promise<B3Digest> {
     if (this.#buffer.length > 0) await this.#flush()
-    const digest = (this.#hasher?.digest() as B3Digest | undefined) ?? EMPTY
+    const digest = (this.#hasher?.digest() as B3Digest | undefined) ?? EMPTY_DIGEST
     this.#stream ??= this.#start()
     const response = await answer(this.#stream.end(), this.#options.signal)
     if (!equal(response.digest, digest)) throw storedOtherwise(digest)

@@ -12,12 +12,11 @@ import type {
   ReadOptions,
 } from "../../blob/service.ts"
 import type { CallOptions } from "../../call.ts"
-import { digestOf, formatDigest, type B3Digest } from "../../digest.ts"
+import { EMPTY_DIGEST, formatDigest, type B3Digest } from "../../digest.ts"
 import { readChunkList } from "./chunk-list.ts"
 import type { LocalStore } from "./local-store.ts"
 import { SEGMENT_BYTES } from "./protocol.ts"
 
-const EMPTY = digestOf(new Uint8Array(0))
 const EMPTY_META: BlobMeta = { size: 0, chunks: [] }
 
 export class LocalBlobs implements BlobService {
@@ -109,7 +108,7 @@ async function* inSegments(contents: Contents): AsyncGenerator<Uint8Array, void,
 }
 
 function isEmpty(digest: B3Digest): boolean {
-  return equal(digest, EMPTY)
+  return equal(digest, EMPTY_DIGEST)
 }
 
 /** At most one piece: cheaper than a generator, of which reading many small files would make many. */

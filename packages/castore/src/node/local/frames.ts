@@ -28,8 +28,11 @@ const LEVEL = 1
 /** Frames that are compressed at once: as many as Node has threads for it. */
 const AT_ONCE = 4
 
-const compress = promisify<Uint8Array, ZstdOptions, Buffer>(zstdCompress)
-const decompress = promisify<Uint8Array, ZstdOptions, Buffer<ArrayBuffer>>(zstdDecompress)
+// Not made before they are needed: commands load the module on first use.
+const compress = (bytes: Uint8Array, options: ZstdOptions): Promise<Buffer> =>
+  promisify<Uint8Array, ZstdOptions, Buffer>(zstdCompress)(bytes, options)
+const decompress = (bytes: Uint8Array, options: ZstdOptions): Promise<Buffer<ArrayBuffer>> =>
+  promisify<Uint8Array, ZstdOptions, Buffer<ArrayBuffer>>(zstdDecompress)(bytes, options)
 
 export interface Frame<C> {
   readonly chunks: readonly C[]
