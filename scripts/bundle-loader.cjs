@@ -17,6 +17,26 @@ const { basename, dirname, join } = require("node:path")
 const process = require("node:process")
 const { Script, constants } = require("node:vm")
 
+/**
+ * Modules of Node that take 4 to 26 ms to load, and that much of what a bundle holds imports, for what most runs never do. They
+ * are loaded when something of them is first used.
+ */
+const LATE = new Set(
+  [
+    "child_process",
+    "crypto",
+    "fs/promises",
+    "http",
+    "http2",
+    "https",
+    "net",
+    "stream",
+    "tls",
+    "worker_threads",
+    "zlib",
+  ].map((name) => `node:${name}`),
+)
+
 /** Who computed so long has called nearly everything. */
 const ENOUGH_MS = 500
 const HEADER_BYTES = 8
@@ -40,8 +60,31 @@ prototype._compile = function (source, filename, ...rest) {
   const isUsed = known !== undefined && script.cachedDataRejected === false
   loaded.push({ filename, script, ran: isUsed ? known.ran : 0 })
   /** @param {string} name */
-  const require = (name) => this.require(name)
+  const require = (name) => (LATE.has(name) ? late(() => this.require(name)) : this.require(name))
   return script.runInThisContext().call(this.exports, this.exports, require, this, filename, dirname(filename))
+}
+
+/**
+ * Stands for an object until something of it is used.
+ *
+ * @param {() => any} load
+ */
+function late(load) {
+  /** @type {any} */
+  let loaded
+  const object = () => (loaded ??= load())
+  /** @type {any} */
+  const target = {}
+  return new Proxy(target, {
+    get: (_, key) => object()[key],
+    has: (_, key) => key in object(),
+    ownKeys: () => Reflect.ownKeys(object()),
+    getOwnPropertyDescriptor(_, key) {
+      const descriptor = Reflect.getOwnPropertyDescriptor(object(), key)
+      // What `target` does not have, may not be said to stay for ever.
+      return descriptor && { ...descriptor, configurable: true }
+    },
+  })
 }
 
 /** @param {string} filename */
