@@ -13,6 +13,9 @@ export interface Instantiated {
   readonly drvPath: string
 }
 
+/** A command line holds two megabytes. */
+const FILES_AT_ONCE = 10_000
+
 /**
  * Instantiates the derivations with our command, and reads the files of all `.drv` below `theirRoot` back from our store.
  * @param expression the package set
@@ -27,11 +30,12 @@ export function compareWritten(
   const files = new Tally("tvix instantiate: equal files", shown)
   const dir = mkdtempSync(join(tmpdir(), "instantiate-"))
   const run = (command: string, args: readonly string[]): Buffer => {
-    const { status, stdout, stderr } = spawnSync(join(ROOT, "bin", command), args, {
+    const { error, status, stdout, stderr } = spawnSync(join(ROOT, "bin", command), args, {
       env: { ...process.env, TVIX_STORE: `local://${dir}/store` },
       maxBuffer: 2 ** 30,
       stdio: ["ignore", "pipe", "pipe"],
     })
+    if (error !== undefined) throw error
     if (status !== 0) throw new Error(`${command} ended with ${status}: ${stderr.toString().slice(-2000)}`)
     return stdout
   }
@@ -51,14 +55,17 @@ export function compareWritten(
       (name) => name.endsWith(".drv") && lstatSync(join(theirDir, name)).isFile(),
     )
     const reached = closure(theirDir, new Set(names), derivations)
-    const ours = run("tvix-store", ["cat", ...reached.map((name) => `/nix/store/${name}`)])
-    let at = 0
-    for (const name of reached) {
-      const their = readFileSync(join(theirDir, name))
-      files.add(ours.subarray(at, at + their.length).equals(their), () => name)
-      at += their.length
+    for (let first = 0; first < reached.length; first += FILES_AT_ONCE) {
+      const some = reached.slice(first, first + FILES_AT_ONCE)
+      const ours = run("tvix-store", ["cat", ...some.map((name) => `/nix/store/${name}`)])
+      let at = 0
+      for (const name of some) {
+        const their = readFileSync(join(theirDir, name))
+        files.add(ours.subarray(at, at + their.length).equals(their), () => name)
+        at += their.length
+      }
+      files.add(at === ours.length, () => `${ours.length} bytes in all rather than ${at}`)
     }
-    files.add(at === ours.length, () => `${ours.length} bytes in all rather than ${at}`)
   } catch (error) {
     files.add(false, () => (error instanceof Error ? error.message : String(error)))
   } finally {
