@@ -8,6 +8,7 @@ import type { Exec, Result } from "../code.ts"
 import { notAName } from "./computed-name.ts"
 import type { Frame } from "../frame.ts"
 import { Variable } from "../operand.ts"
+import { isWorthKeeping, LastPlace } from "../last-place.ts"
 import { BLACK_HOLE, failAs, forceThunk, pause, vm, type Continuation } from "../machine.ts"
 
 /** `subject.name`, by far the most frequent form. Remembers where the sets it last saw have the name. */
@@ -41,13 +42,6 @@ export function bindSelect(b: Binder): Exec {
     }
     return set === undefined ? pause(SELECT, name, at) : notASet(set, at)
   }
-}
-/**
- * Whether to remember the shape that was not the one expected. A place that nearly always meets another would tell the
- * collector each time of an old object that refers to a new one.
- */
-function isWorthKeeping(misses: number): boolean {
-  return misses < 8 || (misses & 7) === 0
 }
 function selectFrom(set: Forced, name: string, at: Position): Result {
   if (!(set instanceof AttrSet)) return notASet(set, at)
@@ -189,32 +183,18 @@ function bindPath(operand: Exec | Variable, site: PathSite): Exec {
   if (name === undefined) {
     return (frame) => general(frame, variable === undefined ? subject!(frame) : variable.force(frame))
   }
-  // `set ? name` and `set.name or fallback` on a set, remembering where sets of the last shape have the name, if at all.
-  let shape: Shape = EMPTY_SHAPE
-  let index = -1
-  let misses = 0
-  const find = (set: AttrSet): Value | undefined => {
-    let i = index
-    if (set.shape !== shape) {
-      i = set.shape.find(name)
-      if (isWorthKeeping(misses++)) {
-        ;({ shape } = set)
-        index = i
-      }
-    }
-    if (i >= 0) return set.values[i]
-    return set.base === null ? undefined : set.base.get(name)
-  }
+  // `set ? name` and `set.name or fallback`
+  const place = new LastPlace(name)
   if (onMissing.kind === "false") {
     return (frame) => {
       const set = variable === undefined ? subject!(frame) : variable.force(frame)
-      return set instanceof AttrSet ? find(set) !== undefined : general(frame, set)
+      return set instanceof AttrSet ? place.find(set) !== undefined : general(frame, set)
     }
   }
   return (frame) => {
     const set = variable === undefined ? subject!(frame) : variable.force(frame)
     if (!(set instanceof AttrSet)) return general(frame, set)
-    const value = find(set)
+    const value = place.find(set)
     if (value === undefined) return onMissing.kind === "fallback" ? onMissing.exec(frame) : general(frame, set)
     if (!(value instanceof Thunk)) return value
     if (value.code === null) return value.state as Forced

@@ -1,10 +1,11 @@
-import { AttrSet, EMPTY_SHAPE, type Position, type Shape } from "../../attrs.ts"
+import { AttrSet, type Position } from "../../attrs.ts"
 import { Failure } from "../../problem.ts"
 import { Lambda, Thunk, type Forced, type Value } from "../../value.ts"
 import type { Binder } from "../binder.ts"
 import type { Exec, Result } from "../code.ts"
 import type { Frame, Slot } from "../frame.ts"
 import { runCode } from "../run-code.ts"
+import { LastPlace } from "../last-place.ts"
 import { failAs, failWith, force, forceThunk, pause, vm, type Continuation } from "../machine.ts"
 
 export function bindConstant(b: Binder): Exec {
@@ -39,45 +40,45 @@ export function bindNested(b: Binder): Exec {
 
 // ---------------------------------------------------------------------------------------------- with
 
+/** A set whose attributes are variables. */
+interface WithSubject {
+  readonly slot: (frame: Frame) => Slot
+  readonly at: Position
+  readonly place: LastPlace
+}
 interface WithSite {
   readonly name: string
   readonly at: Position
-  readonly subjects: readonly { readonly slot: (frame: Frame) => Slot; readonly at: Position }[]
+  /** The innermost first. */
+  readonly subjects: readonly WithSubject[]
 }
 
 export function bindWithVariable(b: Binder): Exec {
   const name = b.name()
   const at = b.position()
-  const subjects = b.many(() => ({ slot: b.slot(), at: b.position() }))
+  const subjects = b.many((): WithSubject => ({ slot: b.slot(), at: b.position(), place: new LastPlace(name) }))
   const site: WithSite = { name, at, subjects }
-  const first = subjects[0]!.slot
-  let shape: Shape = EMPTY_SHAPE
-  let index = 0
+  const { slot, place } = subjects[0]!
   return (frame) => {
-    let subject = first(frame) as Value
+    let subject = slot(frame) as Value
     if (subject instanceof Thunk && subject.code === null) subject = subject.state as Forced
-    if (subject instanceof AttrSet) {
-      if (subject.shape === shape) return force(subject.values[index]!, at)
-      const found = subject.shape.find(name)
-      if (found >= 0) {
-        shape = subject.shape
-        index = found
-        return force(subject.values[index]!, at)
-      }
-    }
-    return lookUp(site, frame, 0)
+    if (!(subject instanceof AttrSet)) return lookUp(site, frame, 0)
+    const value = place.find(subject)
+    return value === undefined ? lookUp(site, frame, 1) : force(value, at)
   }
 }
 
 function lookUp(site: WithSite, frame: Frame, from: number): Result {
-  for (let i = from; i < site.subjects.length; i++) {
-    const subject = force(site.subjects[i]!.slot(frame) as Value, site.subjects[i]!.at)
-    if (subject === undefined) return pause(WITH, site, frame, i)
-    if (!(subject instanceof AttrSet)) return notASet(subject, site.subjects[i]!.at)
-    const value = subject.get(site.name)
-    if (value !== undefined) return force(value, site.at)
+  const { name, at, subjects } = site
+  for (let i = from; i < subjects.length; i++) {
+    const subject = subjects[i]!
+    const set = force(subject.slot(frame) as Value, subject.at)
+    if (set === undefined) return pause(WITH, site, frame, i)
+    if (!(set instanceof AttrSet)) return notASet(set, subject.at)
+    const value = subject.place.find(set)
+    if (value !== undefined) return force(value, at)
   }
-  return failWith({ code: "undefined-variable", name: site.name }, site.at)
+  return failWith({ code: "undefined-variable", name }, at)
 }
 function notASet(found: Forced, at: Position): undefined {
   const failure = new Failure({ code: "type-error", expected: "a set", found })
