@@ -123,6 +123,29 @@ applyOther.call1 = (builtin, arg, at) => {
   return finish(builtin, result, at)
 }
 
+/** Calls a builtin of two parameters. */
+applyOther.call2 = (builtin, a, b, at) => {
+  if (mustPause(builtin.height)) return pauseCall(builtin, [a, b], at)
+  vm.calls++
+  return finish(builtin, forceBoth(builtin, a, b), at)
+}
+/** As {@link forceArguments}, without arrays. */
+function forceBoth(builtin: Builtin, a: Value, b: Value): Result {
+  const { params, order, unlessEmpty } = builtin
+  let first = a
+  let second = b
+  for (let step = 0; step < order.length; step++) {
+    const i = order[step]!
+    const value = force(i === 0 ? first : second, 0)
+    if (value === undefined) return pause(ARGUMENT, builtin, [first, second], step)
+    if (!params[i]!.is!(value)) return wrongType(builtin, i, value)
+    if (i === unlessEmpty && isList(value) && value.length === 0) return value
+    if (i === 0) first = value
+    else second = value
+  }
+  return run2(builtin, first, second)
+}
+
 function finish(builtin: Builtin, result: Result, at: Position): Result {
   if (result === undefined) return pause(BUILTIN, builtin, at)
   vm.calls--

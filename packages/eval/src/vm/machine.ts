@@ -17,6 +17,7 @@ import {
   AttributeThunk,
   CALL,
   Lambda,
+  PartialBuiltin,
   PartialLambda,
   Thunk,
   type CallThunk,
@@ -265,6 +266,9 @@ export function apply1(fn: Value, a: Value, at: Position): Result {
     if (arity === 3 && args.length === 2) return apply3(lambda, args[0]!, args[1]!, a, at)
   }
   if (fn instanceof Builtin && fn.params.length === 1) return applyOther.call1(fn, a, at)
+  if (fn instanceof PartialBuiltin && fn.builtin.params.length === 2) {
+    return applyOther.call2(fn.builtin, fn.args[0]!, a, at)
+  }
   return applyMany(fn, [a], at)
 }
 
@@ -291,6 +295,7 @@ export function apply2(fn: Value, a: Value, b: Value, at: Position): Result {
   if (fn instanceof PartialLambda && fn.lambda.code.arity === 3 && fn.args.length === 1) {
     return apply3(fn.lambda, fn.args[0]!, a, b, at)
   }
+  if (fn instanceof Builtin && fn.params.length === 2) return applyOther.call2(fn, a, b, at)
   return applyMany(fn, [a, b], at)
 }
 
@@ -369,10 +374,13 @@ export const applyOther: {
   apply: (callee: Forced, args: readonly Value[], at: Position) => Result
   /** Calls a builtin of one parameter. */
   call1: (builtin: Builtin, arg: Value, at: Position) => Result
+  /** Calls a builtin of two parameters. */
+  call2: (builtin: Builtin, a: Value, b: Value, at: Position) => Result
 } = {
   arity: () => 1,
   apply: (callee, _, at) => failWith({ code: "not-a-function", found: callee }, at),
   call1: (callee, _, at) => failWith({ code: "not-a-function", found: callee }, at),
+  call2: (callee, _, __, at) => failWith({ code: "not-a-function", found: callee }, at),
 }
 
 // ---------------------------------------------------------------------------------------------- tasks
