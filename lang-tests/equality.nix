@@ -106,6 +106,36 @@ let b = builtins; in b.map == b.map #> false
 ---
 { type = "derivation"; outPath = "/a"; x = throw "not looked at"; } == { type = "derivation"; outPath = "/a"; } #> true
 ---
+{ type = "deri" + "vation"; outPath = "/" + "a"; x = 1; } == { type = "derivation"; outPath = "/a"; x = 2; } #> true
+---
+{ type = "deri" + "vation"; outPath = "/" + "a"; } == { type = "derivation"; outPath = "/" + "b"; } #> false
+---
+let a = { type = "deri" + "vation"; outPath = "/" + "a"; x = 1; }; in builtins.seq a.type (builtins.seq a.outPath (a == a // { x = 2; })) #> true
+---
+{ type = "derivation"; outPath = 1; x = 1; } == { type = "derivation"; outPath = 1.0; x = 2; } #> true
+---
+{ type = "derivation"; outPath = [ 1 ]; x = 1; } == { type = "derivation"; outPath = [ 1 ]; x = 2; } #> true
+---
+let f = x: x; in { type = "derivation"; outPath = f; x = 1; } == { type = "derivation"; outPath = f; x = 2; } #> true
+---
+{ type = "derivation"; outPath = "/a"; } == { type = "derivation"; outPath = 1; } #> false
+---
+{ type = "derivation"; outPath = 1; } == { type = "derivation"; outPath = "/a"; } #> false
+---
+{ type = "derivation"; outPath = "/a"; } == { type = "derivation"; } #> false
+---
+{ type = "derivation"; outPath = "/a"; } == { type = "package"; outPath = "/a"; } #> false
+---
+{ type = 1; outPath = "/a"; x = 1; } == { type = 1; outPath = "/a"; x = 2; } #> false
+---
+{ type = throw "looked at"; outPath = "/a"; } == { type = "derivation"; outPath = "/a"; } #! throw
+---
+{ type = "package"; outPath = "/a"; x = 1; } == { type = throw "looked at"; outPath = "/a"; } #> false
+---
+{ type = "derivation"; outPath = throw "looked at"; } == { type = "derivation"; outPath = "/a"; } #! throw
+---
+builtins.elem { type = "derivation"; outPath = "/b"; } [ { type = "derivation"; outPath = "/a"; } { type = "derivation"; outPath = "/" + "b"; x = 1; } ] #> true
+---
 { type = "other"; outPath = "/a"; x = 1; } == { type = "other"; outPath = "/a"; x = 2; } #> false
 ---
 1 == throw "looked at" #! throw
