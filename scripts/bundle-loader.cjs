@@ -81,7 +81,7 @@ function late(load) {
     ownKeys: () => Reflect.ownKeys(object()),
     getOwnPropertyDescriptor(_, key) {
       const descriptor = Reflect.getOwnPropertyDescriptor(object(), key)
-      // What `target` does not have, may not be said to stay for ever.
+      // Of what its target lacks, a proxy may not say that it cannot be deleted.
       return descriptor && { ...descriptor, configurable: true }
     },
   })
