@@ -25,6 +25,7 @@ export interface Case {
 const TARGETS: Readonly<Record<string, number>> = {
   fib: 0.6,
   fold: 0.9,
+  lookups: 2,
   sort: 1.5,
   attrs: 1.3,
   strings: 1.6,
