@@ -19,31 +19,32 @@ export function equal(a: Forced, b: Forced): Result {
     const other = b as readonly Value[]
     return a.length === other.length && equalItems(a, other, 0)
   }
+  const output = knownOutput(a)
+  const other = output === undefined ? undefined : knownOutput(b)
+  if (other !== undefined) return output === other
   const left = (a as AttrSet).flat()
   const right = (b as AttrSet).flat()
-  const leftType = left.get("type")
-  const rightType = right.get("type")
-  if (leftType === undefined || rightType === undefined) return equalSets(left, right)
-  // Sets that may be derivations take a closer look: nixpkgs looks for packages in lists, and most are known by then.
-  const x = known(leftType)
-  const y = known(rightType)
-  if (x === undefined || y === undefined) return runTask(equalDerivations(left, right))
-  return namesDerivation(x) && namesDerivation(y) ? equalOutputs(left, right) : equalSets(left, right)
+  // Sets that may be derivations take a closer look.
+  if (left.has("type") && right.has("type")) return runTask(equalDerivations(left, right))
+  return equalSets(left, right)
 }
-/** What was computed already, if it was. */
-function known(value: Value): Forced | undefined {
-  if (!(value instanceof Thunk)) return value
-  return value.code === null ? (value.state as Forced) : undefined
+/**
+ * The output of a derivation, by which it is compared, if nothing has to be evaluated to tell. nixpkgs looks for packages in
+ * lists, and most are known by then.
+ */
+export function knownOutput(value: Forced): string | undefined {
+  if (!(value instanceof AttrSet)) return undefined
+  const type = known(value.get("type"))
+  return type === "derivation" ? knownBytes(value.get("outPath")) : undefined
 }
-/** Derivations are equal if their outputs are. */
-function equalOutputs(a: AttrSet, b: AttrSet): Result {
-  const left = a.get("outPath")
-  const right = b.get("outPath")
-  if (left === undefined || right === undefined) return equalSets(a, b)
-  const x = known(left)
-  const y = known(right)
-  if (x === undefined || y === undefined || !isString(x)) return equalItems([left], [right], 0)
-  return isString(y) && bytesOfString(x) === bytesOfString(y)
+function knownBytes(slot: Value | undefined): string | undefined {
+  const value = known(slot)
+  return value !== undefined && isString(value) ? bytesOfString(value) : undefined
+}
+/** What is in a slot, if it was computed already. */
+function known(slot: Value | undefined): Forced | undefined {
+  if (!(slot instanceof Thunk)) return slot
+  return slot.code === null ? (slot.state as Forced) : undefined
 }
 function equalSets(a: AttrSet, b: AttrSet): Result {
   const count = a.values.length
@@ -69,8 +70,12 @@ function haveSameNames(a: Shape, b: Shape): boolean {
   return true
 }
 function* equalDerivations(a: AttrSet, b: AttrSet): Task<boolean> {
-  const areDerivations = (yield* isDerivation(a)) && (yield* isDerivation(b))
-  return (yield () => (areDerivations ? equalOutputs(a, b) : equalSets(a, b))) as boolean
+  if ((yield* isDerivation(a)) && (yield* isDerivation(b))) {
+    const x = a.get("outPath")
+    const y = b.get("outPath")
+    if (x !== undefined && y !== undefined) return (yield () => equalItems([x], [y], 0)) as boolean
+  }
+  return (yield () => equalSets(a, b)) as boolean
 }
 
 /** Whether all values of two arrays of one length are equal, pairwise, from index `from` on. */
@@ -141,10 +146,8 @@ function equalAtoms(a: Forced, b: Forced): boolean | undefined {
 export function* isDerivation(set: AttrSet): Task<boolean> {
   const type = set.get("type")
   if (type === undefined) return false
-  return namesDerivation((type instanceof Thunk ? yield type : type) as Forced)
-}
-function namesDerivation(type: Forced): boolean {
-  return isString(type) && bytesOfString(type) === "derivation"
+  const value = (type instanceof Thunk ? yield type : type) as Forced
+  return isString(value) && bytesOfString(value) === "derivation"
 }
 
 const shown = (value: Value): string => printShort(value, vm.evaluation.positions)

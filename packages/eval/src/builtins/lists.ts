@@ -1,4 +1,4 @@
-import { equal } from "../equality.ts"
+import { equal, knownOutput } from "../equality.ts"
 import { Unfilled, UNFILLED_MIN } from "../lazy-list.ts"
 import { fail } from "../problem.ts"
 import { CallThunk, isList, type Forced, type Value } from "../value.ts"
@@ -129,11 +129,13 @@ const GENERATOR: Continuation = {
 
 /** `x` is the slot `wanted` came from: an element that is the very same slot counts as equal, even if it is a function. */
 function search(x: Value, wanted: Forced, list: readonly Value[], from: number): Result {
+  const output = knownOutput(wanted)
   for (let i = from; i < list.length; i++) {
     const element = list[i]!
     const value = force(element, 0)
     if (value === undefined) return pause(ELEMENT, x, wanted, list, i)
-    const same = x === element || equal(wanted, value)
+    const other = output === undefined ? undefined : knownOutput(value)
+    const same = x === element || (other === undefined ? equal(wanted, value) : output === other)
     if (same === undefined) return pause(COMPARED, x, wanted, list, i)
     if (same === true) return true
   }
