@@ -1,11 +1,6 @@
-import { promisify } from "node:util"
-import { zstdCompress, zstdCompressSync, zstdDecompress, zstdDecompressSync, type ZstdOptions } from "node:zlib"
+import { zstdCompressSync, zstdDecompressSync } from "node:zlib"
 import type { Zstd } from "../s3/options.ts"
-
-// Not made before they are needed: commands load the module on first use.
-const compressing = (bytes: Uint8Array): Promise<Buffer> => promisify<Uint8Array, Buffer>(zstdCompress)(bytes)
-const decompressing = (bytes: Uint8Array, options: ZstdOptions): Promise<Buffer> =>
-  promisify<Uint8Array, ZstdOptions, Buffer>(zstdDecompress)(bytes, options)
+import { compressInThread, decompressInThread } from "./zstd-threads.ts"
 
 /** Bytes up to which a thread of Node's pool costs more than it spares: 0.3 ms (bench/services.ts). */
 const SMALL = 32 * 1024
@@ -15,7 +10,7 @@ const SMALL_INSIDE = 1024 * 1024
 /** zstd at its usual level; what is not small, in the threads of Node's pool. */
 export const zstd: Zstd = {
   async compress(bytes) {
-    return plain(bytes.length <= SMALL ? zstdCompressSync(bytes) : await compressing(bytes))
+    return plain(bytes.length <= SMALL ? zstdCompressSync(bytes) : await compressInThread(bytes, {}))
   },
   async decompress(bytes, sizeMax) {
     if (bytes.length <= SMALL) {
@@ -25,7 +20,7 @@ export const zstd: Zstd = {
         if ((error as NodeJS.ErrnoException).code !== "ERR_BUFFER_TOO_LARGE" || sizeMax <= SMALL_INSIDE) throw error
       }
     }
-    return plain(await decompressing(bytes, { maxOutputLength: limit(sizeMax) }))
+    return plain(await decompressInThread(bytes, { maxOutputLength: limit(sizeMax) }))
   },
 }
 

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, test } from "node:test"
 import { directorySize } from "../directory/check.ts"
 import { directoryDigest } from "../directory/codec.ts"
 import type { Directory, DirectoryService } from "../directory/service.ts"
-import { digestKey, digestOf, type B3Digest } from "../digest.ts"
+import { digestKey, EMPTY_DIGEST, type B3Digest } from "../digest.ts"
 import type { Node } from "../node.ts"
 import { problem } from "./problem.ts"
 
@@ -14,8 +14,7 @@ export interface OpenDirectoryService {
   readonly close?: () => Promise<void>
 }
 
-const EMPTY_BLOB = digestOf(new Uint8Array())
-const file = (size = 0, executable = false): Node => ({ type: "file", digest: EMPTY_BLOB, size, executable })
+const file = (size = 0, executable = false): Node => ({ type: "file", digest: EMPTY_DIGEST, size, executable })
 const link = (target: string): Node => ({ type: "symlink", target })
 /** Entries ascending, please. */
 const dir = (...entries: (readonly [string, Node])[]): Directory => ({ entries })

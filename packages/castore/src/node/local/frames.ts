@@ -2,16 +2,8 @@
  * How chunks lie in packs: as they are, or several after one another in a *frame* of Zstandard (RFC 8878). Files of some
  * kilobytes hardly shrink alone, and starting to decompress takes as long as 16 KiB of it; but trees are read in order.
  */
-import { promisify } from "node:util"
-import {
-  constants,
-  zstdCompress,
-  zstdCompressSync,
-  zstdDecompress,
-  zstdDecompressSync,
-  type ZlibOptions,
-  type ZstdOptions,
-} from "node:zlib"
+import { constants, zstdCompressSync, zstdDecompressSync, type ZlibOptions, type ZstdOptions } from "node:zlib"
+import { compressInThread, decompressInThread } from "../zstd-threads.ts"
 
 /** Bytes after which a frame is complete. Whoever wants one small chunk has to decompress as many. */
 export const FRAME_BYTES = 2 ** 17
@@ -27,12 +19,6 @@ const WORTH = 7 / 8
 const LEVEL = 1
 /** Frames that are compressed at once: as many as Node has threads for it. */
 const AT_ONCE = 4
-
-// Not made before they are needed: commands load the module on first use.
-const compress = (bytes: Uint8Array, options: ZstdOptions): Promise<Buffer> =>
-  promisify<Uint8Array, ZstdOptions, Buffer>(zstdCompress)(bytes, options)
-const decompress = (bytes: Uint8Array, options: ZstdOptions): Promise<Buffer<ArrayBuffer>> =>
-  promisify<Uint8Array, ZstdOptions, Buffer<ArrayBuffer>>(zstdDecompress)(bytes, options)
 
 export interface Frame<C> {
   readonly chunks: readonly C[]
@@ -55,7 +41,7 @@ export async function makeFrames<C extends { readonly bytes: Uint8Array }>(chunk
   const work = async (): Promise<void> => {
     while (next < groups.length) {
       const i = next++
-      frames[i] = await asFrame(groups[i]!, compress)
+      frames[i] = await asFrame(groups[i]!, compressInThread)
     }
   }
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, groups.length) }, work))
@@ -166,7 +152,7 @@ export async function unpack(packed: Uint8Array, unpacked: number): Promise<Uint
   const options = unpackOptions(unpacked)
   if (options === undefined) return undefined
   try {
-    return ifWhole(await decompress(packed, options), unpacked)
+    return ifWhole(await decompressInThread(packed, options), unpacked)
   } catch (error) {
     return ifDamage(error)
   }
