@@ -77,7 +77,7 @@ export function thunksOf(operands: readonly Operand[], frame: Frame): Value[] {
 
 /** Most builtins have one or two parameters; arguments need no array on their way there. */
 function evaluateArguments(builtin: Builtin, operands: readonly Operand[], frame: Frame): Result {
-  const { params, order } = builtin
+  const { params } = builtin
   switch (params.length) {
     case 1: {
       const { is } = params[0]!
@@ -87,18 +87,9 @@ function evaluateArguments(builtin: Builtin, operands: readonly Operand[], frame
       return is(value) ? run1(builtin, value) : wrongType(builtin, 0, value)
     }
     case 2: {
-      let first: Value = params[0]!.is === undefined ? operands[0]!.lazy(frame) : null
-      let second: Value = params[1]!.is === undefined ? operands[1]!.lazy(frame) : null
-      for (let step = 0; step < order.length; step++) {
-        const i = order[step]!
-        const value = operands[i]!.exec(frame)
-        if (value === undefined) return pause(ARGUMENT, builtin, [first, second], step, { operands, frame })
-        if (!params[i]!.is!(value)) return wrongType(builtin, i, value)
-        if (i === builtin.unlessEmpty && isList(value) && value.length === 0) return value
-        if (i === 0) first = value
-        else second = value
-      }
-      return run2(builtin, first, second)
+      const first = params[0]!.is === undefined ? operands[0]!.lazy(frame) : null
+      const second = params[1]!.is === undefined ? operands[1]!.lazy(frame) : null
+      return forceBoth(builtin, first, second, operands, frame)
     }
     default: {
       const args = new Array<Value>(operands.length)
@@ -127,17 +118,29 @@ applyOther.call1 = (builtin, arg, at) => {
 applyOther.call2 = (builtin, a, b, at) => {
   if (mustPause(builtin.height)) return pauseCall(builtin, [a, b], at)
   vm.calls++
-  return finish(builtin, forceBoth(builtin, a, b), at)
+  return finish(builtin, forceBoth(builtin, a, b, undefined, null), at)
 }
-/** As {@link forceArguments}, without arrays. */
-function forceBoth(builtin: Builtin, a: Value, b: Value): Result {
+/**
+ * As {@link forceArguments}, without arrays.
+ * @param operands where strict arguments come from, if `a` and `b` do not hold them
+ */
+function forceBoth(
+  builtin: Builtin,
+  a: Value,
+  b: Value,
+  operands: readonly Operand[] | undefined,
+  frame: Frame | null,
+): Result {
   const { params, order, unlessEmpty } = builtin
   let first = a
   let second = b
   for (let step = 0; step < order.length; step++) {
     const i = order[step]!
-    const value = force(i === 0 ? first : second, 0)
-    if (value === undefined) return pause(ARGUMENT, builtin, [first, second], step)
+    const value = operands === undefined ? force(i === 0 ? first : second, 0) : operands[i]!.exec(frame!)
+    if (value === undefined) {
+      const source = operands && { operands, frame: frame! }
+      return pause(ARGUMENT, builtin, [first, second], step, source)
+    }
     if (!params[i]!.is!(value)) return wrongType(builtin, i, value)
     if (i === unlessEmpty && isList(value) && value.length === 0) return value
     if (i === 0) first = value
