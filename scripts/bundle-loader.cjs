@@ -21,21 +21,19 @@ const { Script, constants } = require("node:vm")
  * Modules of Node that take 4 to 26 ms to load, and that much of what a bundle holds imports, for what most runs never do. They
  * are loaded when something of them is first used.
  */
-const LATE = new Set(
-  [
-    "child_process",
-    "crypto",
-    "fs/promises",
-    "http",
-    "http2",
-    "https",
-    "net",
-    "stream",
-    "tls",
-    "worker_threads",
-    "zlib",
-  ].map((name) => `node:${name}`),
-)
+const LATE = new Set([
+  "node:child_process",
+  "node:crypto",
+  "node:fs/promises",
+  "node:http",
+  "node:http2",
+  "node:https",
+  "node:net",
+  "node:stream",
+  "node:tls",
+  "node:worker_threads",
+  "node:zlib",
+])
 
 /** Who computed so long has called nearly everything. */
 const ENOUGH_MS = 500
