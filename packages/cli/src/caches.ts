@@ -6,13 +6,11 @@ import { isAbsolute, join } from "node:path"
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** The cache that the user's processes share; what is new in it is written when this one ends. */
+/** The cache that the user's processes share; what is new in it is written when it is flushed. */
 export function bytecodeCache(): UnitCache | undefined {
   const directory = cacheDirectory(process.env, process.platform)
   if (directory === undefined) return undefined
-  const cache = nodeUnitCache({ directory: join(directory, "bytecode") })
-  process.once("exit", () => cache.flush())
-  return cache
+  return nodeUnitCache({ directory: join(directory, "bytecode") })
 }
 
 /** The folder where the system wants what users can do without; undefined if there shall be no cache. */

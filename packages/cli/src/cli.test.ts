@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, before, describe, test } from "node:test"
-import { fileURLToPath } from "node:url"
+import { launcher, WAYS } from "./testing/ways.ts"
 import { VERSION } from "./version.ts"
 
 let folder = ""
@@ -19,8 +19,8 @@ before(() => {
 after(() => rmSync(folder, { recursive: true }))
 
 const ENV = { PATH: process.env["PATH"], HOME: "/homeless", NIX_CONF_DIR: "/nowhere", NIX_PATH: "" }
-/** The launchers, which run the bundle: a tenth of the time that the sources take to start. */
-const launcher = (command: string): string => fileURLToPath(new URL(`../../../bin/${command}`, import.meta.url))
+/** How commands are run just now. */
+let way: Readonly<Record<string, string>> = {}
 
 interface Ran {
   readonly status: number | null
@@ -30,7 +30,7 @@ interface Ran {
 function run(command: "tvix" | "nix-instantiate", args: readonly string[], input = "", env: object = {}): Ran {
   const { status, stdout, stderr } = spawnSync(launcher(command), args, {
     cwd: folder,
-    env: { ...ENV, ...env },
+    env: { ...ENV, ...way, ...env },
     input,
     encoding: "latin1",
   })
@@ -164,15 +164,6 @@ const INSTANTIATE: readonly Case[] = [
   },
 ]
 
-describe("nix-instantiate", () => {
-  for (const one of INSTANTIATE) {
-    const named = Object.entries(one.env ?? {}).map(([name, value]) => `${name}='${value}'`)
-    test([...named, ...one.args].join(" "), () => {
-      check("nix-instantiate", one.out === "FIND" ? { ...one, out: `${folder}/default.nix\n` } : one)
-    })
-  }
-})
-
 const TVIX: readonly Case[] = [
   { args: ["eval", "-E", "1 + 1"], out: "2\n" },
   { args: ["eval", "-E", "1", "-E", "2", "default.nix", "-"], input: "3", out: '1\n2\n"default"\n3\n' },
@@ -230,62 +221,83 @@ const TVIX: readonly Case[] = [
   { args: ["completion", "tcsh"], status: 2, error: /^tvix: name one shell: bash, zsh, fish\n/ },
 ]
 
-describe("tvix", () => {
-  for (const one of TVIX) test(one.args.join(" "), () => check("tvix", one))
-
-  test("help shows every option and an example", () => {
-    const { out, status } = run("tvix", ["eval", "--help"])
-    assert.equal(status, 0)
-    for (const word of ["--strict", "--argstr NAME STRING", "--error-format FORMAT", "tvix eval -E '1 + 1'"]) {
-      assert.ok(out.includes(word), word)
-    }
-    assert.equal(run("tvix", ["help", "eval"]).out, out)
-  })
-
-  test("a reader that leaves early is no problem", async () => {
-    const program = 'builtins.concatStringsSep "\\n" (builtins.genList toString 200000)'
-    const child = spawn(launcher("tvix"), ["eval", "--raw", "-E", program], { cwd: folder, env: ENV })
-    let error = ""
-    child.stderr.on("data", (chunk) => (error += String(chunk)))
-    child.stdout.once("data", () => child.stdout.destroy())
-    const status = await new Promise((resolve) => child.on("close", resolve))
-    assert.deepEqual({ status, error }, { status: 141, error: "" })
-  })
-
-  for (const [command, args] of [
-    ["tvix", ["eval", "-E"]],
-    ["nix-instantiate", ["--eval", "-E"]],
-  ] as const) {
-    test(`Ctrl-C ends ${command} at once, without a word`, async () => {
-      const program = 'builtins.seq (builtins.trace "begun" 1) (let f = n: f (n + 1); in f 0)'
-      const child = spawn(launcher(command), [...args, program], { cwd: folder, env: ENV })
-      let error = ""
-      child.stderr.on("data", (chunk) => {
-        if (error === "") child.kill("SIGINT")
-        error += String(chunk)
-      })
-      const signal = await new Promise((resolve) => child.on("close", (_, by) => resolve(by)))
-      // A shell calls that 130.
-      assert.deepEqual({ signal, error }, { signal: "SIGINT", error: "trace: begun\n" })
+for (const each of WAYS)
+  describe(each.name, () => {
+    before(() => {
+      each.begin()
+      way = each.env
     })
-  }
+    after(() => each.end())
 
-  test("bash completes commands and options", () => {
-    const { out } = run("tvix", ["completion", "bash"])
-    const complete = (...line: string[]): string[] => {
-      const script = `${out}\nCOMP_WORDS=(${line.map((word) => `'${word}'`).join(" ")}); COMP_CWORD=${line.length - 1}; _tvix; echo "\${COMPREPLY[@]}"`
-      return spawnSync("bash", ["-c", script], { encoding: "utf8" }).stdout.trim().split(" ")
-    }
-    assert.deepEqual(complete("tvix", "inst"), ["instantiate"])
-    assert.deepEqual(complete("tvix", "eval", "--stri"), ["--strict"])
-    assert.deepEqual(complete("tvix", "completion", "z"), ["zsh"])
-    assert.deepEqual(complete("tvix", "derivation", ""), ["show", "diff"])
-    assert.deepEqual(complete("tvix", "derivation", "show", "--rec"), ["--recursive"])
-    assert.deepEqual(complete("tvix", "derivation", "diff", "x.drv", "--fu"), ["--full"])
-    // Nothing of ours, so that bash completes files.
-    assert.deepEqual(complete("tvix", "derivation", "show", ""), [""])
+    describe("nix-instantiate", () => {
+      for (const one of INSTANTIATE) {
+        const named = Object.entries(one.env ?? {}).map(([name, value]) => `${name}='${value}'`)
+        test([...named, ...one.args].join(" "), () => {
+          check("nix-instantiate", one.out === "FIND" ? { ...one, out: `${folder}/default.nix\n` } : one)
+        })
+      }
+    })
+
+    describe("tvix", () => {
+      for (const one of TVIX) test(one.args.join(" "), () => check("tvix", one))
+
+      test("help shows every option and an example", () => {
+        const { out, status } = run("tvix", ["eval", "--help"])
+        assert.equal(status, 0)
+        for (const word of ["--strict", "--argstr NAME STRING", "--error-format FORMAT", "tvix eval -E '1 + 1'"]) {
+          assert.ok(out.includes(word), word)
+        }
+        assert.equal(run("tvix", ["help", "eval"]).out, out)
+      })
+
+      test("a reader that leaves early is no problem", async () => {
+        const program = 'builtins.concatStringsSep "\\n" (builtins.genList toString 200000)'
+        const child = spawn(launcher("tvix"), ["eval", "--raw", "-E", program], {
+          cwd: folder,
+          env: { ...ENV, ...way },
+        })
+        let error = ""
+        child.stderr.on("data", (chunk) => (error += String(chunk)))
+        child.stdout.once("data", () => child.stdout.destroy())
+        const status = await new Promise((resolve) => child.on("close", resolve))
+        assert.deepEqual({ status, error }, { status: 141, error: "" })
+      })
+
+      for (const [command, args] of [
+        ["tvix", ["eval", "-E"]],
+        ["nix-instantiate", ["--eval", "-E"]],
+      ] as const) {
+        test(`Ctrl-C ends ${command} at once, without a word`, async () => {
+          const program = 'builtins.seq (builtins.trace "begun" 1) (let f = n: f (n + 1); in f 0)'
+          const child = spawn(launcher(command), [...args, program], { cwd: folder, env: { ...ENV, ...way } })
+          let error = ""
+          child.stderr.on("data", (chunk) => {
+            if (error === "") child.kill("SIGINT")
+            error += String(chunk)
+          })
+          const signal = await new Promise((resolve) => child.on("close", (_, by) => resolve(by)))
+          // A shell calls that 130.
+          assert.deepEqual({ signal, error }, { signal: "SIGINT", error: "trace: begun\n" })
+        })
+      }
+
+      test("bash completes commands and options", () => {
+        const { out } = run("tvix", ["completion", "bash"])
+        const complete = (...line: string[]): string[] => {
+          const script = `${out}\nCOMP_WORDS=(${line.map((word) => `'${word}'`).join(" ")}); COMP_CWORD=${line.length - 1}; _tvix; echo "\${COMPREPLY[@]}"`
+          return spawnSync("bash", ["-c", script], { encoding: "utf8" }).stdout.trim().split(" ")
+        }
+        assert.deepEqual(complete("tvix", "inst"), ["instantiate"])
+        assert.deepEqual(complete("tvix", "eval", "--stri"), ["--strict"])
+        assert.deepEqual(complete("tvix", "completion", "z"), ["zsh"])
+        assert.deepEqual(complete("tvix", "derivation", ""), ["show", "diff"])
+        assert.deepEqual(complete("tvix", "derivation", "show", "--rec"), ["--recursive"])
+        assert.deepEqual(complete("tvix", "derivation", "diff", "x.drv", "--fu"), ["--full"])
+        // Nothing of ours, so that bash completes files.
+        assert.deepEqual(complete("tvix", "derivation", "show", ""), [""])
+      })
+    })
   })
-})
 
 test("the version is the package's", () => {
   const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string }

@@ -16,9 +16,7 @@ import { uptime } from "./output.ts"
 import type { RunOptions } from "./run-evaluation.ts"
 import { searchPath } from "./session.ts"
 import type { Settings } from "./settings.ts"
-
-/** Put in by whoever bundles us: a digest of all our sources. What other sources printed is of no use. */
-declare const TVIX_SOURCES: string | undefined
+import { SOURCES } from "./version.ts"
 
 /** Texts are byte strings. */
 interface Entry {
@@ -132,14 +130,15 @@ export function evaluationCache(
   settings: Settings,
   { programs, voice }: RunOptions,
 ): EvaluationCache | undefined {
-  if (typeof TVIX_SOURCES === "undefined" || !settings.cache || settings.show.size > 0) return undefined
+  if (SOURCES === undefined || !settings.cache || settings.show.size > 0) return undefined
   // What is typed in may be anything.
   if (programs.some(({ kind }) => kind === "stdin")) return undefined
   const directory = cacheDirectory(process.env, process.platform)
   if (directory === undefined) return undefined
   const question = JSON.stringify(
     [
-      TVIX_SOURCES,
+      // What other sources printed is of no use.
+      SOURCES,
       doing,
       voice,
       programs,

@@ -11,10 +11,10 @@ import {
   unlinkSync,
   writeFileSync,
 } from "node:fs"
-import { tmpdir } from "node:os"
+import { constants, tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, before, describe, test } from "node:test"
-import { fileURLToPath } from "node:url"
+import { launcher, WAYS } from "./testing/ways.ts"
 
 const GARDEN = `
 let
@@ -51,7 +51,8 @@ const X = "/nix/store/5wq5jx7219pmi3xklyhl77fjbqvy6qaj-x.drv"
 const WARNING = "warning: you did not specify '--add-root'; the result might be removed by the garbage collector\n"
 
 type Command = "tvix" | "nix-instantiate" | "tvix-store"
-const launcher = (command: Command): string => fileURLToPath(new URL(`../../../bin/${command}`, import.meta.url))
+/** How commands are run just now. */
+let way: Readonly<Record<string, string>> = {}
 
 interface Ran {
   readonly status: number | null
@@ -61,7 +62,7 @@ interface Ran {
 
 function environment(store: string): NodeJS.ProcessEnv {
   const { PATH } = process.env
-  return { PATH, HOME: join(folder, "home"), NIX_CONF_DIR: "/nowhere", NIX_PATH: "", TVIX_STORE: store }
+  return { PATH, HOME: join(folder, "home"), NIX_CONF_DIR: "/nowhere", NIX_PATH: "", TVIX_STORE: store, ...way }
 }
 /** An address of its own for every test. */
 let stores = 0
@@ -185,10 +186,6 @@ const NIX: readonly Case[] = [
 
 const name = ({ args }: Case): string => args.join(" ")
 
-describe("nix-instantiate", () => {
-  for (const one of NIX) test(name(one), () => check("nix-instantiate", withUtf8(one)))
-})
-
 const TVIX: readonly Case[] = [
   { args: ["-A", "aa"], out: lines(AA) },
   { args: ["-E", PLANT, "-E", PLANT, "-A", ""], out: lines(X, X) },
@@ -235,112 +232,6 @@ const TVIX: readonly Case[] = [
   { args: ["--jsn"], status: 2, error: /Did you mean --json\?/ },
 ]
 
-describe("tvix instantiate", () => {
-  for (const one of TVIX) test(name(one), () => check("tvix", withUtf8({ ...one, args: ["instantiate", ...one.args] })))
-
-  test("--json tells what there is to know", () => {
-    const { out, error } = run("tvix", ["instantiate", "--json", "--dry-run", "-A", "bed", "-A", "dev"], newStore())
-    assert.equal(error, "")
-    assert.deepEqual(JSON.parse(out), [
-      {
-        attrPath: ["bed", "x"],
-        name: "cx",
-        system: "x86_64-linux",
-        drvPath: CX,
-        output: "out",
-        outputs: {
-          dev: "/nix/store/s5w74cg6a69icjs4vkjbm0simyd94z5q-cx-dev",
-          out: "/nix/store/c9qlyp8fg7mb9m9nza24jhnfrz3nrdql-cx",
-        },
-      },
-      {
-        attrPath: ["dev"],
-        name: "bb",
-        system: "x86_64-linux",
-        drvPath: BB,
-        output: "dev",
-        outputs: {
-          dev: "/nix/store/vhabjh48x2v17vbxjba673gmmyjb8nqm-bb-dev",
-          out: "/nix/store/5l4gim49g94bsawy6qf8rb4m01sqba5y-bb",
-        },
-      },
-    ])
-  })
-})
-
-describe("what is written", () => {
-  test("is the file that the path is the hash of, and what it refers to", () => {
-    const store = newStore()
-    const path = run("tvix", ["instantiate", "-A", "seeded"], store).out.trim()
-    const bytes = run("tvix-store", ["cat", path], store).out
-    const seed = /\/nix\/store\/[^"]*-seed(?=")/.exec(bytes)?.[0]
-    assert.equal(run("tvix-store", ["cat", seed ?? ""], store).out, "carrots\n")
-    assert.equal(run("nix-instantiate", ["--eval", "--raw", "-A", "seeded.drvPath"], store).out, path)
-    const info = JSON.parse(run("tvix-store", ["info", "--json", path], store).out) as Record<string, object>
-    assert.partialDeepStrictEqual(info[path], { references: [seed] })
-    assert.equal(run("tvix-store", ["verify"], store).status, 0)
-  })
-
-  test("nothing is written by a dry run, an evaluation, or one that finds nothing", () => {
-    for (const args of [
-      ["instantiate", "--dry-run", "-A", "seeded"],
-      ["eval", "--raw", "-A", "seeded.drvPath", "default.nix"],
-      ["instantiate", "-E", "{}"],
-    ]) {
-      const store = newStore()
-      assert.equal(run("tvix", args, store).status, 0)
-      assert.ok(!existsSync(store.slice("local://".length)), args.join(" "))
-    }
-  })
-
-  test("nix-instantiate --eval --read-write-mode writes what is evaluated", () => {
-    const store = newStore()
-    run("nix-instantiate", ["--eval", "--read-write-mode", "-A", "aa.drvPath"], store)
-    assert.equal(run("tvix-store", ["ls"], store).out, lines(AA))
-  })
-
-  test("what comes before a problem is there", () => {
-    const store = newStore()
-    const program = `[ (${PLANT}) { type = "derivation"; name = "y"; drvPath = throw "no"; outputName = "out"; } ]`
-    const { status, out } = run("tvix", ["instantiate", "-E", program], store)
-    assert.deepEqual({ status, out }, { status: 1, out: lines(X) })
-    assert.equal(run("tvix-store", ["ls"], store).out, lines(X))
-  })
-})
-
-describe("--add-root", () => {
-  test("links are printed, and keep what they lead to until they are removed", () => {
-    const store = newStore()
-    const link = join(folder, "new", "root")
-    assert.equal(
-      run("nix-instantiate", ["-A", "aa", "-A", "bb.dev", "--add-root", "new/root", "--indirect"], store).out,
-      "/F/new/root\n/F/new/root-2!dev\n",
-    )
-    assert.deepEqual([readlinkSync(link), readlinkSync(`${link}-2`)], [AA, BB])
-    run("tvix", ["instantiate", "-E", PLANT], store)
-    run("tvix-store", ["gc", "--grace", "0"], store)
-    assert.equal(run("tvix-store", ["ls"], store).out, lines(AA, BB))
-
-    unlinkSync(link)
-    // Leads elsewhere from now on.
-    unlinkSync(`${link}-2`)
-    symlinkSync(AA, `${link}-2`)
-    run("tvix-store", ["gc", "--grace", "0", "--all"], store)
-    assert.equal(run("tvix-store", ["ls"], store).out, "")
-    assert.equal(run("tvix-store", ["root", "list"], store).out, "")
-  })
-
-  test("a link of ours is replaced; in a dry run it keeps nothing", () => {
-    const store = newStore()
-    run("tvix", ["instantiate", "-A", "aa", "--add-root", "mine"], store)
-    const { out } = run("tvix", ["instantiate", "--dry-run", "-A", "bb", "--add-root", "mine", "--json"], store)
-    assert.partialDeepStrictEqual(JSON.parse(out), [{ drvPath: BB, root: "/F/mine" }])
-    assert.equal(readlinkSync(join(folder, "mine")), BB)
-    assert.ok(lstatSync(join(folder, "mine")).isSymbolicLink())
-    assert.equal(run("tvix-store", ["ls"], store).out, lines(AA))
-  })
-})
-
 /** Writes derivations without end, each needing the one before, and says so when it has begun. */
 const ENDLESS = `
   let
@@ -367,25 +258,12 @@ async function interrupted(
   const packs = join(store.slice("local://".length), "store.sqlite")
   while (!existsSync(packs) && child.exitCode === null) await new Promise((resolve) => setImmediate(resolve))
   child.kill(signal)
-  const code = await new Promise<number | null>((resolve) => child.on("close", resolve))
+  const code = await new Promise<number | null>((resolve) => {
+    // Whoever dies of a signal ends with this, says a shell.
+    child.on("close", (code, by) => resolve(by === null ? code : 128 + constants.signals[by]))
+  })
   return { code, out, error }
 }
-
-describe("whoever stops it leaves nothing half-written", () => {
-  for (const [signal, code] of [
-    ["SIGINT", 130],
-    ["SIGTERM", 143],
-    ["SIGKILL", null],
-  ] as const) {
-    test(signal, async () => {
-      const store = newStore()
-      assert.deepEqual(await interrupted(store, signal), { code, out: "", error: "trace: begun\n" })
-      const verified = run("tvix-store", ["verify"], store)
-      assert.deepEqual({ status: verified.status, error: verified.error }, { status: 0, error: "" })
-      assert.match(verified.out, /nothing is damaged/)
-    })
-  }
-})
 
 /** Programs' output is compared as bytes; the table above is text. */
 function withUtf8(one: Case): Case {
@@ -393,3 +271,139 @@ function withUtf8(one: Case): Case {
   if (!(error instanceof RegExp)) return one
   return { ...one, error: new RegExp(Buffer.from(error.source, "utf8").toString("latin1"), error.flags) }
 }
+
+for (const each of WAYS)
+  describe(each.name, () => {
+    before(() => {
+      each.begin()
+      way = each.env
+    })
+    after(() => each.end())
+
+    describe("nix-instantiate", () => {
+      for (const one of NIX) test(name(one), () => check("nix-instantiate", withUtf8(one)))
+    })
+
+    describe("tvix instantiate", () => {
+      for (const one of TVIX)
+        test(name(one), () => check("tvix", withUtf8({ ...one, args: ["instantiate", ...one.args] })))
+
+      test("--json tells what there is to know", () => {
+        const { out, error } = run("tvix", ["instantiate", "--json", "--dry-run", "-A", "bed", "-A", "dev"], newStore())
+        assert.equal(error, "")
+        assert.deepEqual(JSON.parse(out), [
+          {
+            attrPath: ["bed", "x"],
+            name: "cx",
+            system: "x86_64-linux",
+            drvPath: CX,
+            output: "out",
+            outputs: {
+              dev: "/nix/store/s5w74cg6a69icjs4vkjbm0simyd94z5q-cx-dev",
+              out: "/nix/store/c9qlyp8fg7mb9m9nza24jhnfrz3nrdql-cx",
+            },
+          },
+          {
+            attrPath: ["dev"],
+            name: "bb",
+            system: "x86_64-linux",
+            drvPath: BB,
+            output: "dev",
+            outputs: {
+              dev: "/nix/store/vhabjh48x2v17vbxjba673gmmyjb8nqm-bb-dev",
+              out: "/nix/store/5l4gim49g94bsawy6qf8rb4m01sqba5y-bb",
+            },
+          },
+        ])
+      })
+    })
+
+    describe("what is written", () => {
+      test("is the file that the path is the hash of, and what it refers to", () => {
+        const store = newStore()
+        const path = run("tvix", ["instantiate", "-A", "seeded"], store).out.trim()
+        const bytes = run("tvix-store", ["cat", path], store).out
+        const seed = /\/nix\/store\/[^"]*-seed(?=")/.exec(bytes)?.[0]
+        assert.equal(run("tvix-store", ["cat", seed ?? ""], store).out, "carrots\n")
+        assert.equal(run("nix-instantiate", ["--eval", "--raw", "-A", "seeded.drvPath"], store).out, path)
+        const info = JSON.parse(run("tvix-store", ["info", "--json", path], store).out) as Record<string, object>
+        assert.partialDeepStrictEqual(info[path], { references: [seed] })
+        assert.equal(run("tvix-store", ["verify"], store).status, 0)
+      })
+
+      test("nothing is written by a dry run, an evaluation, or one that finds nothing", () => {
+        for (const args of [
+          ["instantiate", "--dry-run", "-A", "seeded"],
+          ["eval", "--raw", "-A", "seeded.drvPath", "default.nix"],
+          ["instantiate", "-E", "{}"],
+        ]) {
+          const store = newStore()
+          assert.equal(run("tvix", args, store).status, 0)
+          assert.ok(!existsSync(store.slice("local://".length)), args.join(" "))
+        }
+      })
+
+      test("nix-instantiate --eval --read-write-mode writes what is evaluated", () => {
+        const store = newStore()
+        run("nix-instantiate", ["--eval", "--read-write-mode", "-A", "aa.drvPath"], store)
+        assert.equal(run("tvix-store", ["ls"], store).out, lines(AA))
+      })
+
+      test("what comes before a problem is there", () => {
+        const store = newStore()
+        const program = `[ (${PLANT}) { type = "derivation"; name = "y"; drvPath = throw "no"; outputName = "out"; } ]`
+        const { status, out } = run("tvix", ["instantiate", "-E", program], store)
+        assert.deepEqual({ status, out }, { status: 1, out: lines(X) })
+        assert.equal(run("tvix-store", ["ls"], store).out, lines(X))
+      })
+    })
+
+    describe("--add-root", () => {
+      test("links are printed, and keep what they lead to until they are removed", () => {
+        const store = newStore()
+        const link = join(folder, "new", "root")
+        assert.equal(
+          run("nix-instantiate", ["-A", "aa", "-A", "bb.dev", "--add-root", "new/root", "--indirect"], store).out,
+          "/F/new/root\n/F/new/root-2!dev\n",
+        )
+        assert.deepEqual([readlinkSync(link), readlinkSync(`${link}-2`)], [AA, BB])
+        run("tvix", ["instantiate", "-E", PLANT], store)
+        run("tvix-store", ["gc", "--grace", "0"], store)
+        assert.equal(run("tvix-store", ["ls"], store).out, lines(AA, BB))
+
+        unlinkSync(link)
+        // Leads elsewhere from now on.
+        unlinkSync(`${link}-2`)
+        symlinkSync(AA, `${link}-2`)
+        run("tvix-store", ["gc", "--grace", "0", "--all"], store)
+        assert.equal(run("tvix-store", ["ls"], store).out, "")
+        assert.equal(run("tvix-store", ["root", "list"], store).out, "")
+      })
+
+      test("a link of ours is replaced; in a dry run it keeps nothing", () => {
+        const store = newStore()
+        run("tvix", ["instantiate", "-A", "aa", "--add-root", "mine"], store)
+        const { out } = run("tvix", ["instantiate", "--dry-run", "-A", "bb", "--add-root", "mine", "--json"], store)
+        assert.partialDeepStrictEqual(JSON.parse(out), [{ drvPath: BB, root: "/F/mine" }])
+        assert.equal(readlinkSync(join(folder, "mine")), BB)
+        assert.ok(lstatSync(join(folder, "mine")).isSymbolicLink())
+        assert.equal(run("tvix-store", ["ls"], store).out, lines(AA))
+      })
+    })
+
+    describe("whoever stops it leaves nothing half-written", () => {
+      for (const [signal, code] of [
+        ["SIGINT", 130],
+        ["SIGTERM", 143],
+        ["SIGKILL", 137],
+      ] as const) {
+        test(signal, async () => {
+          const store = newStore()
+          assert.deepEqual(await interrupted(store, signal), { code, out: "", error: "trace: begun\n" })
+          const verified = run("tvix-store", ["verify"], store)
+          assert.deepEqual({ status: verified.status, error: verified.error }, { status: 0, error: "" })
+          assert.match(verified.out, /nothing is damaged/)
+        })
+      }
+    })
+  })

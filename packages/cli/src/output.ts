@@ -3,6 +3,7 @@
 // The global, not "node:process": importing that makes Node set up all three standard streams, 5 ms that a short run has no
 // use for. `process.stdout` itself is worse: it makes a pipe non-blocking, so that whoever fills it has to wait and try.
 import { fstatSync, writeSync } from "node:fs"
+import { caller } from "./caller.ts"
 
 const STDOUT = 1
 const STDERR = 2
@@ -20,6 +21,9 @@ export function writeError(bytes: string): void {
 export function writeOutBytes(bytes: Uint8Array): void {
   writeAll(STDOUT, bytes)
 }
+export function writeErrorBytes(bytes: Uint8Array): void {
+  writeAll(STDERR, bytes)
+}
 
 /** Lines of which there may be millions: they are written some at a time. */
 export class Lines {
@@ -35,11 +39,12 @@ export class Lines {
   }
 }
 
-function write(file: number, bytes: string): void {
+function write(file: 1 | 2, bytes: string): void {
   writeAll(file, Buffer.from(bytes, "latin1"))
 }
 
-function writeAll(file: number, bytes: Uint8Array): void {
+function writeAll(file: 1 | 2, bytes: Uint8Array): void {
+  if (caller !== undefined) return caller.write(file, bytes)
   let rest = bytes
   while (rest.length > 0) {
     try {
@@ -61,6 +66,7 @@ export function printable(bytes: string): string {
 
 /** Whether a file of ours, such as 2 for standard error, is a terminal. The module that knows is loaded if it may be one: 3 ms. */
 export function isTerminal(file: number): boolean {
+  if (caller !== undefined) return caller.isTerminal(file)
   try {
     if (!fstatSync(file).isCharacterDevice()) return false
   } catch {
@@ -70,9 +76,15 @@ export function isTerminal(file: number): boolean {
   return process.getBuiltinModule("node:tty").isatty(file)
 }
 
-/** Milliseconds that this process has run. (That performance.now() is not there from the start: its module takes 3 ms to load.) */
+/** Of the terminal on standard error. One that does not know its size says 0. */
+export function terminalSize(): { readonly columns: number; readonly rows: number } {
+  const { columns, rows } = caller ?? process.stderr
+  return { columns: columns || 80, rows: rows || 24 }
+}
+
+/** Milliseconds that the command has run. (That performance.now() is not there from the start: its module takes 3 ms to load.) */
 export function uptime(): number {
-  return process.uptime() * 1000
+  return caller === undefined ? process.uptime() * 1000 : performance.now() - caller.calledAt
 }
 
 /** Whether to colour what goes to standard error, or to `file`. */

@@ -1,6 +1,6 @@
 /** How far a long command is: one line on standard error, drawn again and again. Nothing if that is not a terminal. */
 import { byteStringOf } from "@tvix-ts/bytes"
-import { isTerminal, printable, uptime, writeError } from "./output.ts"
+import { isTerminal, printable, terminalSize, uptime, writeError } from "./output.ts"
 import { formatBytes, formatCount, formatDuration, formatNumber } from "./amounts.ts"
 
 const INTERVAL_MS = 100
@@ -67,7 +67,7 @@ export class Progress {
   #draw(line: string): void {
     this.#drawn = uptime()
     this.#visible = true
-    const shown = line.slice(0, Math.max(20, (process.stderr.columns || 80) - 1))
+    const shown = line.slice(0, Math.max(20, terminalSize().columns - 1))
     writeError(CLEAR + printable(byteStringOf(shown)))
   }
 

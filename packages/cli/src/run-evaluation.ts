@@ -2,6 +2,7 @@
 import { byteStringOf } from "@tvix-ts/bytes"
 import { colored, Failure, frameText, nixText, plain, problemRecord, type Palette } from "@tvix-ts/eval"
 import { dirname } from "node:path"
+import { caller } from "./caller.ts"
 import { wordBytes } from "./command-line.ts"
 import { EvaluationProgress } from "./evaluation-progress.ts"
 import { failureOf } from "./failure.ts"
@@ -33,9 +34,11 @@ export async function withEvaluation(
   { programs, voice, record = false }: RunOptions,
   work: (run: EvaluationRun) => Promise<void>,
 ): Promise<number> {
+  // Another's heap is in the same one.
+  if (settings.memoryMax !== undefined) caller?.decline()
   const progress = new EvaluationProgress(settings.quiet)
   // Where nothing is written, the system's way of ending a program is as good, and costs nothing.
-  const interrupt = settings.write ? onInterrupt() : undefined
+  const interrupt = settings.write || caller !== undefined ? onInterrupt() : undefined
   const signal = interrupt?.signal
   const session = new Session(settings, {
     palette,

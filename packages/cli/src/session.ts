@@ -1,5 +1,5 @@
 /** One evaluation as the commands run it: sources in, printed values out. */
-import { byteStringOf } from "@tvix-ts/bytes"
+import { byteStringFrom, byteStringOf } from "@tvix-ts/bytes"
 import {
   autoCall,
   canonPath,
@@ -27,6 +27,7 @@ import {
   type OnItem,
   type Palette,
   type Task,
+  type UnitCache,
   type Value,
   type WorldRecord,
 } from "@tvix-ts/eval"
@@ -46,6 +47,7 @@ import { printString, printTree, SourceFile } from "@tvix-ts/syntax"
 import { existsSync, readFileSync } from "node:fs"
 import type { HeapInfo } from "node:v8"
 import { bytecodeCache, cacheDirectory } from "./caches.ts"
+import { caller } from "./caller.ts"
 import { wordBytes, workingDirectory } from "./command-line.ts"
 import { allowedUris, fetcherOf } from "./fetching.ts"
 import { writeError } from "./output.ts"
@@ -89,6 +91,7 @@ export class Session {
   readonly #signal: AbortSignal | undefined
   readonly #fetcher: NodeFetcher
   readonly #recorder: WorldRecorder | undefined
+  readonly #compiled: UnitCache | undefined
   #opened: Promise<Store> | undefined
   /** Values for functions that programs turn out to be. */
   readonly args = new Map<string, Value>()
@@ -100,6 +103,7 @@ export class Session {
     this.#onItem = onItem
     this.#beforeMessage = beforeMessage
     this.#signal = signal
+    this.#compiled = settings.cache ? bytecodeCache() : undefined
     const entries = searchPath(settings)
     const home = process.env["HOME"]
     // A machine with Nix has store paths of its own.
@@ -136,7 +140,7 @@ export class Session {
         limits: limitsOf(settings),
         ...endOf(settings, signal),
         pure: settings.pure,
-        ...cacheOf(settings),
+        ...(this.#compiled && { unitCache: this.#compiled }),
         pipeOperators: settings.features.has("pipe-operators"),
         tomlTimestamps: settings.features.has("parse-toml-timestamps"),
         traceVerbose: settings.traceVerbose,
@@ -159,11 +163,11 @@ export class Session {
 
   /**
    * Evaluates: at once, if nothing has to wait, so that a short program costs no more than it must. What is written on the
-   * way is written meanwhile, and a time limit can only be kept by whoever looks at the clock: these take turns.
+   * way is written meanwhile, and an end can only come from outside if others get their turns: time limits, and signals.
    */
   async run<T = Forced>(start: Value | Task<T>): Promise<T> {
     const { evaluation } = this
-    const takesTurns = this.#settings.write || this.#settings.timeoutMs !== undefined
+    const takesTurns = this.#settings.write || evaluation.options.signal !== undefined
     return takesTurns ? evaluation.run(start) : evaluation.runSoon(start)
   }
 
@@ -173,7 +177,7 @@ export class Session {
       case "expression":
         return { source: new SourceFile(STRING_ORIGIN, wordBytes(program.text)), basePath: this.#directory }
       case "stdin":
-        return { source: new SourceFile(STDIN_ORIGIN, readInput()), basePath: this.#directory }
+        return { source: new SourceFile(STDIN_ORIGIN, await readInput()), basePath: this.#directory }
       case "file": {
         const { evaluation } = this
         const operand = wordBytes(program.path)
@@ -241,6 +245,7 @@ export class Session {
 
   /** To be called at the end, whatever happened. What was written and not flushed may or may not be there. */
   async close(): Promise<void> {
+    this.#compiled?.flush()
     this.#fetcher.close()
     // Who could not open it was told.
     const store = await this.#opened?.catch(() => undefined)
@@ -283,11 +288,6 @@ function* printing(
     case "nix":
       return `${printValue(strict ? ((yield deeply(value, onItem)) as Forced) : value)}\n`
   }
-}
-
-function cacheOf({ cache }: Settings): Pick<EvaluationOptions, "unitCache"> {
-  const unitCache = cache ? bytecodeCache() : undefined
-  return unitCache === undefined ? {} : { unitCache }
 }
 
 function sourcesOf({ cache }: Settings): Pick<EvaluationStoreOptions, "sources"> {
@@ -352,9 +352,9 @@ function sampledHeap(): () => number {
   }
 }
 
-function readInput(): string {
+async function readInput(): Promise<string> {
   try {
-    return readFileSync(0, "latin1")
+    return caller === undefined ? readFileSync(0, "latin1") : byteStringFrom(await caller.readInput())
   } catch (error) {
     const message = `reading standard input: ${error instanceof Error ? error.message : String(error)}`
     throw new Failure({ code: "io", message: byteStringOf(message) })

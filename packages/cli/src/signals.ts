@@ -1,5 +1,7 @@
 /** Ctrl-C, for commands that have something to bring to an end. */
 
+import { caller, type Caller } from "./caller.ts"
+
 /** What shells report of commands killed by these. */
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const
 
@@ -14,6 +16,7 @@ export interface Interrupt {
 
 /** From now on Ctrl-C is a request. The second one is not. */
 export function onInterrupt(): Interrupt {
+  if (caller !== undefined) return interruptOf(caller)
   const controller = new AbortController()
   let exitCode: number | undefined
   const interrupt = (name: keyof typeof EXIT_CODES): void => {
@@ -32,5 +35,16 @@ export function onInterrupt(): Interrupt {
       process.off("SIGINT", interrupt)
       process.off("SIGTERM", interrupt)
     },
+  }
+}
+
+/** Whoever presses Ctrl-C ends the caller, and does not see what we end with. */
+function interruptOf({ signal }: Caller): Interrupt {
+  return {
+    signal,
+    get exitCode() {
+      return signal.aborted ? EXIT_CODES.SIGINT : undefined
+    },
+    release() {},
   }
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-import { TVIX } from "./commands/registry.ts"
 import { runMain } from "./main.ts"
-import { runTool } from "./tool.ts"
+import { throughWarmProcess } from "./warm/client.ts"
 
-void runMain((words) => runTool(TVIX, words))
+void runMain(
+  async (words) => (await throughWarmProcess("tvix", words)) ?? (await import("./tvix-command.ts")).tvix(words),
+)

@@ -3,7 +3,7 @@ import { byteStringFrom, byteStringOf, textOf } from "@tvix-ts/bytes"
 import { nixMessage, type RealiseEvent } from "@tvix-ts/glue/build"
 import { formatStorePath } from "@tvix-ts/nix-compat"
 import { formatBytes } from "../amounts.ts"
-import { colorsWanted, isTerminal, printable, uptime, writeError } from "../output.ts"
+import { colorsWanted, isTerminal, printable, terminalSize, uptime, writeError } from "../output.ts"
 import { BuildTree, nameOf } from "./build-tree.ts"
 import { BuildTimes } from "./times.ts"
 
@@ -132,9 +132,7 @@ export class BuildDisplay {
   #draw(): void {
     // There may be nothing to do.
     if (this.#tree.isEmpty) return
-    // A terminal that does not know its size says 0.
-    const columns = process.stderr.columns || 80
-    const rows = process.stderr.rows || 24
+    const { columns, rows } = terminalSize()
     const style = { width: columns - 1, height: Math.max(3, Math.min(rows - 2, 20)), color: colorsWanted() }
     const lines = this.#tree.lines(uptime(), style)
     this.clear()

@@ -49,6 +49,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "say what is unused, useless or out of date in Nix files",
     load: async () => (await import("./lint.ts")).command,
   },
+  warm: {
+    summary: "keep a process that evaluates for the others in half the time",
+    load: async () => (await import("./warm.ts")).warmCommand(TVIX),
+  },
   completion: {
     summary: "print a script that completes tvix's command lines in your shell",
     load: async () => (await import("./completion.ts")).completion("tvix"),
