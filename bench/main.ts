@@ -4,7 +4,7 @@
  *
  *     npm run bench -- [--only NAME] [--runs N] [--nixpkgs PATH] [--json] [--command "WORDS"]
  *
- * With --nixpkgs also derivations of the package set at PATH.
+ * With --nixpkgs also derivations of the package set at PATH, alone and in the process of `tvix warm`.
  *
  * Medians of N runs (default 5) after one that is not timed, which checks the result, warms the caches and measures
  * memory. C++ Nix is found as scripts/oracle.ts says; `--command` measures another binary in place of ours.
@@ -46,7 +46,10 @@ interface Row {
 
 // Nothing of the caller's is of use, and nothing is left to them.
 const caches = mkdtempSync(join(tmpdir(), "tvix-bench-"))
-process.on("exit", () => rmSync(caches, { recursive: true, force: true }))
+process.on("exit", () => {
+  warm("stop")
+  rmSync(caches, { recursive: true, force: true })
+})
 
 const rows: Row[] = []
 let failures = 0
@@ -60,7 +63,9 @@ if (cases.length === 0) {
 }
 if (!options.json) console.log(line("", "ours", "C++ Nix", "ratio", "target", "ours", "C++ Nix", "ratio", "target"))
 for (const each of cases) {
-  if (each.warm === true) wallTime(ours, each.ours)
+  // Those that it does not serve were before.
+  if (each.served === true) warm("start")
+  for (let i = 0; i < (each.rehearsals ?? 0); i++) wallTime(ours, each.ours)
   const mine = await peakMemory([...ours, ...each.ours.args], environment(each.ours), each.ours.input)
   const other = await peakMemory([...theirs, ...each.theirs.args], environment(each.theirs), each.theirs.input)
   if (mine.status !== 0 || mine.stdout !== other.stdout) {
@@ -76,7 +81,7 @@ for (const each of cases) {
   }
   const row: Row = {
     program: each.name,
-    ours: { ms: median(times.ours), memory: mine.peak },
+    ours: { ms: median(times.ours), memory: each.served === true ? warm("status", "--json").memory : mine.peak },
     theirs: { ms: median(times.theirs), memory: other.peak },
   }
   rows.push(row)
@@ -89,7 +94,14 @@ if (failures > 0) process.exitCode = 1
 /** No store, and nothing of the caller's that either program would read. */
 function environment({ env }: Invocation): NodeJS.ProcessEnv {
   const { NIX_PATH: _path, NIX_CONFIG: _config, ...rest } = process.env
-  return { ...rest, NIX_REMOTE: "dummy://", TVIX_CACHE_DIR: caches, ...env }
+  return { ...rest, NIX_REMOTE: "dummy://", TVIX_CACHE_DIR: caches, XDG_RUNTIME_DIR: caches, ...env }
+}
+
+/** Runs `tvix warm`; what it printed as JSON, if anything. */
+function warm(...words: readonly string[]): { readonly memory: number } {
+  const env = environment({ args: [] })
+  const { stdout } = spawnSync(join(ROOT, "bin", "tvix"), ["warm", ...words], { env, encoding: "utf8" })
+  return JSON.parse(stdout || "{}") as { memory: number }
 }
 
 function wallTime(command: readonly string[], invocation: Invocation): number {
@@ -122,5 +134,5 @@ function show({ program, ours: mine, theirs: other }: Row, { target, memoryTarge
 }
 
 function line(program: string, ...cells: readonly string[]): string {
-  return program.padEnd(13) + cells.map((cell) => cell.padStart(9)).join("")
+  return program.padEnd(19) + cells.map((cell) => cell.padStart(9)).join("")
 }
