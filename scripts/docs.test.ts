@@ -7,10 +7,11 @@
  */
 import assert from "node:assert/strict"
 import { spawnSync } from "node:child_process"
-import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { delimiter, dirname, join } from "node:path"
 import process from "node:process"
-import { describe, test } from "node:test"
+import { after, describe, test } from "node:test"
 import { ROOT } from "./toolchain.mjs"
 
 interface Command {
@@ -69,6 +70,10 @@ const isThere = (what: string): boolean =>
 const PAGES = ["*.md", "docs/**/*.md", "packages/*/README.md", "examples/**/*.md", "bench/*.md", "lang-tests/*.md"]
 const ci = readFileSync(join(ROOT, ".ci/run"), "utf8")
 
+// Processes that a page starts are its own; names of sockets must be short.
+const runtime = mkdtempSync(join(tmpdir(), "docs-"))
+after(() => rmSync(runtime, { recursive: true }))
+
 for (const page of globSync(PAGES, { cwd: ROOT }).sort()) {
   const markdown = readFileSync(join(ROOT, page), "utf8")
   // A store of the page's own, so that what it shows is what everybody sees, and nobody's store is touched.
@@ -88,6 +93,7 @@ for (const page of globSync(PAGES, { cwd: ROOT }).sort()) {
             ...process.env,
             PATH: `${join(ROOT, "bin")}${delimiter}${process.env["PATH"]}`,
             TVIX_STORE: `local://${store}`,
+            XDG_RUNTIME_DIR: runtime,
           },
           encoding: "utf8",
           input: "",

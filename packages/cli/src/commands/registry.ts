@@ -50,7 +50,7 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import("./lint.ts")).command,
   },
   warm: {
-    summary: "keep a process that evaluates for the others in half the time",
+    summary: "keep a process that evaluates for the others in two thirds of the time",
     load: async () => (await import("./warm.ts")).warmCommand(TVIX),
   },
   completion: {

@@ -7,7 +7,8 @@ import type { Command, Tool } from "./command.ts"
 export function warmCommand(outer: Tool): Command {
   const tool: Tool = {
     name: "tvix warm",
-    about: "Keeps a process that evaluates for tvix eval, tvix instantiate and nix-instantiate, in half the time.",
+    about:
+      "Keeps a process that evaluates for tvix eval, tvix instantiate and nix-instantiate, in two thirds of the time.",
     version: `tvix ${VERSION}, the language of Nix ${NIX_VERSION}`,
     commands: {
       start: {
