@@ -34,8 +34,8 @@ export async function withEvaluation(
   { programs, voice, record = false }: RunOptions,
   work: (run: EvaluationRun) => Promise<void>,
 ): Promise<number> {
-  // Another's heap is in the same one.
-  if (settings.memoryMax !== undefined) caller?.decline()
+  // Of others there is memory in the same heap; and who watches each step says more than can wait to be sent.
+  if (settings.memoryMax !== undefined || settings.show.size > 0) caller?.decline()
   const progress = new EvaluationProgress(settings.quiet)
   // Where nothing is written, the system's way of ending a program is as good, and costs nothing.
   const interrupt = settings.write || caller !== undefined ? onInterrupt() : undefined

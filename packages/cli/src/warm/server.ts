@@ -35,6 +35,8 @@ export type WarmEnd = "stopped" | "idle" | "outdated" | "full"
 
 /** Who was greeted and asks for nothing is not waited for. */
 const REQUEST_MS = 1000
+/** Of messages that a client has not read yet. */
+const BACKLOG_BYTES_MAX = 2 ** 26
 /** Longer than any string can be. */
 const INPUT_BYTES_MAX = 2 ** 29
 /** How often it is looked whether anybody can still find us. */
@@ -234,6 +236,8 @@ class ClientCall implements Caller {
   }
 
   write(file: 1 | 2, bytes: Uint8Array): void {
+    // What is printed is kept anyway; messages have no end in a program that traces without end.
+    if (file === 2 && this.#socket.writableLength > BACKLOG_BYTES_MAX) this.#socket.destroy()
     for (const each of frames(file === 1 ? "output" : "error", bytes)) this.#socket.write(each)
   }
   isTerminal(file: number): boolean {

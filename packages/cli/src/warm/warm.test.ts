@@ -125,6 +125,17 @@ describe("tvix warm", () => {
     assert.equal(warm.status().evaluations, 0)
   })
 
+  test("a path that is too long for a socket is told", () => {
+    const long = join(folder, "x".repeat(100))
+    const { status, stderr } = spawnSync(launcher("tvix"), ["warm", "start"], {
+      env: environment({ XDG_RUNTIME_DIR: long }),
+      encoding: "utf8",
+    })
+    assert.equal(status, 1)
+    assert.match(stderr, /^error: the path of the socket is too long, .*: give \$XDG_RUNTIME_DIR a shorter one\n$/)
+    assert.deepEqual(run(["eval", "-E", "1"], { env: { XDG_RUNTIME_DIR: long } }), printed("1\n"))
+  })
+
   test("it ends when nobody needs it", async () => {
     warm.start("--idle", "1")
     assert.equal(
@@ -206,6 +217,7 @@ describe("what it evaluates", () => {
     warm.start()
     const count = served(() => {
       assert.deepEqual(run(["eval", "--max-memory", "500M", "-E", "1"]), printed("1\n"))
+      assert.match(run(["eval", "--display-ast", "-E", "1"]).error, /^=== syntax tree of /)
       assert.deepEqual(run(["eval", "-E", "1"], { env: { TVIX_WARM: "0" } }), printed("1\n"))
       const { status, stdout } = spawnSync("unshare", ["-m", launcher("tvix"), "eval", "-E", "1"], {
         env: environment(),
