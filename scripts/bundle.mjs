@@ -59,6 +59,12 @@ const COMMANDS = {
  * inlined: in the machine's instructions that was a tenth of an evaluation (docs/decisions/0001-toolchain.md).
  */
 const EVALUATOR = { name: "evaluator", test: /packages[\\/](eval|syntax)[\\/]src[\\/]/ }
+/** What every command begins with, the client of `tvix warm` included, which has no use for the evaluator. */
+const START = {
+  name: "start",
+  test: /packages[\\/](bytes[\\/]src[\\/]|cli[\\/]src[\\/](caller|command-line|main|output|problem-sentence|version|warm[\\/](client|frames|place))\.ts)/,
+  priority: 1,
+}
 const LOADER = join(ROOT, "scripts", "bundle-loader.cjs")
 /** Bundles older than this are removed. Not at once: a command that started from one may still load a chunk of it. */
 const KEEP_MS = 10 * 60_000
@@ -120,7 +126,7 @@ async function bundleCommand({ evaluates, programs, threads }, dir) {
     format: "cjs",
     entryFileNames: "[name].cjs",
     chunkFileNames: "[name]-[hash].cjs",
-    codeSplitting: { groups: evaluates ? [EVALUATOR] : [] },
+    codeSplitting: { groups: evaluates ? [START, EVALUATOR] : [] },
     // Names stay readable in the stack traces of our own bugs.
     minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
   })
