@@ -21,25 +21,25 @@ export async function throughWarmProcess(program: WarmProgram, words: readonly s
   if (process.env["TVIX_WARM"] === "0") return undefined
   const place = warmPlace()
   if (place === undefined) return undefined
-  const request = { program, words }
-  let cwd: string
+  let request: Request
   try {
     if (distrust(place.folder) !== undefined) return undefined
     lstatSync(place.socket)
-    cwd = process.cwd()
+    request = { program, words, ...surroundings() }
   } catch {
     // There is none, or nowhere to be.
     return undefined
   }
-  // Its name is not text.
-  if (cwd.includes(REPLACEMENT)) return undefined
-  return new Call({ ...request, ...surroundings(cwd) }, place.log).result(connect(place.socket))
+  // What is not text would be another folder there.
+  if (request.cwd.includes(REPLACEMENT)) return undefined
+  return new Call(request, place.log).result(connect(place.socket))
 }
 
-function surroundings(cwd: string): Omit<Request, "program" | "words"> {
+/** @throws if the system does not tell */
+function surroundings(): Omit<Request, "program" | "words"> {
   const terminals = [0, 1, 2].filter(isTerminal)
   return {
-    cwd,
+    cwd: process.cwd(),
     env: Object.fromEntries(Object.entries(process.env).map(([name, value]) => [name, value!])),
     umask: process.umask(),
     whereabouts: whereabouts(),

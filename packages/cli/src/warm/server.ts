@@ -181,12 +181,13 @@ function isOutdated(): boolean {
 async function inPlaceOf<T>(request: Request, caller: Caller, work: () => Promise<T>): Promise<T> {
   if (request.whereabouts !== whereabouts() || isOutdated()) throw new Declined()
   const own = { ...process.env }
-  const umask = process.umask(request.umask)
-  replaceEnvironment(request.env)
+  const umask = process.umask()
   setCaller(caller)
   try {
     try {
       process.chdir(request.cwd)
+      process.umask(request.umask)
+      replaceEnvironment(request.env)
     } catch {
       throw new Declined()
     }

@@ -21,6 +21,8 @@ interface StartSettings {
   idleMs: number
   memoryMax: number
   foreground: boolean
+  /** Whether to start another when it has grown too large. */
+  renew: boolean
 }
 
 const OPTIONS: readonly Option<StartSettings>[] = [
@@ -42,7 +44,10 @@ const OPTIONS: readonly Option<StartSettings>[] = [
     summary: "be that process, until Ctrl-C: for whoever keeps services running",
     set: (to) => void (to.foreground = true),
   },
+  // What a process in the background is started with.
+  { names: ["--renew"], values: [], set: (to) => void (to.renew = true) },
 ]
+const IN_BACKGROUND = ["--foreground", "--renew"]
 
 const STARTING_MS = 20_000
 const ASK_EVERY_MS = 10
@@ -63,7 +68,7 @@ Examples:
 }
 
 async function run(words: readonly string[], tool: Tool, outer: Tool): Promise<number> {
-  const settings: StartSettings = { idleMs: 3_600_000, memoryMax: 2 ** 30, foreground: false }
+  const settings: StartSettings = { idleMs: 3_600_000, memoryMax: 2 ** 30, foreground: false, renew: false }
   const operands = await readOptions(tool, "start", words, OPTIONS, settings)
   if (typeof operands === "number") return operands
   if (operands.length > 0) return misuse(tool, new UsageError(`nothing to do with '${operands[0]}'`), "start")
@@ -86,17 +91,21 @@ async function removeDead({ folder, socket: own }: Place): Promise<void> {
   for (const name of readdirSync(folder)) {
     const socket = join(folder, name)
     if (extname(name) === ".log" || socket === own) continue
-    // oxlint-disable-next-line no-await-in-loop -- there are few
-    const running = await findRunning({ folder, socket })
-    running?.leave()
-    if (running === undefined) for (const path of [socket, `${socket}.log`]) rmSync(path, { force: true })
+    try {
+      // oxlint-disable-next-line no-await-in-loop -- there are few
+      const running = await findRunning({ folder, socket })
+      running?.leave()
+      if (running === undefined) for (const path of [socket, `${socket}.log`]) rmSync(path, { force: true })
+    } catch {
+      // It is alive, if it does not answer.
+    }
   }
 }
 
 /** Starts a process that does what this one was told; settles when it can be found. */
 async function startInBackground(place: Place, words: readonly string[]): Promise<Running> {
   const log = openSync(place.log, "w", 0o600)
-  const command = [...process.execArgv, process.argv[1]!, "warm", "start", ...words, "--foreground"]
+  const command = [...process.execArgv, process.argv[1]!, "warm", "start", ...words, ...IN_BACKGROUND]
   const child = spawn(process.execPath, command, { cwd: "/", detached: true, stdio: ["ignore", log, log] })
   closeSync(log)
   let failed: Error | undefined
@@ -121,7 +130,7 @@ async function startInBackground(place: Place, words: readonly string[]): Promis
 /** Is the process, until it has to end; the result is the exit code. */
 async function serve(
   place: Place,
-  { idleMs, memoryMax }: StartSettings,
+  { idleMs, memoryMax, renew }: StartSettings,
   words: readonly string[],
   outer: Tool,
 ): Promise<number> {
@@ -138,11 +147,7 @@ async function serve(
   interrupt.signal.addEventListener("abort", () => server.close(), { once: true })
   await server.listen()
   const end = await server.ended()
-  if (end === "full")
-    await startInBackground(
-      place,
-      words.filter((word) => word !== "--foreground"),
-    )
+  if (end === "full" && renew) await startInBackground(place, words.slice(0, -IN_BACKGROUND.length))
   if (interrupt.exitCode === undefined) writeError(byteStringOf(`ended: ${end}\n`))
   return interrupt.exitCode ?? 0
 }
