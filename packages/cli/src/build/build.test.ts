@@ -466,7 +466,8 @@ describe("building", { skip: isReady ? false : "needs Linux, bubblewrap and busy
         })
         let error = ""
         child.stderr.on("data", (bytes: Buffer) => (error += bytes.toString()))
-        const status = await new Promise((resolve) => child.on("exit", resolve))
+        // Not when it exits: what it said may come later.
+        const status = await new Promise((resolve) => child.on("close", resolve))
         return { status, error }
       }),
     )

@@ -6,7 +6,7 @@ import { lstatSync, readFileSync } from "node:fs"
 import { connect, type Socket } from "node:net"
 import { byteStringOf } from "@tvix-ts/bytes"
 import { isTerminal, terminalSize, writeError, writeErrorBytes, writeOutBytes } from "../output.ts"
-import { frame, FrameReader, frames, type Frame, type Request, type WarmProgram } from "./frames.ts"
+import { frame, FrameError, FrameReader, frames, type Frame, type Request, type WarmProgram } from "./frames.ts"
 import { distrust, warmPlace, whereabouts } from "./place.ts"
 
 /** Commands of `tvix` that gain by it; those that build, ask or show wait for other things than V8. */
@@ -103,11 +103,13 @@ class Call {
           socket.destroy()
       }
     }
-    await new Promise<void>((resolve) => {
+    await new Promise<void>((resolve, reject) => {
       socket.on("data", (piece: Buffer) => {
         try {
           for (const each of this.#reader.push(piece)) answer(each)
-        } catch {
+        } catch (error) {
+          // What is no frame ends it; that there is no room for what is printed has to be said.
+          if (!(error instanceof FrameError)) reject(error)
           socket.destroy()
         }
       })

@@ -272,6 +272,17 @@ describe("a client", () => {
     assert.deepEqual(await ended, { status: 1, out: "", error })
   })
 
+  test("says that there is no room for what it prints", { skip: !existsSync("/dev/full") }, () => {
+    warm.start()
+    const words = [launcher("tvix"), "eval", "-E", "1"]
+    const { status, stderr } = spawnSync("sh", ["-c", '"$@" > /dev/full', "sh", ...words], {
+      env: environment(),
+      encoding: "utf8",
+    })
+    assert.deepEqual({ status, stderr }, { status: 1, stderr: "error: cannot write: no space left on device\n" })
+    assert.equal(warm.status().evaluations, 1)
+  })
+
   test("that speaks otherwise, or not at all, is shown out", async () => {
     warm.start()
     const { socket: path } = warm.status()
