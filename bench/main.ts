@@ -47,6 +47,7 @@ interface Row {
 // Nothing of the caller's is of use, and nothing is left to them.
 const caches = mkdtempSync(join(tmpdir(), "tvix-bench-"))
 process.on("exit", () => {
+  // If it was interrupted.
   warm("stop")
   rmSync(caches, { recursive: true, force: true })
 })
@@ -63,7 +64,6 @@ if (cases.length === 0) {
 }
 if (!options.json) console.log(line("", "ours", "C++ Nix", "ratio", "target", "ours", "C++ Nix", "ratio", "target"))
 for (const each of cases) {
-  // Those that it does not serve were before.
   if (each.served === true) warm("start")
   for (let i = 0; i < (each.rehearsals ?? 0); i++) wallTime(ours, each.ours)
   const mine = await peakMemory([...ours, ...each.ours.args], environment(each.ours), each.ours.input)
@@ -81,9 +81,10 @@ for (const each of cases) {
   }
   const row: Row = {
     program: each.name,
-    ours: { ms: median(times.ours), memory: each.served === true ? warm("status", "--json").memory : mine.peak },
+    ours: { ms: median(times.ours), memory: each.served === true ? warm("status", "--json").memoryPeak : mine.peak },
     theirs: { ms: median(times.theirs), memory: other.peak },
   }
+  if (each.served === true) warm("stop")
   rows.push(row)
   if (!options.json) console.log(show(row, each))
 }
@@ -98,10 +99,10 @@ function environment({ env }: Invocation): NodeJS.ProcessEnv {
 }
 
 /** Runs `tvix warm`; what it printed as JSON, if anything. */
-function warm(...words: readonly string[]): { readonly memory: number } {
+function warm(...words: readonly string[]): { readonly memoryPeak: number } {
   const env = environment({ args: [] })
   const { stdout } = spawnSync(join(ROOT, "bin", "tvix"), ["warm", ...words], { env, encoding: "utf8" })
-  return JSON.parse(stdout || "{}") as { memory: number }
+  return JSON.parse(stdout || "{}") as { memoryPeak: number }
 }
 
 function wallTime(command: readonly string[], invocation: Invocation): number {

@@ -5,10 +5,11 @@
  * are first called, in every run anew: a twentieth of a nixpkgs evaluation. So the code is kept as it is when a process
  * ends, with all that has been called by then:
  *
- *     NAME.cjs.code    how long the process had computed, in ms: a double; then what V8 calls cached data
+ *     NAME.cjs.FLAGS.code    how long the process had computed, in ms: a double; then what V8 calls cached data
  *
  * The first process to end writes it; after that any that computed twice as long as the one before, which has called more, up
- * to {@link ENOUGH_MS}. V8 itself refuses what another version of it, or other flags, or another source made.
+ * to {@link ENOUGH_MS}. V8 refuses what another version of it, or another source made; and what other flags made, so
+ * processes with other flags have files of their own.
  */
 "use strict"
 const { readFileSync, renameSync, writeFileSync } = require("node:fs")
@@ -38,6 +39,13 @@ const LATE = new Set([
 /** Who computed so long has called nearly everything. */
 const ENOUGH_MS = 500
 const HEADER_BYTES = 8
+
+/** Of the flags: not worth the time that a digest takes to load. */
+const FLAGS = (() => {
+  let hash = 0
+  for (const byte of Buffer.from(process.execArgv.join(" "))) hash = (Math.imul(hash, 31) + byte) | 0
+  return (hash >>> 0).toString(16)
+})()
 
 /** @typedef {{ filename: string, script: Script, ran: number }} Loaded */
 /** @type {Loaded[]} */
@@ -88,7 +96,7 @@ function late(load) {
 /** @param {string} filename */
 function readCode(filename) {
   try {
-    const bytes = readFileSync(`${filename}.code`)
+    const bytes = readFileSync(`${filename}.${FLAGS}.code`)
     return { ran: bytes.readDoubleLE(0), code: bytes.subarray(HEADER_BYTES) }
   } catch {
     return undefined
@@ -106,7 +114,7 @@ process.on("exit", () => {
       header.writeDoubleLE(now)
       const draft = `${filename}.${process.pid}.draft`
       writeFileSync(draft, Buffer.concat([header, script.createCachedData()]))
-      renameSync(draft, `${filename}.code`)
+      renameSync(draft, `${filename}.${FLAGS}.code`)
     } catch {
       // Installed where this user may not write: then the program is compiled, as any is.
     }

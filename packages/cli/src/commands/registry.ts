@@ -50,7 +50,7 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import("./lint.ts")).command,
   },
   warm: {
-    summary: "keep a process that evaluates for the others in two thirds of the time",
+    summary: "keep a process that has compiled the evaluator, and evaluates for the others",
     load: async () => (await import("./warm.ts")).warmCommand(TVIX),
   },
   completion: {

@@ -8,7 +8,7 @@ export function warmCommand(outer: Tool): Command {
   const tool: Tool = {
     name: "tvix warm",
     about:
-      "Keeps a process that evaluates for tvix eval, tvix instantiate and nix-instantiate, in two thirds of the time.",
+      "Keeps a process that has compiled the evaluator, and evaluates for tvix eval, tvix instantiate and nix-instantiate.",
     version: `tvix ${VERSION}, the language of Nix ${NIX_VERSION}`,
     commands: {
       start: {

@@ -37,8 +37,9 @@ export interface Status {
   readonly evaluations: number
   /** Seconds since it was started. */
   readonly age: number
-  /** Bytes, all of the process. */
+  /** Bytes, all of the process: now, and at most. */
   readonly memory: number
+  readonly memoryPeak: number
 }
 
 export interface Request {

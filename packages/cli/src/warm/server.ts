@@ -106,6 +106,7 @@ export class WarmServer {
       evaluations: this.#evaluations,
       age: Math.round((performance.now() - this.#startedAt) / 1000),
       memory: process.memoryUsage.rss(),
+      memoryPeak: process.resourceUsage().maxRSS * 1024,
     }
   }
 

@@ -49,6 +49,12 @@ const OPTIONS: readonly Option<StartSettings>[] = [
 ]
 const IN_BACKGROUND = ["--foreground", "--renew"]
 
+/**
+ * V8 lets a heap grow to several times what was of use in it at some moment, and the launcher lets it begin with 256 MB: of use for a
+ * process that will soon end. Half the memory costs this one little (docs/decisions/0014-warm-process.md).
+ */
+const HEAP_FLAGS = ["--initial-heap-size=96", "--heap-growing-percent=50"]
+
 const STARTING_MS = 20_000
 const ASK_EVERY_MS = 10
 
@@ -105,7 +111,7 @@ async function removeDead({ folder, socket: own }: Place): Promise<void> {
 /** Starts a process that does what this one was told; settles when it can be found. */
 async function startInBackground(place: Place, words: readonly string[]): Promise<Running> {
   const log = openSync(place.log, "w", 0o600)
-  const command = [...process.execArgv, process.argv[1]!, "warm", "start", ...words, ...IN_BACKGROUND]
+  const command = [...process.execArgv, ...HEAP_FLAGS, process.argv[1]!, "warm", "start", ...words, ...IN_BACKGROUND]
   const child = spawn(process.execPath, command, { cwd: "/", detached: true, stdio: ["ignore", log, log] })
   closeSync(log)
   let failed: Error | undefined

@@ -25,17 +25,9 @@ async function run(words: readonly string[], tool: Tool): Promise<number> {
     const running = await findRunning(place)
     running?.leave()
     if (settings.json) {
-      const { pid, busy, evaluations, age, memory } = running ?? {}
-      const record = {
-        running: running !== undefined,
-        pid,
-        busy,
-        evaluations,
-        age,
-        memory,
-        socket: place.socket,
-        log: place.log,
-      }
+      const { pid, busy, evaluations, age, memory, memoryPeak } = running ?? {}
+      const { socket, log } = place
+      const record = { running: running !== undefined, pid, busy, evaluations, age, memory, memoryPeak, socket, log }
       writeOut(byteStringOf(`${JSON.stringify(record)}\n`))
     } else if (running === undefined) {
       writeOut("there is none: tvix warm start starts one\n")
