@@ -4,6 +4,7 @@
  */
 import { existsSync, renameSync, rmSync, statSync } from "node:fs"
 import { createServer, type Server, type Socket } from "node:net"
+import { fileURLToPath } from "node:url"
 import { byteStringOf } from "@tvix-ts/bytes"
 import { Declined, setCaller, type Caller } from "../caller.ts"
 import { exitCodeOf } from "../main.ts"
@@ -149,6 +150,8 @@ export class WarmServer {
 
   async #serve(call: ClientCall, request: Request): Promise<void> {
     const { programs, memoryMax } = this.#options
+    // It would lack a part of itself half-way.
+    if (isOutdated()) return this.close("outdated")
     try {
       const exitCode = await inPlaceOf(request, call, async () =>
         exitCodeOf(async () => programs[request.program](request.words)),
@@ -175,12 +178,12 @@ function stackOf(error: unknown): string {
 
 /** Whether what is loaded when it is first needed is gone: bundles are, when there is a new one. */
 function isOutdated(): boolean {
-  return !existsSync(process.argv[1]!)
+  return !existsSync(fileURLToPath(import.meta.url))
 }
 
 /** Runs `work` as if the client had started this process. @throws {Declined} if that cannot be */
 async function inPlaceOf<T>(request: Request, caller: Caller, work: () => Promise<T>): Promise<T> {
-  if (request.whereabouts !== whereabouts() || isOutdated()) throw new Declined()
+  if (request.whereabouts !== whereabouts()) throw new Declined()
   const own = { ...process.env }
   const umask = process.umask()
   setCaller(caller)

@@ -1,7 +1,18 @@
 /** `tvix warm` and its clients as programs: what it takes from them, and what happens to them when it is busy, dies or ends. */
 import assert from "node:assert/strict"
 import { spawn, spawnSync, type ChildProcess } from "node:child_process"
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs"
 import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
@@ -152,6 +163,28 @@ describe("tvix warm", () => {
     assert.deepEqual(evaluate("1 + 1"), printed("2\n"))
     await until("another has begun", () => warm.status().running && warm.status().pid !== pid)
     assert.deepEqual(evaluate("1 + 1"), printed("2\n"))
+  })
+
+  test("it ends when its program is removed, as an old bundle is", async () => {
+    const bundle = join(folder, "bundle")
+    cpSync(join(dirname(launcher("tvix")), "..", "dist", "current", "tvix"), bundle, {
+      recursive: true,
+      dereference: true,
+    })
+    const words = [join(bundle, "main.cjs"), "warm", "start", "--foreground"]
+    const child = spawn(process.execPath, words, { env: environment(), stdio: "ignore" })
+    await until("it has begun", () => warm.status().running)
+    assert.equal(
+      served(() => evaluate("1")),
+      1,
+    )
+    // As a new one takes its place.
+    renameSync(bundle, join(folder, "old"))
+    mkdirSync(bundle)
+    writeFileSync(join(bundle, "main.cjs"), "")
+    rmSync(join(folder, "old"), { recursive: true })
+    assert.deepEqual(evaluate("1 + 1"), printed("2\n"))
+    await until("it ends", () => child.exitCode === 0)
   })
 
   test("what dead ones left is removed", () => {
