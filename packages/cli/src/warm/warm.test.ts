@@ -159,10 +159,12 @@ describe("tvix warm", () => {
 
   test("it begins anew when it has grown", async () => {
     warm.start("--max-memory", "1M")
-    const { pid } = warm.status()
-    assert.deepEqual(evaluate("1 + 1"), printed("2\n"))
-    await until("another has begun", () => warm.status().running && warm.status().pid !== pid)
-    assert.deepEqual(evaluate("1 + 1"), printed("2\n"))
+    for (let i = 0; i < 2; i++) {
+      const { pid } = warm.status()
+      assert.deepEqual(evaluate("1 + 1"), printed("2\n"))
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      await until("another has begun", () => warm.status().running && warm.status().pid !== pid)
+    }
   })
 
   test("it ends when its program is removed, as an old bundle is", async () => {
