@@ -82,8 +82,14 @@ export class WorkerProcess {
 /** What a process takes besides the old generation of its heap: the young one, compiled code, the runtime. */
 const BESIDES_MIB = 160
 
+/**
+ * Of a young generation, MiB: it begins as small as the launcher has it, which suits the first seconds, and grows. A heap of gigabytes
+ * is looked through at each of its collections, which then had better be few.
+ */
+const YOUNG_MIB = 32
+
 /** Our own flags, `--conditions=source` among them, with a heap of another size. */
 function engineFlags(memoryMiB: number): readonly string[] {
   const own = process.execArgv.filter((flag) => !/^--(?:max-old-space-size|input-type|test)/.test(flag))
-  return [...own, `--max-old-space-size=${memoryMiB - BESIDES_MIB}`]
+  return [...own, `--max-semi-space-size=${YOUNG_MIB}`, `--max-old-space-size=${memoryMiB - BESIDES_MIB}`]
 }
