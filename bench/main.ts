@@ -47,7 +47,6 @@ interface Row {
 // Nothing of the caller's is of use, and nothing is left to them.
 const caches = mkdtempSync(join(tmpdir(), "tvix-bench-"))
 process.on("exit", () => {
-  // If it was interrupted.
   warm("stop")
   rmSync(caches, { recursive: true, force: true })
 })
@@ -64,7 +63,11 @@ if (cases.length === 0) {
 }
 if (!options.json) console.log(line("", "ours", "C++ Nix", "ratio", "target", "ours", "C++ Nix", "ratio", "target"))
 for (const each of cases) {
-  if (each.served === true) warm("start")
+  if (each.served === true) {
+    // A new one, since its peak counts.
+    warm("stop")
+    warm("start")
+  }
   for (let i = 0; i < (each.rehearsals ?? 0); i++) wallTime(ours, each.ours)
   const mine = await peakMemory([...ours, ...each.ours.args], environment(each.ours), each.ours.input)
   const other = await peakMemory([...theirs, ...each.theirs.args], environment(each.theirs), each.theirs.input)
@@ -84,7 +87,6 @@ for (const each of cases) {
     ours: { ms: median(times.ours), memory: each.served === true ? warm("status", "--json").memoryPeak : mine.peak },
     theirs: { ms: median(times.theirs), memory: other.peak },
   }
-  if (each.served === true) warm("stop")
   rows.push(row)
   if (!options.json) console.log(show(row, each))
 }

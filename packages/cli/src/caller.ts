@@ -16,11 +16,9 @@ export interface Caller {
   readInput(): Promise<Uint8Array>
   /** Aborted when it is gone. */
   readonly signal: AbortSignal
-  /** @throws {Declined} to be called before anything was written: it has to run the command itself */
-  decline(): never
 }
 
-/** Thrown through a command that is not for a process which serves others. */
+/** Thrown through a command, before it writes anything, that its caller has to run itself. */
 export class Declined extends Error {
   override readonly name = "Declined"
 }

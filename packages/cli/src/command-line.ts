@@ -2,7 +2,8 @@
 import { readFileSync, readlinkSync } from "node:fs"
 import { byteStringFrom, byteStringOf, bytesOf } from "@tvix-ts/bytes"
 
-const REPLACEMENT = "\ufffd"
+/** What Node has where it could not decode. */
+export const REPLACEMENT = "\ufffd"
 /** A byte that is no part of UTF-8 text is U+DC00 and its value, which no text has: so words remain strings. */
 const ESCAPE = 0xdc00
 const ESCAPED = /[\udc80-\udcff]/u

@@ -9,6 +9,8 @@ const STDOUT = 1
 const STDERR = 2
 /** What a shell reports of a command killed by SIGPIPE. */
 const EXIT_PIPE = 141
+/** Takes away what a terminal shows in the line. */
+export const CLEAR_LINE = "\r\x1b[K"
 
 export function writeOut(bytes: string): void {
   write(STDOUT, bytes)

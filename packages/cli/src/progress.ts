@@ -1,6 +1,6 @@
 /** How far a long command is: one line on standard error, drawn again and again. Nothing if that is not a terminal. */
 import { byteStringOf } from "@tvix-ts/bytes"
-import { isTerminal, printable, terminalSize, uptime, writeError } from "./output.ts"
+import { CLEAR_LINE, isTerminal, printable, terminalSize, uptime, writeError } from "./output.ts"
 import { formatBytes, formatCount, formatDuration, formatNumber } from "./amounts.ts"
 
 const INTERVAL_MS = 100
@@ -8,8 +8,6 @@ const INTERVAL_MS = 100
 const PATIENCE_MS = 300
 /** The rate is that of the last seconds: what a reader compares with the disk at hand. */
 const RATE_WINDOW_MS = 5000
-
-const CLEAR = "\r\x1b[K"
 
 export interface Amounts {
   readonly bytes: number
@@ -68,12 +66,12 @@ export class Progress {
     this.#drawn = uptime()
     this.#visible = true
     const shown = line.slice(0, Math.max(20, terminalSize().columns - 1))
-    writeError(CLEAR + printable(byteStringOf(shown)))
+    writeError(CLEAR_LINE + printable(byteStringOf(shown)))
   }
 
   /** Takes the line away: before anything else is written, and at the end. */
   clear(): void {
-    if (this.#visible) writeError(CLEAR)
+    if (this.#visible) writeError(CLEAR_LINE)
     this.#visible = false
   }
 

@@ -2,7 +2,7 @@
 import { byteStringOf } from "@tvix-ts/bytes"
 import { colored, Failure, frameText, nixText, plain, problemRecord, type Palette } from "@tvix-ts/eval"
 import { dirname } from "node:path"
-import { caller } from "./caller.ts"
+import { caller, Declined } from "./caller.ts"
 import { wordBytes } from "./command-line.ts"
 import { EvaluationProgress } from "./evaluation-progress.ts"
 import { failureOf } from "./failure.ts"
@@ -35,7 +35,7 @@ export async function withEvaluation(
   work: (run: EvaluationRun) => Promise<void>,
 ): Promise<number> {
   // Of others there is memory in the same heap; and who watches each step says more than can wait to be sent.
-  if (settings.memoryMax !== undefined || settings.show.size > 0) caller?.decline()
+  if (caller !== undefined && (settings.memoryMax !== undefined || settings.show.size > 0)) throw new Declined()
   const progress = new EvaluationProgress(settings.quiet)
   // Where nothing is written, the system's way of ending a program is as good, and costs nothing.
   const interrupt = settings.write || caller !== undefined ? onInterrupt() : undefined

@@ -5,7 +5,8 @@
 import { lstatSync, readFileSync } from "node:fs"
 import { connect, type Socket } from "node:net"
 import { byteStringOf } from "@tvix-ts/bytes"
-import { isTerminal, terminalSize, writeError, writeErrorBytes, writeOutBytes } from "../output.ts"
+import { REPLACEMENT } from "../command-line.ts"
+import { CLEAR_LINE, isTerminal, terminalSize, writeError, writeErrorBytes, writeOutBytes } from "../output.ts"
 import { frame, FrameError, FrameReader, frames, type Frame, type Request, type WarmProgram } from "./frames.ts"
 import { distrust, warmPlace, whereabouts } from "./place.ts"
 
@@ -13,7 +14,6 @@ import { distrust, warmPlace, whereabouts } from "./place.ts"
 const SERVED: ReadonlySet<string | undefined> = new Set(["eval", "instantiate"])
 /** Who has not greeted by then is busy, or about to end. */
 const GREETING_MS = 100
-const REPLACEMENT = "\ufffd"
 
 /** The exit code; undefined if the command has to run here. */
 export async function throughWarmProcess(program: WarmProgram, words: readonly string[]): Promise<number | undefined> {
@@ -23,11 +23,11 @@ export async function throughWarmProcess(program: WarmProgram, words: readonly s
   if (place === undefined) return undefined
   let request: Request
   try {
+    if (lstatSync(place.socket, { throwIfNoEntry: false }) === undefined) return undefined
     if (distrust(place.folder) !== undefined) return undefined
-    lstatSync(place.socket)
     request = { program, words, ...surroundings() }
   } catch {
-    // There is none, or nowhere to be.
+    // Nobody may look, or there is nowhere to be.
     return undefined
   }
   // What is not text would be another folder there.
@@ -67,7 +67,7 @@ class Call {
     const interrupt = (name: NodeJS.Signals): void => {
       socket.destroy()
       // What it said last may be how far it is.
-      if (isShown) writeError(CLEAR)
+      if (isShown) writeError(CLEAR_LINE)
       release()
       process.kill(process.pid, name)
     }
@@ -124,8 +124,6 @@ class Call {
     return 1
   }
 }
-
-const CLEAR = "\r\x1b[K"
 
 function sendInput(socket: Socket): void {
   try {

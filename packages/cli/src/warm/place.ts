@@ -29,9 +29,10 @@ export function warmPlace(env: Readonly<Record<string, string | undefined>> = pr
   return { folder, socket, log: `${socket}.log` }
 }
 
-/** Why the folder is not one to trust; undefined if it is. @throws if there is none */
+/** Why the folder is not one to trust; undefined if it is, or there is none. */
 export function distrust(folder: string): string | undefined {
-  const stats = lstatSync(folder)
+  const stats = lstatSync(folder, { throwIfNoEntry: false })
+  if (stats === undefined) return undefined
   if (!stats.isDirectory()) return "it is not a folder"
   if (stats.uid !== process.getuid!()) return "it is another user's"
   if ((stats.mode & OTHERS) !== 0) return "others may enter it"

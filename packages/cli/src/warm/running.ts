@@ -20,7 +20,7 @@ export async function findRunning({
   folder,
   socket: path,
 }: Pick<Place, "folder" | "socket">): Promise<Running | undefined> {
-  const why = trouble(folder)
+  const why = distrust(folder)
   if (why !== undefined) throw new Error(`${folder} is not to be trusted: ${why}`)
   const socket = connect(path)
   return new Promise((resolve, reject) => {
@@ -48,15 +48,6 @@ export async function findRunning({
       }
     })
   })
-}
-
-function trouble(folder: string): string | undefined {
-  try {
-    return distrust(folder)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined
-    throw error
-  }
 }
 
 async function stop(socket: Socket): Promise<void> {

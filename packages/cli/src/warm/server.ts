@@ -259,9 +259,6 @@ class ClientCall implements Caller {
     // As the end of a stream stays where it is.
     return new Uint8Array()
   }
-  decline(): never {
-    throw new Declined()
-  }
 
   /** @throws {FrameError} if it is not time for that */
   take(kind: FrameKind, payload: Buffer): void {

@@ -6,8 +6,7 @@ import { setTimeout as pause } from "node:timers/promises"
 import { byteStringOf } from "@tvix-ts/bytes"
 import { makeFolder } from "@tvix-ts/castore/node"
 import type { Command, Tool } from "../../commands/command.ts"
-import { misuse, readOptions } from "../../commands/usage.ts"
-import { UsageError, type Option } from "../../options.ts"
+import type { Option } from "../../options.ts"
 import { writeError, writeOut } from "../../output.ts"
 import { onInterrupt } from "../../signals.ts"
 import { parseBytes, parseDuration } from "../../store/settings.ts"
@@ -75,10 +74,7 @@ Examples:
 
 async function run(words: readonly string[], tool: Tool, outer: Tool): Promise<number> {
   const settings: StartSettings = { idleMs: 3_600_000, memoryMax: 2 ** 30, foreground: false, renew: false }
-  const operands = await readOptions(tool, "start", words, OPTIONS, settings)
-  if (typeof operands === "number") return operands
-  if (operands.length > 0) return misuse(tool, new UsageError(`nothing to do with '${operands[0]}'`), "start")
-  return atPlace(async (place) => {
+  return atPlace({ tool, name: "start", words, options: OPTIONS, settings }, async (place) => {
     makeFolder(place.folder, 0o700)
     const why = distrust(place.folder)
     if (why !== undefined) throw new Error(`cannot use ${place.folder}: ${why}`)

@@ -2,8 +2,7 @@
 import { byteStringOf } from "@tvix-ts/bytes"
 import { formatBytes, formatCount, formatDuration } from "../../amounts.ts"
 import type { Command, Tool } from "../../commands/command.ts"
-import { misuse, readOptions } from "../../commands/usage.ts"
-import { UsageError, type Option } from "../../options.ts"
+import type { Option } from "../../options.ts"
 import { writeOut } from "../../output.ts"
 import { findRunning } from "../running.ts"
 import { atPlace } from "./shared.ts"
@@ -18,10 +17,7 @@ const OPTIONS: readonly Option<StatusSettings>[] = [
 
 async function run(words: readonly string[], tool: Tool): Promise<number> {
   const settings: StatusSettings = { json: false }
-  const operands = await readOptions(tool, "status", words, OPTIONS, settings)
-  if (typeof operands === "number") return operands
-  if (operands.length > 0) return misuse(tool, new UsageError(`nothing to do with '${operands[0]}'`), "status")
-  return atPlace(async (place) => {
+  return atPlace({ tool, name: "status", words, options: OPTIONS, settings }, async (place) => {
     const running = await findRunning(place)
     running?.leave()
     if (settings.json) {

@@ -1,15 +1,10 @@
 /** `tvix warm stop` */
 import type { Command, Tool } from "../../commands/command.ts"
-import { misuse, readOptions } from "../../commands/usage.ts"
-import { UsageError } from "../../options.ts"
 import { findRunning } from "../running.ts"
 import { atPlace } from "./shared.ts"
 
 async function run(words: readonly string[], tool: Tool): Promise<number> {
-  const operands = await readOptions(tool, "stop", words, [], {})
-  if (typeof operands === "number") return operands
-  if (operands.length > 0) return misuse(tool, new UsageError(`nothing to do with '${operands[0]}'`), "stop")
-  return atPlace(async (place) => {
+  return atPlace({ tool, name: "stop", words, options: [], settings: {} }, async (place) => {
     const running = await findRunning(place)
     await running?.stop()
     return 0
