@@ -1,5 +1,6 @@
 /** Turning values into strings and paths. */
-import { AttrSet, type Position } from "./attrs.ts"
+import { AttrSet } from "./attrs.ts"
+import type { Position } from "./positions.ts"
 import { corePathText, isCorePath } from "./core-files.ts"
 import { checkNesting } from "./nesting.ts"
 import { fail, type Failure } from "./problem.ts"

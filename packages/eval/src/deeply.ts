@@ -1,5 +1,6 @@
 /** Evaluating a value and everything in it. */
-import { AttrSet, type Position } from "./attrs.ts"
+import type { Position } from "./positions.ts"
+import { AttrSet } from "./attrs.ts"
 import { functionPlace } from "./function-place.ts"
 import type { Failure } from "./problem.ts"
 import type { OnItem } from "./print/walk.ts"
@@ -101,7 +102,7 @@ class Walk {
       }
       const i = set.shape.order()[next]!
       traced = traced.traced(
-        set.shape.position(i),
+        set.positionAt(i),
         `while evaluating the attribute '${printAttributeName(set.shape.names[i]!)}'`,
       )
     }

@@ -2,7 +2,8 @@
  * `==`. As in C++ Nix, two slots that are one and the same (the same thunk, the same function) are equal once they are
  * forced, whatever is in them, though not at the top: `f == f` is false and `[ f ] == [ f ]` true.
  */
-import { AttrSet, type Shape } from "./attrs.ts"
+import { AttrSet } from "./attrs.ts"
+import type { Shape } from "./shape.ts"
 import { fail } from "./problem.ts"
 import { printShort } from "./print/short.ts"
 import { printAttributeName } from "./text/escape.ts"

@@ -1,6 +1,6 @@
 /** One world of evaluation: its files, settings and globals. What builtins have for `this`. */
 import { describe as describeSyntax, describeWarning, parse, SourceFile, type Expr } from "@tvix-ts/syntax"
-import { attrsFrom, AttrSet, Shape, type Position } from "./attrs.ts"
+import { attrsFrom, AttrSet } from "./attrs.ts"
 import type { Builtin } from "./builtins/builtin.ts"
 import { withCoreFiles } from "./core-files.ts"
 import { compile, UndefinedVariable } from "./compiler/compile.ts"
@@ -8,8 +8,9 @@ import type { CompiledUnit } from "./compiler/compiled-unit.ts"
 import type { Unit } from "./compiler/unit.ts"
 import { AccessError, isPromise, noIo, type Awaitable, type EvalIO } from "./io.ts"
 import type { CompilerObserver, RuntimeObserver } from "./observe/observer.ts"
-import { PositionTable } from "./positions.ts"
+import { PositionTable, type Position } from "./positions.ts"
 import { fail, Failure, type EvalProblem } from "./problem.ts"
+import { Shape } from "./shape.ts"
 import { UnitReader } from "./unit-reader.ts"
 import type { UnitCache } from "./unit-cache.ts"
 import { NixString, Thunk, type Forced, type Value } from "./value.ts"
@@ -236,7 +237,7 @@ export class Evaluation {
     const types = new Map(yield* this.ask(() => this.io.readDir(path)))
     const names = [...types.keys()].sort()
     const values = names.map((name) => types.get(name)!)
-    const listing = new AttrSet(new Shape(names, true, undefined), values)
+    const listing = new AttrSet(Shape.of(names), values)
     this.#listings.set(path, listing)
     return listing
   }

@@ -1,4 +1,4 @@
-import type { Position } from "./attrs.ts"
+import type { Position } from "./positions.ts"
 import { Lambda, PartialLambda } from "./value.ts"
 
 /** Where the parameter that comes next of a function of the program stands; undefined for anything else. */

@@ -1,4 +1,6 @@
-export { AttrSet, attrsFrom, Shape, type Position } from "./attrs.ts"
+export { AttrSet, attrsFrom } from "./attrs.ts"
+export type { Position } from "./positions.ts"
+export { Shape } from "./shape.ts"
 export { BUILTINS, makeGlobals } from "./builtins/globals.ts"
 export { coerceToString, ContextBuilder } from "./coerce.ts"
 export { deeply } from "./deeply.ts"

@@ -1,5 +1,7 @@
 import type { SourceFile } from "@tvix-ts/syntax"
-import type { Position } from "./attrs.ts"
+
+/** Where something is, as a number of a {@link PositionTable}; 0 if unknown. */
+export type Position = number
 
 /** Where something is: a byte offset into a source. */
 export interface Place {

@@ -8,7 +8,7 @@ import { printShort } from "./print/short.ts"
 import { printAttributeName } from "./text/escape.ts"
 import type { Forced, Thunk } from "./value.ts"
 import { typeName, typeOf } from "./type-name.ts"
-import type { Position } from "./attrs.ts"
+import type { Position } from "./positions.ts"
 import type { PositionTable } from "./positions.ts"
 
 export type EvalProblem =

@@ -73,7 +73,10 @@ export function* readAttributes(evaluation: Evaluation, name: string, given: Att
         reader.setVariable(key, text as string)
       } else if (key !== "__structuredAttrs") yield* reader.readStructured(key, value)
     } catch (problem) {
-      throw asFailure(problem).traced(shape.position(i), `while evaluating attribute '${key}' of derivation '${name}'`)
+      throw asFailure(problem).traced(
+        given.positionAt(i),
+        `while evaluating attribute '${key}' of derivation '${name}'`,
+      )
     }
   }
   return reader.result(structured)

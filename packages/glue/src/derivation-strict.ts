@@ -187,18 +187,5 @@ function resultOf(path: string, { outputs }: Derivation): AttrSet {
     names.push(name)
     values.push(makeString(output.path, new Set([encodeElement({ kind: "built", path, output: name })])))
   }
-  return new AttrSet(resultShape(names), values)
-}
-
-/** Most derivations have one of a few lists of outputs, and sets of one shape are cheaper to look into. */
-const resultShapes = new Map<string, Shape>()
-const RESULT_SHAPES_MAX = 1000
-function resultShape(names: readonly string[]): Shape {
-  const key = names.join(" ")
-  let shape = resultShapes.get(key)
-  if (shape === undefined) {
-    shape = new Shape(names, false, undefined)
-    if (resultShapes.size < RESULT_SHAPES_MAX) resultShapes.set(key, shape)
-  }
-  return shape
+  return new AttrSet(Shape.of(names), values)
 }

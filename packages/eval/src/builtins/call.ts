@@ -1,5 +1,6 @@
 /** Calling what is not a lambda: builtins, and sets with `__functor`. */
-import { AttrSet, type Position } from "../attrs.ts"
+import { AttrSet } from "../attrs.ts"
+import type { Position } from "../positions.ts"
 import { Failure } from "../problem.ts"
 import { CallThunk, isList, PartialBuiltin, type Forced, type Value } from "../value.ts"
 import type { Exec, Lazy, Result } from "../vm/code.ts"

@@ -1,5 +1,6 @@
 /** String contexts: what of the store a string refers to. */
-import { attrsFrom, AttrSet, type Position } from "../attrs.ts"
+import { attrsFrom, AttrSet } from "../attrs.ts"
+import type { Position } from "../positions.ts"
 import { ContextBuilder, type Coercion } from "../coerce.ts"
 import { fail, Failure } from "../problem.ts"
 import { elementsOf, encodeElement, isDerivationPath, isStorePath, type ContextElement } from "../string-context.ts"

@@ -1,9 +1,10 @@
-import { AttrSet, Shape } from "../attrs.ts"
+import { AttrSet } from "../attrs.ts"
 import { coerceToString, ContextBuilder } from "../coerce.ts"
 import { deeply } from "../deeply.ts"
 import { printTraced } from "../print/trace.ts"
 import type { Evaluation } from "../evaluation.ts"
 import { fail, type Failure } from "../problem.ts"
+import { Shape } from "../shape.ts"
 import { bytesOfString, isString, type Forced, type Value } from "../value.ts"
 import { force, pause, runTask, type Continuation, type Task } from "../vm/machine.ts"
 import { any, builtin, lazy, string } from "./define.ts"
@@ -130,7 +131,7 @@ function* explain(failure: Failure, context: Value): Task<never> {
   throw failure.traced(0, (yield coerceToString(context, coercion, new ContextBuilder())) as string, "always")
 }
 
-const ATTEMPT = new Shape(["success", "value"], true, undefined)
+const ATTEMPT = Shape.of(["success", "value"])
 const TRY: Continuation = {
   name: "try",
   resume: (_, value) => new AttrSet(ATTEMPT, [true, value]),

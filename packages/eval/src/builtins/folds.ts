@@ -1,7 +1,8 @@
 /** Builtins that call a function with the elements of a list, one by one. */
-import { AttrSet, attrsFrom, Shape } from "../attrs.ts"
+import { AttrSet, attrsFrom } from "../attrs.ts"
 import { functionPlace } from "../function-place.ts"
 import { unfilled, type Unfilled } from "../lazy-list.ts"
+import { Shape } from "../shape.ts"
 import { isList, isString, Lambda, NixString, Thunk, type Forced, type Value } from "../value.ts"
 import type { Result } from "../vm/code.ts"
 import { apply1, apply2, charge, failAs, force, pause, type Continuation } from "../vm/machine.ts"
@@ -256,4 +257,4 @@ function notAList(fn: Value, found: Forced): undefined {
   return failAs(failure.traced(functionPlace(found) ?? functionPlace(fn) ?? 0, returnValue("function", "concatMap")))
 }
 const THEN_CALL: Continuation = { name: "then-call", resume: ({ a: fn, b: x }) => apply1(fn, x, 0) }
-const PARTITION = new Shape(["right", "wrong"], true, undefined)
+const PARTITION = Shape.of(["right", "wrong"])

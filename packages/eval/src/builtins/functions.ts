@@ -1,5 +1,7 @@
-import { AttrSet, EMPTY_ATTRS, Shape } from "../attrs.ts"
+import { OwnPositions } from "../attribute-positions.ts"
+import { AttrSet, EMPTY_ATTRS } from "../attrs.ts"
 import { fail } from "../problem.ts"
+import { Shape } from "../shape.ts"
 import { isFunction } from "../type-name.ts"
 import { Lambda, PartialLambda, type Forced } from "../value.ts"
 import type { FormalParameter } from "../vm/code.ts"
@@ -16,14 +18,14 @@ export const functionBuiltins = [
       if (formals === undefined) return EMPTY_ATTRS
       let set = SETS.get(formals)
       if (set === undefined) {
-        const shape = new Shape(
-          formals.map(({ name }) => name),
-          false,
-          formals.map(({ at }) => at),
-        )
+        const shape = Shape.of(formals.map(({ name }) => name))
         set = new AttrSet(
           shape,
           formals.map(({ optional }) => optional),
+          new OwnPositions(
+            shape,
+            formals.map(({ at }) => at),
+          ),
         )
         SETS.set(formals, set)
       }

@@ -1,5 +1,7 @@
 /** `@tvix-ts/eval/builtins`: what further builtins are made of. See define.ts for how they are declared. */
-export { attrsFrom, AttrSet, Shape, type Position } from "../attrs.ts"
+export { attrsFrom, AttrSet } from "../attrs.ts"
+export type { Position } from "../positions.ts"
+export { Shape } from "../shape.ts"
 export { coerceForced, coerceToPath, coerceToString, ContextBuilder, type Coercion } from "../coerce.ts"
 export { JsonError } from "../json/problem.ts"
 export { parseJson, type JsonBuilder } from "../json/parser.ts"

@@ -1,5 +1,8 @@
-import { AttrSet, compareNames, EMPTY_ATTRS, pick, Shape, type Position } from "../attrs.ts"
+import { OwnPositions } from "../attribute-positions.ts"
+import type { Position } from "../positions.ts"
+import { AttrSet, keep } from "../attrs.ts"
 import { Failure } from "../problem.ts"
+import { compareNames, Shape } from "../shape.ts"
 import { AttributeThunk, isString, NixString, Thunk, type Forced, type Value } from "../value.ts"
 import type { Result } from "../vm/code.ts"
 import { failAs, force, forceThunk, pause, type Continuation } from "../vm/machine.ts"
@@ -80,19 +83,20 @@ export const setBuiltins = [
     doc: "The attributes of `e2` whose names `e1` has, too.",
     run(left, right) {
       if (left.size >= right.size) return keep(right, (name) => left.has(name))
-      const { shape } = left.flat()
-      const names: string[] = []
+      const { names } = left.flat().shape
+      const found: number[] = []
       const positions: Position[] = []
       const values: Value[] = []
-      for (const name of shape.names) {
-        const layer = right.layerOf(name)
+      for (let i = 0; i < names.length; i++) {
+        const layer = right.layerOf(names[i]!)
         if (layer === null) continue
-        const i = layer.shape.find(name)
-        names.push(name)
-        positions.push(layer.shape.position(i))
-        values.push(layer.values[i]!)
+        const there = layer.shape.find(names[i]!)
+        found.push(i)
+        positions.push(layer.positionAt(there))
+        values.push(layer.values[there]!)
       }
-      return new AttrSet(new Shape(names, shape.sorted, positions), values)
+      const shape = left.shape.pick(found)
+      return new AttrSet(shape, values, new OwnPositions(shape, positions))
     },
   }),
   builtin({
@@ -129,7 +133,7 @@ export const setBuiltins = [
       const { names } = shape
       const mapped = new Array<Value>(values.length)
       for (let i = 0; i < mapped.length; i++) mapped[i] = new AttributeThunk(f, names[i]!, values[i]!)
-      return new AttrSet(shape.withoutPositions(), mapped)
+      return new AttrSet(shape, mapped)
     },
   }),
   builtin({
@@ -167,23 +171,13 @@ export const setBuiltins = [
         },
         done: () =>
           new AttrSet(
-            new Shape(names, false, undefined, index),
+            Shape.of(names, index),
             values.map((list, i) => new AttributeThunk(f, names[i]!, list)),
           ),
       })
     },
   }),
 ]
-
-/** The attributes of `set` whose names pass. */
-function keep(set: AttrSet, wanted: (name: string) => boolean): AttrSet {
-  const { shape, values } = set.flat()
-  const kept: number[] = []
-  for (let i = 0; i < values.length; i++) if (wanted(shape.names[i]!)) kept.push(i)
-  if (kept.length === values.length) return set
-  if (kept.length === 0) return EMPTY_ATTRS
-  return new AttrSet(shape.pick(kept), pick(values, kept))
-}
 
 // ---------------------------------------------------------------------------------------------- listToAttrs
 
@@ -217,14 +211,16 @@ function fromPairs(names: readonly string[], sets: readonly AttrSet[]): Result {
     const i = order === undefined ? next : order[next]!
     const name = names[i]!
     if (distinct.length > 0 && name === distinct[distinct.length - 1]) continue
-    const { shape, values: members } = sets[i]!.flat()
+    const set = sets[i]!
+    const { shape, values: members } = set.flat()
     const at = shape.find("value")
     if (at < 0) return failDoing({ code: "attribute-missing", name: "value", known: [] }, PAIR)
     distinct.push(name)
     values.push(members[at]!)
-    positions.push(shape.position(at))
+    positions.push(set.positionAt(at))
   }
-  return new AttrSet(new Shape(distinct, true, positions), values)
+  const shape = Shape.of(distinct)
+  return new AttrSet(shape, values, new OwnPositions(shape, positions))
 }
 /** Whether the names come in order, as those do that were made from attrNames. */
 function isAscending(names: readonly string[]): boolean {

@@ -22,7 +22,7 @@ import type {
   LambdaExpr,
   SourceFile,
 } from "@tvix-ts/syntax"
-import { compareNames } from "../attrs.ts"
+import { compareNames } from "../shape.ts"
 import { internalize } from "../text/internalize.ts"
 import { makeInt, NixFloat } from "../value.ts"
 import { CompiledUnit } from "./compiled-unit.ts"

@@ -1,6 +1,6 @@
 import type { SourceFile } from "@tvix-ts/syntax"
 import type { Forced } from "../value.ts"
-import { PathLiteral, type CodeInfo, type ShapeInfo, type Unit, type UnitTables } from "./unit.ts"
+import { PathLiteral, type CodeInfo, type Unit, type UnitTables } from "./unit.ts"
 
 /** A unit fresh from the compiler. */
 export class CompiledUnit implements Unit {
@@ -31,7 +31,10 @@ export class CompiledUnit implements Unit {
   name(index: number): string {
     return this.tables.names[index]!
   }
-  shape(index: number): ShapeInfo {
-    return this.tables.shapes[index]!
+  shapeNames(index: number): readonly string[] {
+    return this.tables.shapes[index]!.names
+  }
+  shapeOffsets(index: number): readonly number[] {
+    return this.tables.shapes[index]!.offsets
   }
 }

@@ -79,8 +79,8 @@ class Reader {
         return printName(this.#unit.name(this.#word()))
       case "shape":
         return `{ ${this.#unit
-          .shape(this.#word())
-          .names.map((name) => `${printName(name)} `)
+          .shapeNames(this.#word())
+          .map((name) => `${printName(name)} `)
           .join("")}}`
       case "code":
         return `#${this.#word()}`

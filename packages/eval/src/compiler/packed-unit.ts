@@ -3,15 +3,7 @@ import type { SourceFile } from "@tvix-ts/syntax"
 import { sparseArray } from "../sparse-array.ts"
 import { internalize } from "../text/internalize.ts"
 import { makeInt, NixFloat, type Forced } from "../value.ts"
-import {
-  PathLiteral,
-  type CodeInfo,
-  type FormalInfo,
-  type LambdaInfo,
-  type ParamInfo,
-  type ShapeInfo,
-  type Unit,
-} from "./unit.ts"
+import { PathLiteral, type CodeInfo, type FormalInfo, type LambdaInfo, type ParamInfo, type Unit } from "./unit.ts"
 import { ALIGNMENT, aligned, CONSTANT_KINDS, HEADER, HEADER_BYTES, SECTION_NAMES, SECTIONS } from "./unit-encoding.ts"
 
 const CODES = SECTION_NAMES.indexOf("codes")
@@ -132,14 +124,22 @@ export class PackedTables {
   name(index: number): string {
     return internalize(this.#string(this.#numbers[this.#element(NAMES, index)]!))
   }
-  shape(index: number): ShapeInfo {
-    const record = new RecordReader(this, this.#numbers[this.#element(SHAPES, index)]!)
-    const count = record.count(2)
-    const names = new Array<string>(count)
-    const offsets = new Array<number>(count)
-    for (let i = 0; i < count; i++) names[i] = record.name()
-    for (let i = 0; i < count; i++) offsets[i] = record.number()
-    return { names, offsets }
+  shapeNames(index: number): string[] {
+    const record = this.#shape(index)
+    const names = new Array<string>(record.count(2))
+    for (let i = 0; i < names.length; i++) names[i] = record.name()
+    return names
+  }
+  shapeOffsets(index: number): number[] {
+    const record = this.#shape(index)
+    const offsets = new Array<number>(record.count(2))
+    record.skip(offsets.length)
+    for (let i = 0; i < offsets.length; i++) offsets[i] = record.number()
+    return offsets
+  }
+  /** How many names there are, the names, and their offsets. */
+  #shape(index: number): RecordReader {
+    return new RecordReader(this, this.#numbers[this.#element(SHAPES, index)]!)
   }
   lineStarts(): readonly number[] {
     const starts = [0]
@@ -220,6 +220,9 @@ class RecordReader {
   number(): number {
     return this.#tables.record(this.#next++)
   }
+  skip(count: number): void {
+    this.#next += count
+  }
   /** How many elements of `size` numbers follow: never more than there is room for. */
   count(size: number): number {
     const count = this.number()
@@ -280,8 +283,11 @@ export class PackedUnit implements Unit {
   name(index: number): string {
     return (this.#names[index] ??= this.#tables.name(index))
   }
-  shape(index: number): ShapeInfo {
-    return this.#tables.shape(index)
+  shapeNames(index: number): readonly string[] {
+    return this.#tables.shapeNames(index)
+  }
+  shapeOffsets(index: number): readonly number[] {
+    return this.#tables.shapeOffsets(index)
   }
 }
 

@@ -17,7 +17,10 @@ export interface Unit {
   code(index: number): CodeInfo
   constant(index: number): Forced
   name(index: number): string
-  shape(index: number): ShapeInfo
+  /** Of a set literal, sorted by byte. */
+  shapeNames(index: number): readonly string[]
+  /** Where they were defined; -1 if that is unknown. */
+  shapeOffsets(index: number): readonly number[]
 }
 
 /** What a unit is made of, whatever source text it comes from: other files with the same text have the same. */

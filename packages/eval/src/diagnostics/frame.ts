@@ -10,7 +10,8 @@
  *        = hint: Did you mean color?
  */
 import { describe, relatedPlaces, type Failure, type Trace } from "../problem.ts"
-import type { AttrSet, Position } from "../attrs.ts"
+import type { AttrSet } from "../attrs.ts"
+import type { Position } from "../positions.ts"
 import { DERIVATION_FILE } from "../builtins/derivation.ts"
 import { isCorePath } from "../core-files.ts"
 import type { PositionTable } from "../positions.ts"

@@ -1,5 +1,5 @@
 import { textOf } from "@tvix-ts/bytes"
-import type { Position } from "../attrs.ts"
+import type { Position } from "../positions.ts"
 import { describe, type EvalProblem, type Failure, type ProblemCode, type Trace } from "../problem.ts"
 import type { PositionTable } from "../positions.ts"
 

@@ -1,5 +1,6 @@
 /** Values as JSON (libexpr/value-to-json.cc): `builtins.toJSON` and `--json`. */
-import { AttrSet, type Position } from "../attrs.ts"
+import { AttrSet } from "../attrs.ts"
+import type { Position } from "../positions.ts"
 import { coerceToString, type ContextBuilder } from "../coerce.ts"
 import { JsonError } from "../json/problem.ts"
 import { jsonFloat, quoteJson } from "../json/writer.ts"
@@ -106,20 +107,20 @@ export function* printJson(value: Value, options: JsonOptions, context: ContextB
     let top = stack.at(-1)
     let i = -1
     while (top !== undefined && (i = top.next()) < 0) {
-      json.put(top.shape === undefined ? "]" : "}")
+      json.put(top.set === undefined ? "]" : "}")
       stack.pop()
       top = stack.at(-1)
     }
     if (top === undefined) break
     if (top.taken > 1) json.put(",")
-    if (top.shape === undefined) at = top.at
+    if (top.set === undefined) at = top.at
     else {
-      json.put(quote(top.shape.names[i]!))
+      json.put(quote(top.set.shape.names[i]!))
       json.put(":")
-      at = top.shape.position(i)
+      at = top.set.positionAt(i)
     }
     slot = top.values[i]!
-    onItem?.(stack.length - 1, top.shape?.names[i] ?? i)
+    onItem?.(stack.length - 1, top.set?.shape.names[i] ?? i)
   }
   if (invalid !== undefined) {
     fail({ code: "invalid-argument", message: `JSON serialization error: ${invalid.message}` })
@@ -146,13 +147,13 @@ function placeOf(value: Forced): Position {
 /** Tells a failure what it is inside of. */
 function traceThrough(failure: Failure, stack: readonly Open[]): Failure {
   for (let i = stack.length - 1; i >= 0; i--) {
-    const { at, shape, current } = stack[i]!
+    const { at, set, current } = stack[i]!
     failure =
-      shape === undefined
+      set === undefined
         ? failure.traced(at, `while evaluating list element at index ${current}`)
         : failure.traced(
-            shape.position(current),
-            `while evaluating attribute '${printAttributeName(shape.names[current]!)}'`,
+            set.positionAt(current),
+            `while evaluating attribute '${printAttributeName(set.shape.names[current]!)}'`,
           )
   }
   return failure

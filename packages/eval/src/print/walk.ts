@@ -1,4 +1,5 @@
-import type { AttrSet, Position, Shape } from "../attrs.ts"
+import type { AttrSet } from "../attrs.ts"
+import type { Position } from "../positions.ts"
 import type { Value } from "../value.ts"
 
 /**
@@ -10,17 +11,17 @@ export type OnItem = (depth: number, item: string | number) => void
 
 /** A list or set that is being written: what the stack of a printer consists of. */
 export class Open {
-  /** The names, undefined for a list. */
-  readonly shape: Shape | undefined
+  /** Undefined for a list. */
+  readonly set: AttrSet | undefined
   readonly #order: readonly number[] | undefined
   readonly values: readonly Value[]
   /** Where the whole of it comes from. */
   readonly at: Position
   #next = 0
 
-  private constructor(shape: Shape | undefined, values: readonly Value[], at: Position) {
-    this.shape = shape
-    this.#order = shape?.order()
+  private constructor(set: AttrSet | undefined, values: readonly Value[], at: Position) {
+    this.set = set
+    this.#order = set?.shape.order()
     this.values = values
     this.at = at
   }
@@ -28,8 +29,8 @@ export class Open {
     return new Open(undefined, list, at)
   }
   static set(set: AttrSet, at: Position): Open {
-    const { shape, values } = set.flat()
-    return new Open(shape, values, at)
+    const { values } = set.flat()
+    return new Open(set, values, at)
   }
 
   /** Index of the next item, which becomes the current one; -1 behind the last. */

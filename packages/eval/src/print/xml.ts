@@ -1,5 +1,7 @@
 /** Values as XML (libexpr/value-to-xml.cc): `builtins.toXML` and `--xml`. */
-import { AttrSet, compareNames, type Position } from "../attrs.ts"
+import { AttrSet } from "../attrs.ts"
+import type { Position } from "../positions.ts"
+import { compareNames } from "../shape.ts"
 import type { ContextBuilder } from "../coerce.ts"
 import { isDerivation } from "../equality.ts"
 import { escapeXml } from "../text/escape.ts"
@@ -133,15 +135,15 @@ export function* printXml(value: Value, options: XmlOptions, context: ContextBui
         xml.put("</expr>\n")
         return xml.text()
       }
-      if (top.shape !== undefined && top.taken > 0) close("attr")
+      if (top.set !== undefined && top.taken > 0) close("attr")
       i = top.next()
       if (i >= 0) break
       close(tags.pop()!)
       stack.pop()
       top = stack.at(-1)
     }
-    if (top.shape !== undefined) {
-      open("attr", attributeOf(top.shape.names[i]!, location ? placeAttributes(top.shape.position(i)) : []))
+    if (top.set !== undefined) {
+      open("attr", attributeOf(top.set.shape.names[i]!, location ? placeAttributes(top.set.positionAt(i)) : []))
     }
     slot = top.values[i]!
   }

@@ -1,5 +1,5 @@
 /** Reads instructions and their operands; what each instruction does with them is in instructions/. */
-import type { Position } from "../attrs.ts"
+import type { Position } from "../positions.ts"
 import { instructions, OPS, wordOf, type Op } from "../compiler/opcodes.ts"
 import type { RuntimeObserver, Site } from "../observe/observer.ts"
 import { Lambda, Thunk, type Forced, type Value } from "../value.ts"

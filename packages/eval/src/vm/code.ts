@@ -2,7 +2,7 @@ import type { Forced, Value } from "../value.ts"
 import type { Frame } from "./frame.ts"
 import type { Ordering } from "../compiler/ordering.ts"
 import type { LambdaInfo } from "../compiler/unit.ts"
-import type { Position } from "../attrs.ts"
+import type { Position } from "../positions.ts"
 
 /**
  * A forced value; or undefined, if the machine is taking its native frames down to the heap. (Undefined because the engine

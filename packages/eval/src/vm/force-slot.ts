@@ -2,7 +2,7 @@
  * The value of a variable, forced. One function per distance and slot, for the reason given at {@link slotReader}: these
  * read the slot themselves instead of calling a reader.
  */
-import type { Position } from "../attrs.ts"
+import type { Position } from "../positions.ts"
 import { Thunk, type Forced } from "../value.ts"
 import type { Exec, Result } from "./code.ts"
 import type { LargeFrame, MediumFrame, Slot, SmallFrame } from "./frame.ts"

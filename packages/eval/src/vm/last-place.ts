@@ -1,4 +1,5 @@
-import { EMPTY_SHAPE, type AttrSet, type Shape } from "../attrs.ts"
+import type { AttrSet } from "../attrs.ts"
+import { EMPTY_SHAPE, type Shape } from "../shape.ts"
 import type { Value } from "../value.ts"
 
 /** Where a place of a program found an attribute last: which shape that set had, and at which index the name was in it. */

@@ -1,8 +1,10 @@
 import { parse, printParsed, SourceFile } from "@tvix-ts/syntax"
-import { Shape, type AttrSet } from "../attrs.ts"
+import { OwnPositions, type Placed } from "../attribute-positions.ts"
+import type { AttrSet } from "../attrs.ts"
 import { orderingOf } from "../compiler/ordering.ts"
 import type { Unit } from "../compiler/unit.ts"
 import type { RuntimeObserver } from "../observe/observer.ts"
+import { Shape } from "../shape.ts"
 import { sparseArray } from "../sparse-array.ts"
 import type { Forced, Value } from "../value.ts"
 import { bindCode, bindLambda } from "./bind.ts"
@@ -19,7 +21,6 @@ export class LoadedUnit implements CodeSource {
   readonly observer: RuntimeObserver | undefined
   readonly #codes: (Code | undefined)[]
   readonly #lambdas: (LambdaCode | undefined)[]
-  readonly #shapes: (Shape | undefined)[] = []
 
   constructor(unit: Unit, base: number, globals: AttrSet, scope: readonly Value[] = [], observer?: RuntimeObserver) {
     this.unit = unit
@@ -76,14 +77,10 @@ export class LoadedUnit implements CodeSource {
     }))
   }
 
-  shape(index: number): Shape {
-    const known = this.#shapes[index]
-    if (known !== undefined) return known
-    const { names, offsets } = this.unit.shape(index)
-    return (this.#shapes[index] = new Shape(
-      names,
-      true,
-      offsets.map((offset) => this.position(offset)),
-    ))
+  /** Of a set literal. */
+  shape(index: number): Placed {
+    const shape = Shape.of(this.unit.shapeNames(index))
+    const positions = (): number[] => this.unit.shapeOffsets(index).map((offset) => this.position(offset))
+    return { shape, positions: new OwnPositions(shape, positions) }
   }
 }

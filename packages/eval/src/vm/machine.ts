@@ -9,7 +9,7 @@
  * Longer than other files: forcing, calling, tasks and the loop call each other, and share the state that says what pauses.
  */
 import { isPromise } from "../io.ts"
-import type { Position } from "../attrs.ts"
+import type { Position } from "../positions.ts"
 import { Builtin } from "../builtins/builtin.ts"
 import type { Evaluation } from "../evaluation.ts"
 import { Failure, type EvalProblem } from "../problem.ts"

@@ -2,7 +2,7 @@
  * Operands that are not evaluated now, as data instead of functions: most make a thunk, which whoever has the operand then
  * does on the spot, without a call and without a function for each.
  */
-import type { Position } from "../attrs.ts"
+import type { Position } from "../positions.ts"
 import { Thunk, type Forced, type Value } from "../value.ts"
 import type { Code, Result } from "./code.ts"
 import type { Frame, LargeFrame, MediumFrame, Slot, SmallFrame } from "./frame.ts"

@@ -1,5 +1,7 @@
 /** Entering functions whose last parameter is a set pattern. */
-import { AttrSet, type Position, type Shape } from "../attrs.ts"
+import { AttrSet } from "../attrs.ts"
+import type { Position } from "../positions.ts"
+import type { Shape } from "../shape.ts"
 import type { ParamInfo } from "../compiler/unit.ts"
 import { Failure } from "../problem.ts"
 import type { Forced, Value } from "../value.ts"
@@ -138,7 +140,7 @@ export class Pattern {
       return mismatched(new Failure({ code: "missing-argument", fn, name: missing.name }, this.at), at)
     }
     const known = this.#formals.map(({ name }) => name)
-    const surplus = new AttrSet(shape, []).sortedNames().find((name) => !known.includes(name))!
+    const surplus = [...shape.order()].map((i) => shape.names[i]!).find((name) => !known.includes(name))!
     return mismatched(new Failure({ code: "unexpected-argument", fn, name: surplus, known }, this.at), at)
   }
 }

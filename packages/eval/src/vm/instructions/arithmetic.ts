@@ -1,5 +1,5 @@
 /** Arithmetic and comparison: numbers here, everything else by the builtin that the operator stands for. */
-import type { Position } from "../../attrs.ts"
+import type { Position } from "../../positions.ts"
 import { wordOf } from "../../compiler/opcodes.ts"
 import { equal } from "../../equality.ts"
 import { lessThan } from "../../ordering.ts"

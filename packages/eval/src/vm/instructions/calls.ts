@@ -1,4 +1,4 @@
-import type { Position } from "../../attrs.ts"
+import type { Position } from "../../positions.ts"
 import { Lambda, type Forced } from "../../value.ts"
 import { Builtin } from "../../builtins/builtin.ts"
 import { callBuiltinWith, thunksOf } from "../../builtins/call.ts"

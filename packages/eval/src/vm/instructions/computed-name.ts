@@ -1,4 +1,4 @@
-import type { Position } from "../../attrs.ts"
+import type { Position } from "../../positions.ts"
 import { Failure } from "../../problem.ts"
 import { firstElement } from "../../string-context.ts"
 import { NixString, type Forced } from "../../value.ts"

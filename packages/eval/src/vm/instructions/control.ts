@@ -1,4 +1,4 @@
-import type { Position } from "../../attrs.ts"
+import type { Position } from "../../positions.ts"
 import { assertEqual, equal } from "../../equality.ts"
 import { Failure } from "../../problem.ts"
 import type { Forced } from "../../value.ts"

@@ -1,4 +1,6 @@
-import { AttrSet, EMPTY_SHAPE, type Position, type Shape } from "../../attrs.ts"
+import { AttrSet } from "../../attrs.ts"
+import type { Position } from "../../positions.ts"
+import { EMPTY_SHAPE, type Shape } from "../../shape.ts"
 import { DERIVATION_FILE } from "../../builtins/derivation.ts"
 import { Failure } from "../../problem.ts"
 import { printAttributeName } from "../../text/escape.ts"
@@ -131,24 +133,25 @@ class Walk {
   readonly index: number
   /** Names that had to be computed, by step. */
   readonly names: readonly string[]
-  /** Where the attribute that the last step found was defined. */
-  readonly foundAt: Position
-  constructor(site: PathSite, frame: Frame, index: number, names: readonly string[], foundAt: Position) {
+  /** Where the last step found its attribute; null before the first. */
+  readonly foundIn: AttrSet | null
+  constructor(site: PathSite, frame: Frame, index: number, names: readonly string[], foundIn: AttrSet | null) {
     this.site = site
     this.frame = frame
     this.index = index
     this.names = names
-    this.foundAt = foundAt
+    this.foundIn = foundIn
   }
 
   trace(failure: Failure): Failure {
-    const { site, names } = this
-    if (site.onMissing.kind === "false" || this.foundAt === 0) return failure
+    const { site, names, index, foundIn } = this
+    const foundAt = foundIn === null ? 0 : foundIn.position(names[index - 1] ?? site.steps[index - 1]!.name!)
+    if (site.onMissing.kind === "false" || foundAt === 0) return failure
     const path = site.steps.map((step, i) => {
       const name = names[i] ?? step.name
       return name === undefined ? `"\${${step.text!()}}"` : printAttributeName(name)
     })
-    return traceAttribute(failure, this.foundAt, path.join("."))
+    return traceAttribute(failure, foundAt, path.join("."))
   }
 }
 const NO_NAMES: readonly string[] = []
@@ -179,7 +182,9 @@ function bindPath(operand: Exec | Variable, site: PathSite): Exec {
   const subject = operand instanceof Variable ? undefined : operand
   const name = steps.length === 1 ? steps[0]!.name : undefined
   const general = (frame: Frame, value: Result): Result =>
-    value === undefined ? pause(WALK, new Walk(site, frame, 0, NO_NAMES, 0)) : walk(site, frame, value, 0, NO_NAMES, 0)
+    value === undefined
+      ? pause(WALK, new Walk(site, frame, 0, NO_NAMES, null))
+      : walk(site, frame, value, 0, NO_NAMES, null)
   if (name === undefined) {
     return (frame) => general(frame, variable === undefined ? subject!(frame) : variable.force(frame))
   }
@@ -199,7 +204,7 @@ function bindPath(operand: Exec | Variable, site: PathSite): Exec {
     if (!(value instanceof Thunk)) return value
     if (value.code === null) return value.state as Forced
     const result = forceAttribute(value, set, name, site.at)
-    return result === undefined ? pause(WALK, new Walk(site, frame, 1, NO_NAMES, set.position(name))) : result
+    return result === undefined ? pause(WALK, new Walk(site, frame, 1, NO_NAMES, set)) : result
   }
 }
 
@@ -210,12 +215,12 @@ function walk(
   start: Forced,
   from: number,
   computed: readonly string[],
-  startAt: Position,
+  startIn: AttrSet | null,
 ): Result {
   const { steps, onMissing } = site
   let value = start
   let names = computed
-  let foundAt = startAt
+  let foundIn = startIn
   for (let i = from; i < steps.length; i++) {
     const step = steps[i]!
     const { exec, at } = step
@@ -223,8 +228,8 @@ function walk(
     const isComputed = name === undefined
     if (name === undefined) {
       const result = exec!(frame)
-      if (result === undefined) return pause(WALK_NAME, new Walk(site, frame, i, names, foundAt), value)
-      if (typeof result !== "string") return badName(new Walk(site, frame, i, names, foundAt), result, at)
+      if (result === undefined) return pause(WALK_NAME, new Walk(site, frame, i, names, foundIn), value)
+      if (typeof result !== "string") return badName(new Walk(site, frame, i, names, foundIn), result, at)
       name = result
       // A path of one step has no use for its name, unless it pauses.
       if (steps.length > 1) names = withName(names, i, name)
@@ -247,14 +252,14 @@ function walk(
     if (set === null) {
       if (onMissing.kind === "fallback") return onMissing.exec(frame)
       if (onMissing.kind === "false") return false
-      return nowhere(new Walk(site, frame, i, withName(names, i, name), foundAt), value, name)
+      return nowhere(new Walk(site, frame, i, withName(names, i, name), foundIn), value, name)
     }
     // The last value of `a ? b.c` is not looked at.
     if (onMissing.kind === "false" && i + 1 === steps.length) return true
-    foundAt = set.shape.position(index)
+    foundIn = set
     const found = set.values[index]!
     const result = found instanceof Thunk ? forceAttribute(found, set, name, site.at) : found
-    if (result === undefined) return pause(WALK, new Walk(site, frame, i + 1, withName(names, i, name), foundAt))
+    if (result === undefined) return pause(WALK, new Walk(site, frame, i + 1, withName(names, i, name), foundIn))
     value = result
   }
   return value
@@ -280,19 +285,19 @@ const ATTRIBUTE_NAME = "while evaluating an attribute name"
 /** a: walk, to go on with the value of its last step */
 const WALK: Continuation = {
   name: "walk",
-  resume: ({ a: { site, frame, index, names, foundAt } }, value) => walk(site, frame, value, index, names, foundAt),
+  resume: ({ a: { site, frame, index, names, foundIn } }, value) => walk(site, frame, value, index, names, foundIn),
   trace: ({ a: at }, failure) => at.trace(failure),
 }
 /** a: walk, b: the value whose attribute is wanted, once its name is computed */
 const WALK_NAME: Continuation = {
   name: "walk-name",
   resume: ({ a: at, b: value }, name) => {
-    const { site, frame, index, names, foundAt } = at
+    const { site, frame, index, names, foundIn } = at
     if (typeof name !== "string") return badName(at, name, site.steps[index].at)
     // The step is taken again, with its name known.
     const steps = [...site.steps]
     steps[index] = { ...steps[index], name }
-    return walk({ ...site, steps }, frame, value, index, withName(names, index, name), foundAt)
+    return walk({ ...site, steps }, frame, value, index, withName(names, index, name), foundIn)
   },
   trace: ({ a: at }, failure) => at.trace(failure),
 }

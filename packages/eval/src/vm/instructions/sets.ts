@@ -1,5 +1,8 @@
-import { AttrSet, EMPTY_ATTRS, Shape, update, type Position } from "../../attrs.ts"
+import { OwnPositions } from "../../attribute-positions.ts"
+import type { Position } from "../../positions.ts"
+import { AttrSet, EMPTY_ATTRS, update } from "../../attrs.ts"
 import { Failure } from "../../problem.ts"
+import { Shape } from "../../shape.ts"
 import { isList, Thunk, type Forced, type Value } from "../../value.ts"
 import type { Binder, SlotToFill } from "../binder.ts"
 import type { Exec, Result } from "../code.ts"
@@ -14,11 +17,11 @@ export function bindList(b: Binder): Exec {
 }
 
 export function bindAttrs(b: Binder): Exec {
-  const shape = b.loaded.shape(b.word())
+  const { shape, positions } = b.loaded.shape(b.word())
   const lazies = b.many(() => b.lazy())
   if (lazies.length === 0) return () => EMPTY_ATTRS
   const values = valuesOf(lazies)
-  return (frame) => new AttrSet(shape, values(frame))
+  return (frame) => new AttrSet(shape, values(frame), positions)
 }
 
 /** Array literals are laid out by the engine in one go, which a loop is not. */
@@ -166,7 +169,8 @@ function addDynamic(dynamic: Dynamic, frame: Frame, set: AttrSet, name: Forced):
   if (set.has(name)) {
     return failAs(new Failure({ code: "attribute-defined-twice", name, first: set.position(name) }, at))
   }
-  return update(set, new AttrSet(new Shape([name], true, [at]), [value.of(frame)]))
+  const shape = Shape.of([name])
+  return update(set, new AttrSet(shape, [value.of(frame)], new OwnPositions(shape, [at])))
 }
 const DYNAMIC_SET: Continuation = {
   name: "dynamic-set",

@@ -1,5 +1,5 @@
 /** `+` and interpolation, which C++ Nix has as one operation. */
-import type { Position } from "../../attrs.ts"
+import type { Position } from "../../positions.ts"
 import { coerceForced, ContextBuilder, type Coercion } from "../../coerce.ts"
 import { add } from "../../numbers.ts"
 import { Failure } from "../../problem.ts"

@@ -1,4 +1,5 @@
-import { AttrSet, type Position } from "../../attrs.ts"
+import { AttrSet } from "../../attrs.ts"
+import type { Position } from "../../positions.ts"
 import { Failure } from "../../problem.ts"
 import { Lambda, Thunk, type Forced, type Value } from "../../value.ts"
 import type { Binder } from "../binder.ts"
