@@ -63,35 +63,21 @@ export interface Placed {
   readonly positions: AttributePositions | null
 }
 
-/**
- * The positions of `under // over`.
- *
- * @param shape of the result
- * @param sources where each of its names comes from, as in an update plan
- */
+/** The positions of `under // over`, which has `shape`. */
 export function updatePositions(
-  { shape: underShape, positions: under }: Placed,
+  { positions: under }: Placed,
   { shape: overShape, positions: over }: Placed,
   shape: Shape,
-  sources: readonly number[],
 ): AttributePositions | null {
   if ((under === null && over === null) || shape === overShape) return over
   // A step of a loop that gives the same attributes other values.
   if (under === over) return under
   if (under instanceof UpdatePositions && under.over === over && under.overShape === overShape) return under
   const depth = 1 + Math.max(under === null ? 0 : under.depth, over === null ? 0 : over.depth)
-  if (depth <= DEPTH_MAX && shape.isShared) return new UpdatePositions(depth, under, overShape, over)
-  const positions = new Array<Position>(shape.names.length)
-  for (let i = 0; i < positions.length; i++) {
-    const source = sources[i]!
-    positions[i] =
-      source >= 0
-        ? under === null
-          ? 0
-          : under.at(underShape, source)
-        : over === null
-          ? 0
-          : over.at(overShape, -1 - source)
-  }
-  return new OwnPositions(shape, positions)
+  const noted = new UpdatePositions(depth, under, overShape, over)
+  if (depth <= DEPTH_MAX) return noted
+  return new OwnPositions(
+    shape,
+    shape.names.map((_, i) => noted.at(shape, i)),
+  )
 }

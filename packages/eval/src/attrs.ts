@@ -152,7 +152,7 @@ function merge(under: AttrSet, over: AttrSet): AttrSet {
     const source = sources[i]!
     values[i] = source >= 0 ? under.values[source]! : over.values[-1 - source]!
   }
-  return new AttrSet(shape, values, updatePositions(under, over, shape, sources))
+  return new AttrSet(shape, values, updatePositions(under, over, shape))
 }
 
 /** `under // over` */

@@ -82,21 +82,18 @@ export const setBuiltins = [
     params: [attrs("e1"), attrs("e2")],
     doc: "The attributes of `e2` whose names `e1` has, too.",
     run(left, right) {
+      // Both are flat from now on.
       if (left.size >= right.size) return keep(right, (name) => left.has(name))
-      const { names } = left.flat().shape
+      const { names } = left.shape
       const found: number[] = []
-      const positions: Position[] = []
       const values: Value[] = []
       for (let i = 0; i < names.length; i++) {
-        const layer = right.layerOf(names[i]!)
-        if (layer === null) continue
-        const there = layer.shape.find(names[i]!)
+        const value = right.get(names[i]!)
+        if (value === undefined) continue
         found.push(i)
-        positions.push(layer.positionAt(there))
-        values.push(layer.values[there]!)
+        values.push(value)
       }
-      const shape = left.shape.pick(found)
-      return new AttrSet(shape, values, new OwnPositions(shape, positions))
+      return new AttrSet(left.shape.pick(found), values, right.positions)
     },
   }),
   builtin({
