@@ -213,6 +213,21 @@ describe("many derivations", () => {
     )
   })
 
+  test("what is the same value as something else is evaluated once, whoever finds it", () => {
+    const traced = `let
+      ${JOB}
+      names = builtins.genList toString 200;
+      set = builtins.listToAttrs (map (name: { inherit name; value = builtins.trace name (job name); }) names);
+      inside = set // { recurseForDerivations = true; };
+    in set // { inherit inside; "0first" = inside // { inherit inside; }; }`
+    const { lines, error } = run("-E", traced, "--no-instantiate", "--workers", "3")
+    assert.equal(lines.length, 4 * 200)
+    assert.deepEqual(
+      error.trimEnd().split("\n").toSorted(),
+      Array.from({ length: 200 }, (_, i) => `trace: ${i}`).toSorted(),
+    )
+  })
+
   test("what was printed is in the store, and kept", () => {
     writeFileSync(join(folder, "many.nix"), program)
     const { lines, status } = run("many.nix", "--workers", "2", "--gc-roots-dir", "roots")
@@ -286,16 +301,21 @@ describe(
       assert.equal(code, 0)
     })
 
-    test("killed each time: the attribute fails, and no other", async () => {
-      const run = start(`{ a = job "a"; slow = builtins.trace "begun" (${LOOP}); z = job "z"; }`)
+    test("killed each time: the attribute fails, wherever it is, and no other", async () => {
+      const set = `{ a = job "a"; slow = builtins.trace "begun" (${LOOP}); z = job "z"; }`
+      const run = start(`let s = ${set}; in s // { b = s // { recurseForDerivations = true; }; }`)
       const closed = run.closed.then(() => true)
       for (let times = 1; ; times++) {
         if (await Promise.race([run.traced("begun", times), closed])) break
         for (const pid of run.workers()) process.kill(pid, "SIGKILL")
       }
       const { code, lines } = await run.closed
-      assert.deepEqual(lines.map(({ attr }) => attr), ["a", "slow", "z"]) // prettier-ignore
-      assert.match(lines[1]!.error!, /^error: the process that evaluated this attribute was killed by SIGKILL, twice/)
+      assert.deepEqual(lines.map(({ attr }) => attr), ["a", "b.a", "b.slow", "b.z", "slow", "z"]) // prettier-ignore
+      const failed = lines.filter(({ error }) => error !== undefined)
+      assert.deepEqual(failed.map(({ attr }) => attr), ["b.slow", "slow"]) // prettier-ignore
+      for (const { error } of failed) {
+        assert.match(error!, /^error: the process that evaluated this attribute was killed by SIGKILL, twice/)
+      }
       assert.equal(code, 0)
     })
 

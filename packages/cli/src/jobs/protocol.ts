@@ -8,7 +8,7 @@
  *     from a worker   kind, index in `names`, and text:
  *                     r                                      the program is evaluated
  *                     d 0 {"attr":…}                         a derivation
- *                     s 0 ["x","y"]                          a set with these attributes, to be looked at
+ *                     s 0 {"names":["x","y"]}                a set with these attributes, to be looked at
  *                     n 0                                    nothing to build
  *                     e 0 {"attr":…,"error":…}               it failed
  *                     m 0 {"attr":…,"error":…}               it needs more memory than was left
@@ -37,6 +37,18 @@ export interface Batch {
   readonly path: readonly string[]
   readonly names: readonly string[]
 }
+
+/** The attributes of a set. */
+export interface SetNames {
+  /** In bytewise order. */
+  readonly names: readonly string[]
+  /**
+   * For each of them the number of an attribute with the very same value, or {@link NO_TWIN}; missing if none has one.
+   * A worker numbers the attributes of the root, and then those of each set that it tells, in their order.
+   */
+  readonly twins?: readonly number[]
+}
+export const NO_TWIN = -1
 
 /** Longer lines are not believed. A set of all of nixpkgs with all its names is a megabyte. */
 const LINE_LENGTH_MAX = 256 * 2 ** 20

@@ -2,7 +2,8 @@ import assert from "node:assert/strict"
 import { describe, test } from "node:test"
 import fc from "fast-check"
 import { orderedOutput, unorderedOutput, type LineSink } from "./output.ts"
-import { Queue, type Node } from "./queue.ts"
+import { Queue, type Attribute, type Node } from "./queue.ts"
+import { Twins } from "./twins.ts"
 
 const nodeOf = (path: readonly string[], names: readonly string[], parent?: Node["parent"]): Node => ({
   path,
@@ -34,6 +35,35 @@ describe("queue", () => {
     assert.equal(queue.take(mine, 9), undefined)
   })
 
+  test("of one in the middle of a set, others get what is outside of it", () => {
+    const queue = new Queue()
+    const [mine, other] = [queue.join(), queue.join()]
+    const root = nodeOf([], ["a", "b", "c", "d"])
+    const inner = nodeOf(["a"], ["x", "y", "z"])
+    queue.put(mine, { node: root, from: 1, to: 4 })
+    queue.put(mine, { node: inner, from: 0, to: 3 })
+    assert.deepEqual(queue.take(other, 9), { node: root, from: 2, to: 4 })
+    assert.deepEqual(queue.take(other, 9), { node: root, from: 1, to: 2 })
+    assert.deepEqual(queue.take(other, 9), { node: inner, from: 1, to: 3 })
+    assert.deepEqual(queue.take(mine, 9), { node: inner, from: 0, to: 1 })
+  })
+
+  test("what one worker knows is for nobody else, until it is gone", () => {
+    const queue = new Queue()
+    const [mine, other] = [queue.join(), queue.join()]
+    const root = nodeOf([], ["a", "b", "c", "d", "e"])
+    queue.put(mine, { node: root, from: 0, to: 1 })
+    for (const index of [1, 2, 4]) queue.bind(mine, { node: root, index })
+    assert.equal(queue.takeBound(mine, 9), undefined, "few are kept until there is nothing else")
+    queue.take(mine, 9)
+    assert.equal(queue.take(other, 9), undefined)
+    assert.deepEqual(queue.takeBound(mine, 9), { node: root, from: 4, to: 5 })
+    assert.deepEqual(queue.takeBound(mine, 1), { node: root, from: 1, to: 2 })
+    queue.unbind(mine)
+    assert.equal(queue.takeBound(mine, 9), undefined)
+    assert.deepEqual(queue.take(other, 9), { node: root, from: 2, to: 3 })
+  })
+
   test("everything is taken once, whoever takes how much", () => {
     const sets = fc.array(fc.nat({ max: 12 }), { minLength: 1, maxLength: 6 })
     const takes = fc.array(fc.tuple(fc.nat({ max: 2 }), fc.integer({ min: 1, max: 5 })), { maxLength: 100 })
@@ -62,6 +92,38 @@ describe("queue", () => {
       assert.equal(queue.length, 0)
     })
     fc.assert(law)
+  })
+})
+
+describe("twins", () => {
+  test("are found by the numbers that each worker gives", () => {
+    const twins = new Twins<object>()
+    const [first, second] = [{}, {}]
+    const [root, a, b] = [nodeOf([], ["a", "b"]), nodeOf(["a"], ["x"]), nodeOf(["b"], ["y", "z"])]
+    twins.told(first, root)
+    twins.told(second, b)
+    twins.told(first, a)
+    twins.told(first, b)
+    const found = (worker: object): unknown[] => [0, 1, 2, 3, 4, 5].map((number) => twins.find(worker, number))
+    const attributes = (...nodes: Node[]): unknown[] =>
+      nodes.flatMap((node) => node.names.map((_, index) => ({ node, index })))
+    assert.deepEqual(found(first), [...attributes(root, a, b), undefined])
+    assert.deepEqual(found(second), [...attributes(root, b), undefined, undefined])
+    assert.equal(twins.find(first, -2), undefined)
+  })
+
+  test("wait for the other, and are told once", () => {
+    const twins = new Twins<object>()
+    const worker = {}
+    const root = nodeOf([], ["a", "b", "c"])
+    const [a, b, c] = [0, 1, 2].map((index) => ({ node: root, index })) as [Attribute, Attribute, Attribute]
+    twins.told(worker, root)
+    twins.wait(b, a)
+    twins.wait(c, a)
+    assert.equal(twins.lookedAtBy(a), undefined)
+    assert.deepEqual(twins.looked(worker, a), [b, c])
+    assert.deepEqual(twins.looked(worker, a), [])
+    assert.equal(twins.lookedAtBy(a), worker)
   })
 })
 

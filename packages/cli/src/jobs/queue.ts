@@ -1,7 +1,7 @@
 /**
  * Which attributes are still to be looked at, and who looks at them. Neighbours stay with one worker, since they share what
- * they need, most of all the fixed point of the set they are in; a worker that has nothing left takes half of what
- * another has.
+ * they need, most of all the fixed point of the set they are in; a worker that has nothing left takes a half
+ * from another. Attributes that one worker knows already are bound to it: to others they would be work.
  */
 
 /** A set that was gone into. */
@@ -22,20 +22,34 @@ export interface Range {
 
 const lengthOf = ({ from, to }: Range): number => to - from
 
-/** What one worker has before it: the last range is the next. */
+/** An attribute of a set. */
+export interface Attribute {
+  readonly node: Node
+  readonly index: number
+}
+
+/** What one worker has before it. */
 export class Share {
+  /** The last one is the next. */
   readonly ranges: Range[] = []
+  /** What nobody else takes. */
+  readonly bound: Range[] = []
+  /** Attributes in `bound`. */
+  boundCount = 0
 
   get length(): number {
     return this.ranges.reduce((sum, range) => sum + lengthOf(range), 0)
   }
 }
 
+/** Bound attributes that are worth a batch, while there are others. */
+const BOUND_ENOUGH = 64
+
 export class Queue {
   readonly #shares = new Set<Share>()
   #length = 0
 
-  /** Attributes that nobody looks at yet. */
+  /** Attributes that nobody looks at yet, and that are not bound to one. */
   get length(): number {
     return this.#length
   }
@@ -54,39 +68,59 @@ export class Queue {
     this.#length += lengthOf(range)
   }
 
-  /** At most `count` attributes of one set for the worker of `share`; undefined if there are none at all. */
-  take(share: Share, count: number): Range | undefined {
-    if (share.ranges.length === 0) this.#steal(share)
-    const range = share.ranges.at(-1)
-    if (range === undefined) return undefined
-    const taken = { node: range.node, from: range.from, to: Math.min(range.to, range.from + count) }
-    range.from = taken.to
-    if (lengthOf(range) === 0) share.ranges.pop()
-    this.#length -= lengthOf(taken)
+  /** An attribute that is no work for the worker of `share`, and some for others. */
+  bind(share: Share, { node, index }: Attribute): void {
+    share.boundCount++
+    const range = share.bound.findLast((each) => each.node === node)
+    if (range?.to === index) range.to++
+    else share.bound.push({ node, from: index, to: index + 1 })
+  }
+  /** The worker of `share` is gone: what it knew, it knew. */
+  unbind(share: Share): void {
+    for (const range of share.bound.splice(0)) this.put(share, range)
+    share.boundCount = 0
+  }
+
+  /** At most `count` attributes of one set that are bound to the worker of `share`, if there are many, or nothing else. */
+  takeBound(share: Share, count: number): Range | undefined {
+    if (share.boundCount < BOUND_ENOUGH && share.ranges.length > 0) return undefined
+    const taken = takeLast(share.bound, count)
+    if (taken !== undefined) share.boundCount -= lengthOf(taken)
     return taken
   }
 
-  /** Moves half of what the one with most before him has: of what would come last there. */
+  /** At most `count` attributes of one set for the worker of `share`; undefined if there are none at all. */
+  take(share: Share, count: number): Range | undefined {
+    if (share.ranges.length === 0) this.#steal(share)
+    const taken = takeLast(share.ranges, count)
+    if (taken !== undefined) this.#length -= lengthOf(taken)
+    return taken
+  }
+
+  /**
+   * Moves the later half of the outermost range of the one who has most. What is inside of the sets that he is at stays
+   * with him: it would be half done twice.
+   */
   #steal(thief: Share): void {
     let victim: Share | undefined
     for (const share of this.#shares) {
       if (share !== thief && share.length > (victim?.length ?? 0)) victim = share
     }
     if (victim === undefined) return
-    let wanted = Math.ceil(victim.length / 2)
-    const taken: Range[] = []
-    while (wanted > 0) {
-      const range = victim.ranges[0]!
-      const length = lengthOf(range)
-      if (length <= wanted) {
-        taken.push(range)
-        victim.ranges.shift()
-      } else {
-        taken.push({ node: range.node, from: range.to - wanted, to: range.to })
-        range.to -= wanted
-      }
-      wanted -= Math.min(length, wanted)
-    }
-    thief.ranges.push(...taken)
+    const range = victim.ranges[0]!
+    const middle = range.from + Math.floor(lengthOf(range) / 2)
+    thief.ranges.push({ node: range.node, from: middle, to: range.to })
+    range.to = middle
+    if (lengthOf(range) === 0) victim.ranges.shift()
   }
+}
+
+/** The first `count` attributes of the last range. */
+function takeLast(ranges: Range[], count: number): Range | undefined {
+  const range = ranges.at(-1)
+  if (range === undefined) return undefined
+  const taken = { node: range.node, from: range.from, to: Math.min(range.to, range.from + count) }
+  range.from = taken.to
+  if (lengthOf(range) === 0) ranges.pop()
+  return taken
 }

@@ -5,8 +5,9 @@
  */
 import { Lines } from "../output.ts"
 import { errorRecord } from "./record.ts"
-import type { Answer } from "./protocol.ts"
-import { Queue, type Node, type Range, type Share } from "./queue.ts"
+import { NO_TWIN, type Answer, type SetNames } from "./protocol.ts"
+import { Queue, type Attribute, type Node, type Range, type Share } from "./queue.ts"
+import { Twins } from "./twins.ts"
 import { WorkerProcess, type End } from "./worker-process.ts"
 import { orderedOutput, unorderedOutput, type ResultOutput } from "./output.ts"
 
@@ -68,6 +69,8 @@ class Seat {
   batch: Range | undefined
   since = 0
   batchLength = 0
+  /** It is no work, and tells nothing of how long others take. */
+  batchIsBound = false
   /** How many workers have died with this batch in hand, which then is one attribute. */
   deaths = 0
   /** What it has found and not yet written. */
@@ -82,16 +85,12 @@ class Seat {
   }
 }
 
-interface Result {
-  readonly node: Node
-  readonly index: number
+interface Result extends Attribute {
   readonly line: string
 }
 
 /** An attribute that a worker died of, or may have. */
-interface Suspect {
-  readonly node: Node
-  readonly index: number
+interface Suspect extends Attribute {
   readonly deaths: number
   /** One has died of nothing else: the next must have no other reason. */
   readonly needsFresh: boolean
@@ -104,6 +103,7 @@ export class Scheduler {
   readonly #options: SchedulerOptions
   readonly #output: ResultOutput
   readonly #queue = new Queue()
+  readonly #twins = new Twins<WorkerProcess>()
   readonly #suspects: Suspect[] = []
   readonly #seats: Seat[] = []
   readonly #totals = { done: 0, known: 1, derivations: 0, failed: 0, replaced: 0 }
@@ -164,6 +164,7 @@ export class Scheduler {
 
   #replace(seat: Seat): void {
     this.#totals.replaced++
+    this.#queue.unbind(seat.share)
     this.#start(seat)
   }
 
@@ -177,7 +178,7 @@ export class Scheduler {
         return this.#assign(seat)
       case "d":
         this.#totals.derivations++
-        if (this.#options.writes) seat.held.push({ ...this.#next(seat), line: text })
+        if (this.#options.writes) seat.held.push({ ...this.#looked(seat), line: text })
         else this.#result(seat, text)
         return
       case "e":
@@ -186,7 +187,7 @@ export class Scheduler {
       case "n":
         return this.#result(seat, undefined)
       case "s":
-        return this.#enter(seat, JSON.parse(text) as string[])
+        return this.#enter(seat, JSON.parse(text) as SetNames)
       case "m":
         return this.#tooLarge(seat, text)
       case "b":
@@ -203,8 +204,15 @@ export class Scheduler {
     }
   }
 
-  /** The next attribute of the batch is done. */
-  #next(seat: Seat): { readonly node: Node; readonly index: number } {
+  /** The next attribute of the batch is done: whatever has the same value is, too, for this worker. */
+  #looked(seat: Seat): Attribute {
+    const attribute = this.#next(seat)
+    for (const twin of this.#twins.looked(seat.process!, attribute)) this.#queue.bind(seat.share, twin)
+    return attribute
+  }
+
+  /** The next attribute of the batch is not the worker's any more. */
+  #next(seat: Seat): Attribute {
     seat.fresh = false
     this.#totals.done++
     const { node, from } = seat.batch!
@@ -213,7 +221,7 @@ export class Scheduler {
   }
 
   #result(seat: Seat, line: string | undefined): void {
-    const { node, index } = this.#next(seat)
+    const { node, index } = this.#looked(seat)
     this.#output.result(node, index, line)
   }
 
@@ -223,14 +231,44 @@ export class Scheduler {
     this.#output.flush()
   }
 
-  #enter(seat: Seat, names: readonly string[]): void {
-    const { node, index } = this.#next(seat)
+  #enter(seat: Seat, { names, twins }: SetNames): void {
+    const { node, index } = this.#looked(seat)
     const path = node === SUPER ? [] : [...node.path, node.names[index]!]
     const inner: Node = { path, names, parent: { node, index } }
     this.#output.enter(node, index, inner)
     this.#totals.known += names.length
-    this.#queue.put(seat.share, { node: inner, from: 0, to: names.length })
+    this.#twins.told(seat.process!, inner)
+    // The last is the next.
+    for (const range of this.#rangesFor(seat, inner, twins).reverse()) this.#queue.put(seat.share, range)
     for (const other of this.#seats) if (other.batch === undefined) this.#assign(other)
+  }
+
+  /** The attributes of a set that `seat` has found, without those that are left to the worker that looks at their twins. */
+  #rangesFor(seat: Seat, node: Node, twins: SetNames["twins"]): Range[] {
+    const to = node.names.length
+    if (twins === undefined) return [{ node, from: 0, to }]
+    const ranges: Range[] = []
+    let from = 0
+    for (const [index, number] of twins.entries()) {
+      if (number === NO_TWIN || !this.#leave(seat, { node, index }, number)) continue
+      ranges.push({ node, from, to: index })
+      from = index + 1
+    }
+    ranges.push({ node, from, to })
+    return ranges
+  }
+  /** Leaves `attribute` to the worker that looks at its twin, unless that is gone. */
+  #leave(seat: Seat, attribute: Attribute, number: number): boolean {
+    const twin = this.#twins.find(seat.process!, number)
+    if (twin === undefined) return false
+    const worker = this.#twins.lookedAtBy(twin)
+    if (worker === undefined) {
+      this.#twins.wait(attribute, twin)
+      return true
+    }
+    const knows = this.#seats.find(({ process }) => process === worker)
+    if (knows !== undefined) this.#queue.bind(knows.share, attribute)
+    return knows !== undefined
   }
 
   #tooLarge(seat: Seat, record: string): void {
@@ -247,7 +285,9 @@ export class Scheduler {
   #endBatch(seat: Seat, memory: string): void {
     const { batch, batchLength, since } = seat
     const done = batchLength - (batch!.to - batch!.from)
-    if (done > 0) seat.msPerAttribute = (seat.msPerAttribute + (performance.now() - since) / done) / 2
+    if (done > 0 && !seat.batchIsBound) {
+      seat.msPerAttribute = (seat.msPerAttribute + (performance.now() - since) / done) / 2
+    }
     seat.memory = Number(memory)
     seat.batch = undefined
     this.#queue.put(seat.share, batch!)
@@ -260,7 +300,9 @@ export class Scheduler {
   #assign(seat: Seat): void {
     if (!seat.ready || seat.batch !== undefined) return
     seat.deaths = 0
-    const batch = this.#suspect(seat) ?? this.#queue.take(seat.share, this.#batchLength(seat))
+    const bound = this.#queue.takeBound(seat.share, BATCH_LENGTH_MAX)
+    seat.batchIsBound = bound !== undefined
+    const batch = bound ?? this.#suspect(seat) ?? this.#queue.take(seat.share, this.#batchLength(seat))
     if (batch !== undefined) {
       const { node, from, to } = batch
       seat.batch = { node, from, to }
@@ -317,6 +359,7 @@ export class Scheduler {
         const path = node === SUPER ? [] : [...node.path, node.names[from]!]
         this.#totals.failed++
         this.#totals.done++
+        for (const twin of this.#twins.looked(seat.process!, { node, index: from })) this.#queue.bind(seat.share, twin)
         this.#output.result(node, from, errorRecord(path, this.#deathText(end)))
       } else {
         for (let index = from; index < to; index++) {

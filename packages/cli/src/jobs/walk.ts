@@ -5,14 +5,15 @@
  */
 import { AttrSet, autoCall, type AutoArguments, type Forced } from "@tvix-ts/eval"
 import { fail, type Task } from "@tvix-ts/eval/builtins"
+import { NO_TWIN, type SetNames } from "./protocol.ts"
 import { derivationRecord, type FindDerivation, type RecordOptions } from "./record.ts"
 
 /** What is at an attribute path. */
 export type Found =
   /** `record` is the JSON object to print. */
   | { readonly kind: "derivation"; readonly record: string; readonly drvPath: string }
-  /** A set whose attributes are to be looked at, names in bytewise order. */
-  | { readonly kind: "set"; readonly names: readonly string[] }
+  /** A set whose attributes are to be looked at. */
+  | { readonly kind: "set"; readonly names: SetNames }
   | { readonly kind: "other" }
 
 export interface WalkOptions extends RecordOptions {
@@ -26,17 +27,24 @@ export interface WalkOptions extends RecordOptions {
 
 /** Sets inside sets; more is a set that makes itself up as one goes. */
 const DEPTH_MAX = 100
+/** Values that twins are found of: some 10 MB. */
+const NUMBERS_MAX = 1 << 17
 
 export class Walk {
   readonly #options: WalkOptions
   /** The sets that were gone into, by path, so that functions on the way are called once. */
   readonly #sets = new Map<string, AttrSet>()
-  readonly #root: Forced
+  readonly #root: AttrSet
+  /** The numbers of values that attributes have. */
+  readonly #numbers = new Map<object, number>()
+  #nextNumber = 0
+  readonly #rootNames: SetNames
 
   /** @param root called already, if it was a function */
-  constructor(root: Forced, options: WalkOptions) {
+  constructor(root: AttrSet, options: WalkOptions) {
     this.#root = root
     this.#options = options
+    this.#rootNames = this.#number(root)
   }
 
   /** A task whose result is what is at `path`. */
@@ -53,7 +61,21 @@ export class Walk {
       fail({ code: "invalid-argument", message: `attribute sets are nested more than ${DEPTH_MAX} deep` })
     }
     this.#sets.set(keyOf(path), value)
-    return { kind: "set", names: value.sortedNames() }
+    return { kind: "set", names: path.length === 0 ? this.#rootNames : this.#number(value) }
+  }
+
+  /** Numbers the attributes of a set, those of the root beginning with 0. */
+  #number(set: AttrSet): SetNames {
+    const names = set.sortedNames()
+    const twins = names.map((name, i) => {
+      const value = set.get(name)!
+      if (typeof value !== "object" || value === null) return NO_TWIN
+      const number = this.#numbers.get(value)
+      if (number === undefined && this.#numbers.size < NUMBERS_MAX) this.#numbers.set(value, this.#nextNumber + i)
+      return number ?? NO_TWIN
+    })
+    this.#nextNumber += names.length
+    return twins.every((twin) => twin === NO_TWIN) ? { names } : { names, twins }
   }
 
   *#valueAt(path: readonly string[]): Task<Forced> {

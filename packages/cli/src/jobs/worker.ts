@@ -201,7 +201,7 @@ class Worker {
 }
 
 /** A task whose result is the set that is to be walked through. */
-function* rootOf(program: Value, select: Value | undefined, args: Session["args"]): Task<Forced> {
+function* rootOf(program: Value, select: Value | undefined, args: Session["args"]): Task<AttrSet> {
   const value = (yield autoCall((yield program) as Forced, args)) as Forced
   const root = select === undefined ? value : ((yield call(select, value)) as Forced)
   if (root instanceof AttrSet) return root
