@@ -89,12 +89,14 @@ const BESIDES_MIB = 160
 const YOUNG_MIB = 32
 
 /**
- * Our own flags, `--conditions=source` among them, with a heap of another size. What is in its old generation is in use, mostly:
- * that is looked through for the first time when it takes half of what it may.
+ * What the old generation may grow to before it is looked through, MiB: what is in there is in use, mostly. V8 takes half of
+ * the largest size where this is more, as it always is; a number for each size would have V8's code kept for each apart.
  */
+const INITIAL_OLD_MIB = 65_536
+
+/** Our own flags, `--conditions=source` among them, with a heap of another size. */
 function engineFlags(memoryMiB: number): readonly string[] {
   const own = process.execArgv.filter((flag) => !/^--(?:max-old-space-size|input-type|test)/.test(flag))
-  const oldMiB = memoryMiB - BESIDES_MIB
-  const old = [`--initial-old-space-size=${Math.floor(oldMiB / 2)}`, `--max-old-space-size=${oldMiB}`]
+  const old = [`--initial-old-space-size=${INITIAL_OLD_MIB}`, `--max-old-space-size=${memoryMiB - BESIDES_MIB}`]
   return [...own, `--max-semi-space-size=${YOUNG_MIB}`, ...old]
 }
