@@ -3,7 +3,6 @@
  * forced, whatever is in them, though not at the top: `f == f` is false and `[ f ] == [ f ]` true.
  */
 import { AttrSet } from "./attrs.ts"
-import type { Shape } from "./shape.ts"
 import { fail } from "./problem.ts"
 import { printShort } from "./print/short.ts"
 import { printAttributeName } from "./text/escape.ts"
@@ -51,7 +50,7 @@ function equalSets(a: AttrSet, b: AttrSet): Result {
   const count = a.values.length
   if (count !== b.values.length) return false
   if (a.shape.sorted && b.shape.sorted) {
-    return haveSameNames(a.shape, b.shape) && equalItems(a.values, b.values, 0)
+    return a.shape.hasSameNames(b.shape) && equalItems(a.values, b.values, 0)
   }
   const left = new Array<Value>(count)
   const right = new Array<Value>(count)
@@ -64,11 +63,6 @@ function equalSets(a: AttrSet, b: AttrSet): Result {
     right[i] = other
   }
   return equalItems(left, right, 0)
-}
-/** Whether two shapes with as many names, both sorted, have the same ones. */
-function haveSameNames(a: Shape, b: Shape): boolean {
-  if (a !== b) for (let i = 0; i < a.names.length; i++) if (a.names[i] !== b.names[i]) return false
-  return true
 }
 function* equalDerivations(a: AttrSet, b: AttrSet): Task<boolean> {
   if ((yield* isDerivation(a)) && (yield* isDerivation(b))) {

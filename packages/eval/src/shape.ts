@@ -52,9 +52,14 @@ export class Shape {
     return new Shape(names, index)
   }
 
-  /** Whether all sets with these names have this shape. Such a shape may live long, and refers to none that is larger. */
+  /** Whether sets with these names have this shape, as a rule. Such a shape may live long, and refers to none that is larger. */
   get isShared(): boolean {
     return this.names.length <= SHARED_MAX
+  }
+
+  /** Whether `other` has the same names in the same order. */
+  hasSameNames(other: Shape): boolean {
+    return this === other || isSame(this.names, other.names)
   }
 
   /** Index of `name`, or -1. */

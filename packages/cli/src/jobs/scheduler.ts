@@ -207,8 +207,11 @@ export class Scheduler {
   /** The next attribute of the batch is done: whatever has the same value is, too, for this worker. */
   #looked(seat: Seat): Attribute {
     const attribute = this.#next(seat)
-    for (const twin of this.#twins.looked(seat.process!, attribute)) this.#queue.bind(seat.share, twin)
+    this.#bindTwins(seat, attribute)
     return attribute
+  }
+  #bindTwins(seat: Seat, attribute: Attribute): void {
+    for (const twin of this.#twins.looked(seat.process!, attribute)) this.#queue.bind(seat.share, twin)
   }
 
   /** The next attribute of the batch is not the worker's any more. */
@@ -359,7 +362,7 @@ export class Scheduler {
         const path = node === SUPER ? [] : [...node.path, node.names[from]!]
         this.#totals.failed++
         this.#totals.done++
-        for (const twin of this.#twins.looked(seat.process!, { node, index: from })) this.#queue.bind(seat.share, twin)
+        this.#bindTwins(seat, { node, index: from })
         this.#output.result(node, from, errorRecord(path, this.#deathText(end)))
       } else {
         for (let index = from; index < to; index++) {
