@@ -25,7 +25,10 @@ export class Shape {
   #rest: Rest | undefined = undefined
 
   private constructor(names: readonly string[], index: Map<string, number> | undefined) {
-    this.names = names
+    // Made alike, whoever made the others: V8 optimizes a loop over arrays of two kinds wrongly, finds out, and begins anew for ever.
+    const alike = new Array<string>(names.length)
+    for (let i = 0; i < alike.length; i++) alike[i] = names[i]!
+    this.names = alike
     this.sorted = isSorted(names)
     this.#index = index
   }
@@ -33,7 +36,7 @@ export class Shape {
   /**
    * The shape with these names.
    *
-   * @param names distinct; not to be changed afterwards
+   * @param names distinct
    * @param index of each name, if it is known already
    */
   static of(names: readonly string[], index?: Map<string, number>): Shape {

@@ -1,4 +1,5 @@
 import type { SourceFile } from "@tvix-ts/syntax"
+import { sparseArray } from "../sparse-array.ts"
 import type { Forced } from "../value.ts"
 import { PathLiteral, type CodeInfo, type Unit, type UnitTables } from "./unit.ts"
 
@@ -10,7 +11,7 @@ export class CompiledUnit implements Unit {
   readonly words: Int32Array
   readonly codeCount: number
   readonly tables: UnitTables
-  readonly #paths: (Forced | undefined)[] = []
+  readonly #paths: (Forced | undefined)[]
 
   constructor(tables: UnitTables, source: SourceFile, basePath: string, home: string | undefined) {
     this.source = source
@@ -19,6 +20,7 @@ export class CompiledUnit implements Unit {
     this.words = tables.words
     this.codeCount = tables.codes.length
     this.tables = tables
+    this.#paths = sparseArray(tables.constants.length)
   }
 
   code(index: number): CodeInfo {
