@@ -19,6 +19,7 @@ import {
   type Status,
   type WarmProgram,
 } from "./frames.ts"
+import { collectGarbage, collectOnTheWay, heapUsed } from "./garbage.ts"
 import { whereabouts, type Place } from "./place.ts"
 
 export interface WarmOptions {
@@ -152,6 +153,7 @@ export class WarmServer {
     const { programs, memoryMax } = this.#options
     // It would lack a part of itself half-way.
     if (isOutdated()) return this.close("outdated")
+    const over = collectOnTheWay()
     try {
       const exitCode = await inPlaceOf(request, call, async () =>
         exitCodeOf(async () => programs[request.program](request.words)),
@@ -162,6 +164,7 @@ export class WarmServer {
       call.end("declined")
       if (!(error instanceof Declined)) writeError(byteStringOf(`${new Date().toISOString()} ${stackOf(error)}\n`))
     } finally {
+      over()
       this.#current = undefined
       this.#lastUse = performance.now()
     }
@@ -207,19 +210,6 @@ async function inPlaceOf<T>(request: Request, caller: Caller, work: () => Promis
 function replaceEnvironment(to: NodeJS.ProcessEnv): void {
   for (const name of Object.keys(process.env)) if (!(name in to)) delete process.env[name]
   for (const [name, value] of Object.entries(to)) if (process.env[name] !== value) process.env[name] = value
-}
-
-function heapUsed(): number {
-  return process.memoryUsage().heapUsed
-}
-
-/** All of it, and with it some of what V8 has learned: not to be done after each evaluation. */
-function collectGarbage(): void {
-  const { setFlagsFromString } = process.getBuiltinModule("node:v8")
-  const { runInNewContext } = process.getBuiltinModule("node:vm")
-  setFlagsFromString("--expose-gc")
-  const collect = runInNewContext("gc") as () => void
-  collect()
 }
 
 /** A client while it is served. */
