@@ -7,12 +7,12 @@
  *
  *     NAME.cjs.FLAGS.code    how long the process had computed, in ms: a double; then what V8 calls cached data
  *
- * The first process to end writes it; after that any that computed twice as long as the one before, which has called more, up
- * to {@link ENOUGH_MS}. V8 refuses what another version of it, or another source made; and what other flags made, so
- * processes with other flags have files of their own.
+ * The first process to end writes it; after that any that has more of it: those are asked that computed twice as long as the one
+ * before, and now and then one that did something else. V8 refuses what another version of it, or another source made; and
+ * what other flags made, so processes with other flags have files of their own.
  */
 "use strict"
-const { readFileSync, renameSync, writeFileSync } = require("node:fs")
+const { readFileSync, renameSync, statSync, utimesSync, writeFileSync } = require("node:fs")
 const Module = require("node:module")
 const { basename, dirname, join } = require("node:path")
 const process = require("node:process")
@@ -36,8 +36,10 @@ const LATE = new Set([
   "node:zlib",
 ])
 
-/** Who computed so long has called nearly everything. */
-const ENOUGH_MS = 500
+/** Who computed so long may well have called what nobody has before, and has 20 ms to find out. */
+const LONG_MS = 100
+/** After so long, one of those is asked again. */
+const AGAIN_MS = 10_000
 const HEADER_BYTES = 8
 
 /** Flags of which V8 says that they are nothing to its code. */
@@ -50,7 +52,7 @@ const FLAGS = (() => {
   return (hash >>> 0).toString(16)
 })()
 
-/** @typedef {{ filename: string, script: Script, ran: number }} Loaded */
+/** @typedef {{ filename: string, script: Script, ran: number, size: number }} Loaded */
 /** @type {Loaded[]} */
 const loaded = []
 
@@ -67,7 +69,7 @@ prototype._compile = function (source, filename, ...rest) {
     importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   })
   const isUsed = known !== undefined && script.cachedDataRejected === false
-  loaded.push({ filename, script, ran: isUsed ? known.ran : 0 })
+  loaded.push({ filename, script, ran: isUsed ? known.ran : 0, size: isUsed ? known.code.length : 0 })
   /** @param {string} name */
   const require = (name) => (LATE.has(name) ? late(() => this.require(name)) : this.require(name))
   return script.runInThisContext().call(this.exports, this.exports, require, this, filename, dirname(filename))
@@ -110,14 +112,20 @@ process.on("exit", () => {
   // Waiting, for a user or for other processes, calls nothing.
   const { user, system } = process.threadCpuUsage()
   const now = (user + system) / 1000
-  for (const { filename, script, ran } of loaded) {
-    if (ran >= ENOUGH_MS || now < 2 * ran) continue
+  for (const { filename, script, ran, size } of loaded) {
+    const path = `${filename}.${FLAGS}.code`
     try {
+      if (now < 2 * ran && (now < LONG_MS || Date.now() - statSync(path).mtimeMs < AGAIN_MS)) continue
+      const code = script.createCachedData()
+      if (code.length <= size) {
+        utimesSync(path, new Date(), new Date())
+        continue
+      }
       const header = Buffer.alloc(HEADER_BYTES)
       header.writeDoubleLE(now)
       const draft = `${filename}.${process.pid}.draft`
-      writeFileSync(draft, Buffer.concat([header, script.createCachedData()]))
-      renameSync(draft, `${filename}.${FLAGS}.code`)
+      writeFileSync(draft, Buffer.concat([header, code]))
+      renameSync(draft, path)
     } catch {
       // Installed where this user may not write: then the program is compiled, as any is.
     }
