@@ -5,7 +5,7 @@
  * are first called, in every run anew: a twentieth of a nixpkgs evaluation. So the code is kept as it is when a process
  * ends, with all that has been called by then:
  *
- *     NAME.cjs.FLAGS.code    how long the process had computed, in ms: a double; then what V8 calls cached data
+ *     NAME.cjs.FLAGS.code    how long the longest of its processes had computed, in ms: a double; then what V8 calls cached data
  *
  * The first process to end writes it; after that any that has more of it: those are asked that computed twice as long as the one
  * before, and now and then one that did something else. V8 refuses what another version of it, or another source made; and
@@ -122,7 +122,7 @@ process.on("exit", () => {
         continue
       }
       const header = Buffer.alloc(HEADER_BYTES)
-      header.writeDoubleLE(now)
+      header.writeDoubleLE(Math.max(now, ran))
       const draft = `${filename}.${process.pid}.draft`
       writeFileSync(draft, Buffer.concat([header, code]))
       renameSync(draft, path)
