@@ -8,7 +8,6 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
-  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -165,25 +164,6 @@ describe("tvix warm", () => {
       assert.deepEqual(evaluate("1 + 1"), printed("2\n"))
       // oxlint-disable-next-line no-await-in-loop -- one after the other
       await until("another has begun", () => warm.status().running && warm.status().pid !== pid)
-    }
-  })
-
-  test("what evaluations leave is collected in the middle of the next", () => {
-    // Some 60 MB, all of it in use at the end.
-    const large =
-      "let all = builtins.genList (n: { inherit n; }) 300000; in builtins.foldl' (sum: each: sum + each.n) 0 (all ++ all)"
-    for (const [count, collected] of [
-      [1, false],
-      [2, true],
-    ] as const) {
-      run(["warm", "start"], { env: { TVIX_NODE_FLAGS: "--trace-gc" } })
-      for (let i = 0; i < count; i++)
-        assert.deepEqual(run(["eval", "--no-cache", "-E", large]), printed("89999700000\n"))
-      const { log, evaluations } = warm.status()
-      assert.equal(evaluations, count)
-      // V8 writes it out when it ends, and says so of what it was asked for.
-      warm.tvix("stop")
-      assert.equal(/Mark-Compact.*\) testing/.test(readFileSync(log, "utf8")), collected)
     }
   })
 
