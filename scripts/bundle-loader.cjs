@@ -12,7 +12,7 @@
  * what other flags made, so processes with other flags have files of their own.
  */
 "use strict"
-const { readFileSync, renameSync, statSync, utimesSync, writeFileSync } = require("node:fs")
+const { readFileSync, renameSync, statSync, writeFileSync } = require("node:fs")
 const Module = require("node:module")
 const { basename, dirname, join } = require("node:path")
 const process = require("node:process")
@@ -117,12 +117,13 @@ process.on("exit", () => {
     try {
       if (now < 2 * ran && (now < LONG_MS || Date.now() - statSync(path).mtimeMs < AGAIN_MS)) continue
       const code = script.createCachedData()
-      if (code.length <= size) {
-        utimesSync(path, new Date(), new Date())
-        continue
-      }
       const header = Buffer.alloc(HEADER_BYTES)
       header.writeDoubleLE(Math.max(now, ran))
+      if (code.length <= size) {
+        // So that it is known who was asked, and when.
+        writeFileSync(path, header, { flag: "r+" })
+        continue
+      }
       const draft = `${filename}.${process.pid}.draft`
       writeFileSync(draft, Buffer.concat([header, code]))
       renameSync(draft, path)

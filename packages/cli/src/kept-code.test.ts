@@ -1,11 +1,11 @@
 /** What scripts/bundle-loader.cjs keeps of V8's code: that of the functions which programs have called, whichever came first. */
 import assert from "node:assert/strict"
 import { spawnSync } from "node:child_process"
-import { cpSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync, utimesSync } from "node:fs"
+import { mkdtempSync, readdirSync, rmSync, statSync, truncateSync, utimesSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { basename, dirname, join } from "node:path"
+import { join } from "node:path"
 import { after, before, beforeEach, test } from "node:test"
-import { launcher } from "./testing/ways.ts"
+import { copyBundle } from "./testing/ways.ts"
 
 /** More than 100 ms each, of different builtins. */
 const SUM = "builtins.foldl' builtins.add 0 (builtins.genList (n: n) 5000000)"
@@ -15,27 +15,17 @@ const TEXT = `
 
 let folder = ""
 const bundle = (): string => join(folder, "tvix")
-before(() => {
-  folder = mkdtempSync(join(tmpdir(), "kept-code-"))
-  run("1", launcher("tvix"))
-})
+before(() => (folder = mkdtempSync(join(tmpdir(), "kept-code-"))))
 after(() => rmSync(folder, { recursive: true }))
 beforeEach(() => {
   rmSync(bundle(), { recursive: true, force: true })
-  cpSync(join(dirname(launcher("tvix")), "..", "dist", "current", "tvix"), bundle(), {
-    recursive: true,
-    dereference: true,
-    filter: (path) => !path.endsWith(".code"),
-  })
+  copyBundle(bundle())
 })
 
-function run(expression: string, program = join(bundle(), "main.cjs")): string {
+function run(expression: string): string {
   const env = { PATH: process.env["PATH"], HOME: folder, TVIX_WARM: "0" }
-  const [command, ...words] = program.endsWith(".cjs") ? [process.execPath, program] : [program]
-  const { stdout, stderr } = spawnSync(command, [...words, "eval", "--no-cache", "-E", expression], {
-    env,
-    encoding: "utf8",
-  })
+  const words = [join(bundle(), "main.cjs"), "eval", "--no-cache", "-E", expression]
+  const { stdout, stderr } = spawnSync(process.execPath, words, { env, encoding: "utf8" })
   assert.equal(stderr, "")
   return stdout
 }
@@ -43,7 +33,7 @@ function run(expression: string, program = join(bundle(), "main.cjs")): string {
 /** The one of the evaluator. */
 function kept(): { readonly path: string; readonly size: number; readonly writtenMs: number } {
   const [path, ...others] = readdirSync(bundle())
-    .filter((name) => /^evaluator-.*\.code$/.test(basename(name)))
+    .filter((name) => /^evaluator-.*\.code$/.test(name))
     .map((name) => join(bundle(), name))
   assert.deepEqual(others, [])
   const { size, mtimeMs } = statSync(path!)

@@ -1,14 +1,23 @@
 /** The ways in which a command that evaluates can be run: suites about what it prints and leaves behind run in each. */
 import assert from "node:assert/strict"
 import { spawnSync } from "node:child_process"
-import { mkdtempSync, rmSync } from "node:fs"
+import { cpSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 
 /** The launchers, which run the bundle: a tenth of the time that the sources take to start. */
 export function launcher(command: string): string {
   return fileURLToPath(new URL(`../../../../bin/${command}`, import.meta.url))
+}
+
+/** The bundle of `tvix`, at `folder`, without the code that V8 has made of it so far. Begins with `main.cjs`. */
+export function copyBundle(folder: string): void {
+  cpSync(join(dirname(launcher("tvix")), "..", "dist", "current", "tvix"), folder, {
+    recursive: true,
+    dereference: true,
+    filter: (path) => !path.endsWith(".code"),
+  })
 }
 
 /** A process of `tvix warm` of its own. */

@@ -3,7 +3,6 @@ import assert from "node:assert/strict"
 import { spawn, spawnSync, type ChildProcess } from "node:child_process"
 import {
   chmodSync,
-  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -18,7 +17,7 @@ import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { after, afterEach, before, beforeEach, describe, test } from "node:test"
 import { setTimeout as pause } from "node:timers/promises"
-import { launcher, Warm } from "../testing/ways.ts"
+import { copyBundle, launcher, Warm } from "../testing/ways.ts"
 
 /** Says that it has begun, and counts to ten thousand million. */
 const ENDLESS = `
@@ -169,10 +168,7 @@ describe("tvix warm", () => {
 
   test("it ends when its program is removed, as an old bundle is", async () => {
     const bundle = join(folder, "bundle")
-    cpSync(join(dirname(launcher("tvix")), "..", "dist", "current", "tvix"), bundle, {
-      recursive: true,
-      dereference: true,
-    })
+    copyBundle(bundle)
     const words = [join(bundle, "main.cjs"), "warm", "start", "--foreground"]
     const child = spawn(process.execPath, words, { env: environment(), stdio: "ignore" })
     await until("it has begun", () => warm.status().running)
