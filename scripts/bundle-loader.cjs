@@ -13,8 +13,7 @@
  */
 "use strict"
 const { readFileSync, renameSync, statSync, writeFileSync } = require("node:fs")
-const Module = require("node:module")
-const { basename, dirname, join } = require("node:path")
+const { basename } = require("node:path")
 const process = require("node:process")
 const { Script, constants } = require("node:vm")
 
@@ -56,34 +55,53 @@ const FLAGS = (() => {
 /** @type {Loaded[]} */
 const loaded = []
 
-/** @type {{ prototype: { _compile(this: any, source: string, filename: string, ...rest: unknown[]): unknown } }} */
-const { prototype } = /** @type {any} */ (Module)
-// oxlint-disable-next-line typescript/unbound-method -- called with its `this` below
-const compile = prototype._compile
-prototype._compile = function (source, filename, ...rest) {
-  if (dirname(filename) !== __dirname) return compile.call(this, source, filename, ...rest)
+/** Of the bundle's files. @type {Map<string, { exports: unknown }>} */
+const modules = new Map()
+
+/**
+ * What the bundle's files have for `require`: they name each other as `./NAME.cjs`. Node's own looks for a package of each,
+ * follows links and asks who wants to change it; a command begins with some twenty.
+ *
+ * @param {string} name
+ */
+function requireFrom(name) {
+  if (name.startsWith("./")) return load(__dirname + name.slice(1))
+  return LATE.has(name) ? late(() => require(name)) : require(name)
+}
+
+/** @param {string} filename */
+function load(filename) {
+  const there = modules.get(filename)
+  if (there !== undefined) return there.exports
   const known = readCode(filename)
-  const script = new Script(Module.wrap(source.replace(/^#!.*/, "")), {
+  const source = readFileSync(filename, "utf8").replace(/^#!.*/, "")
+  const script = new Script(`(function (exports, require, module, __filename, __dirname) { ${source}\n})`, {
     filename,
     ...(known && { cachedData: known.code }),
     importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   })
   const isUsed = known !== undefined && script.cachedDataRejected === false
   loaded.push({ filename, script, ran: isUsed ? known.ran : 0, size: isUsed ? known.code.length : 0 })
-  /** @param {string} name */
-  const require = (name) => (LATE.has(name) ? late(() => this.require(name)) : this.require(name))
-  return script.runInThisContext().call(this.exports, this.exports, require, this, filename, dirname(filename))
+  const module = { exports: {} }
+  modules.set(filename, module)
+  try {
+    script.runInThisContext().call(module.exports, module.exports, requireFrom, module, filename, __dirname)
+  } catch (problem) {
+    modules.delete(filename)
+    throw problem
+  }
+  return module.exports
 }
 
 /**
  * Stands for an object until something of it is used.
  *
- * @param {() => any} load
+ * @param {() => any} open
  */
-function late(load) {
+function late(open) {
   /** @type {any} */
-  let loaded
-  const object = () => (loaded ??= load())
+  let opened
+  const object = () => (opened ??= open())
   /** @type {any} */
   const target = {}
   return new Proxy(target, {
@@ -133,4 +151,4 @@ process.on("exit", () => {
   }
 })
 
-require(join(__dirname, `${basename(__filename, ".cjs")}.program.cjs`))
+load(`${__dirname}/${basename(__filename, ".cjs")}.program.cjs`)
