@@ -8,6 +8,10 @@
  *
  * Longer than other files: it is one walk over one union, whose cases share the buffers they emit into and call each
  * other. What has a life of its own stands apart: scope.ts, ordering.ts, opcodes.ts, unit.ts.
+ *
+ * Where nothing is cached this walk is a tenth of an evaluation, and ends before V8 has made the most of it. So what is called
+ * for every expression has no closures, for which V8 makes room in each call whether it comes to them or not; those that
+ * wait in the queue are made by functions of their own.
  */
 import type {
   AttrName,
@@ -26,8 +30,8 @@ import { compareNames } from "../shape.ts"
 import { internalize } from "../text/internalize.ts"
 import { makeInt, NixFloat } from "../value.ts"
 import { CompiledUnit } from "./compiled-unit.ts"
-import { wordOf, type Op } from "./opcodes.ts"
-import { Scope, type WithScope } from "./scope.ts"
+import { WORDS, type Op } from "./opcodes.ts"
+import { GLOBAL, Scope, UNDEFINED, type Resolved, type WithScope } from "./scope.ts"
 import {
   PathLiteral,
   type CodeInfo,
@@ -86,7 +90,14 @@ export class CodeBuilder {
     this.at = at
   }
   newSlot(): number {
-    return this.frameOwner.slots++
+    return this.newSlots(1)
+  }
+  /** The first of so many in a row. */
+  newSlots(count: number): number {
+    const { frameOwner } = this
+    const first = frameOwner.slots
+    frameOwner.slots += count
+    return first
   }
 }
 
@@ -106,10 +117,19 @@ export function compile(source: SourceFile, expr: Expr, options: CompileOptions)
   return new Compiler(source, options).compile(expr)
 }
 
+/** What is emitted goes here first: a compiler never waits, so there is one at a time. */
+let words = new Int32Array(16_384)
+function longer(words: Int32Array): Int32Array<ArrayBuffer> {
+  const longer = new Int32Array(2 * words.length)
+  longer.set(words)
+  return longer
+}
+
 class Compiler {
   readonly #source: SourceFile
   readonly #options: CompileOptions
-  readonly #words: number[] = []
+  /** Words emitted so far, in {@link words}. */
+  #length = 0
   readonly #constants: Constant[] = []
   readonly #constantIndex = new Map<Constant, number>()
   readonly #names: string[] = []
@@ -137,7 +157,7 @@ class Compiler {
     for (let next = this.#queue.pop(); next !== undefined; next = this.#queue.pop()) next()
     if (this.#undefined !== undefined) throw this.#undefined
     const tables = {
-      words: Int32Array.from(this.#words),
+      words: words.slice(0, this.#length),
       constants: this.#constants,
       names: this.#names,
       shapes: this.#shapes,
@@ -149,10 +169,11 @@ class Compiler {
   // -------------------------------------------------------------------------------------------- emitting
 
   #emit(op: Op): void {
-    this.#words.push(wordOf(op))
+    this.#word(WORDS[op])
   }
   #word(word: number): void {
-    this.#words.push(word)
+    if (this.#length === words.length) words = longer(words)
+    words[this.#length++] = word
   }
   #constant(value: Constant): void {
     // Hardly any string is met twice, and to look for it makes a name of it.
@@ -176,7 +197,8 @@ class Compiler {
     this.#word(index)
   }
   #slot(owner: number, slot: number): void {
-    this.#words.push(owner, slot)
+    this.#word(owner)
+    this.#word(slot)
   }
 
   #newCode(parent: CodeBuilder | undefined, at: number, nested = false): CodeBuilder {
@@ -185,7 +207,7 @@ class Compiler {
     return code
   }
   #body(code: CodeBuilder, scope: Scope | undefined, expr: Expr): void {
-    code.entry = this.#words.length
+    code.entry = this.#length
     this.expr(expr, { code, scope, certain: code.frameOwner === code })
   }
 
@@ -197,8 +219,7 @@ class Compiler {
       const code = this.#newCode(place.code, expr.from, true)
       this.#emit("nested")
       this.#word(code.index)
-      this.#queue.push(() => this.#body(code, place.scope, expr))
-      return
+      return this.#bodyLater(code, place.scope, expr)
     }
     this.#depth++
     this.#operation(expr, place)
@@ -226,7 +247,7 @@ class Compiler {
       case "interpolated":
         return this.#interpolated(expr, here)
       case "select":
-        return this.#select(expr.from, expr.path, expr.fallback, () => this.expr(expr.subject, here), here)
+        return this.#select(expr.from, expr.path, expr.fallback, expr.subject, here)
       case "has-attr":
         this.#emit("has-attr")
         this.#word(positionOf(expr.subject))
@@ -241,21 +262,15 @@ class Compiler {
         }
         this.#emit("list")
         this.#word(expr.items.length)
-        for (const item of expr.items) this.lazy(item, here)
+        for (let i = 0; i < expr.items.length; i++) this.lazy(expr.items[i]!, here)
         return
       case "attrs":
         return this.#attrs(expr, here)
       case "legacy-let":
-        return this.#select(
-          -1,
-          [{ name: "body", from: expr.from, to: expr.from }],
-          undefined,
-          () => this.#attrs(expr.attrs, here),
-          here,
-        )
+        return this.#select(-1, [{ name: "body", from: expr.from, to: expr.from }], undefined, expr.attrs, here)
       case "let": {
         const scope = this.#openBindings(expr.bindings, here)
-        this.expr(expr.body, { ...here, scope })
+        this.expr(expr.body, { code: here.code, scope, certain: here.certain })
         return
       }
       case "with": {
@@ -265,7 +280,8 @@ class Compiler {
         this.#word(1)
         this.#slot(owner, slot)
         this.lazy(expr.subject, here)
-        this.expr(expr.body, { ...here, scope: Scope.with(here.scope, { owner, slot, at: expr.from }) })
+        const scope = Scope.with(here.scope, { owner, slot, at: expr.from })
+        this.expr(expr.body, { code: here.code, scope, certain: here.certain })
         return
       }
       case "if": {
@@ -341,13 +357,19 @@ class Compiler {
     const code = this.#newCode(place.code, expr.from)
     this.#emit("thunk")
     this.#word(code.index)
-    if (expr.kind === "lambda" && name !== undefined) {
-      this.#queue.push(() => {
-        code.entry = this.#words.length
-        this.#emit("lambda")
-        this.#word(this.#lambda(expr, place.scope, code, name).index)
-      })
-    } else this.#queue.push(() => this.#body(code, place.scope, expr))
+    if (expr.kind === "lambda" && name !== undefined) this.#lambdaLater(code, place.scope, expr, name)
+    else this.#bodyLater(code, place.scope, expr)
+  }
+
+  #bodyLater(code: CodeBuilder, scope: Scope | undefined, expr: Expr): void {
+    this.#queue.push(() => this.#body(code, scope, expr))
+  }
+  #lambdaLater(code: CodeBuilder, scope: Scope | undefined, expr: LambdaExpr, name: string): void {
+    this.#queue.push(() => {
+      code.entry = this.#length
+      this.#emit("lambda")
+      this.#word(this.#lambda(expr, scope, code, name).index)
+    })
   }
 
   #literal(expr: Extract<Expr, { kind: "int" | "float" | "string" | "path" }>): Constant {
@@ -363,7 +385,8 @@ class Compiler {
     }
   }
   #text({ from, to }: Expr): void {
-    this.#words.push(from, to)
+    this.#word(from)
+    this.#word(to)
   }
 
   #lazyVariable(name: string, scope: Scope | undefined): boolean {
@@ -379,9 +402,9 @@ class Compiler {
     return true
   }
 
-  #resolve(name: string, scope: Scope | undefined): ReturnType<Scope["resolve"]> {
+  #resolve(name: string, scope: Scope | undefined): Resolved {
     if (scope !== undefined) return scope.resolve(name, this.#options.isGlobal)
-    return this.#options.isGlobal(name) ? { kind: "global" } : { kind: "undefined" }
+    return this.#options.isGlobal(name) ? GLOBAL : UNDEFINED
   }
 
   #variable(name: string, at: number, { code, scope, certain }: Place): void {
@@ -438,33 +461,34 @@ class Compiler {
     this.#emit(expr.form === "path" ? "interpolate-path" : "interpolate")
     this.#word(expr.at)
     this.#word(expr.parts.length)
-    expr.parts.forEach((part, i) => {
+    for (let i = 0; i < expr.parts.length; i++) {
+      const part = expr.parts[i]!
       this.#word(expr.partAt[i]!)
       if (part.kind === "path" && i === 0) {
         this.#emit("constant")
         this.#constant(new PathLiteral(part.text, true))
       } else this.expr(part, here)
-    })
+    }
   }
 
-  #select(at: number, path: readonly AttrName[], fallback: Expr | undefined, subject: () => void, place: Place): void {
+  #select(at: number, path: readonly AttrName[], fallback: Expr | undefined, subject: Expr, place: Place): void {
     const first = path[0]
     if (fallback !== undefined) {
       const maybe = uncertain(place)
       this.#emit("select-or")
       this.#word(at)
-      subject()
+      this.expr(subject, place)
       this.expr(fallback, maybe)
       this.#path(path, maybe)
     } else if (path.length === 1 && first!.name !== undefined) {
       this.#emit("select")
       this.#name(first!.name)
       this.#word(at)
-      subject()
+      this.expr(subject, place)
     } else {
       this.#emit("select-path")
       this.#word(at)
-      subject()
+      this.expr(subject, place)
       this.#path(path, uncertain(place))
     }
   }
@@ -487,34 +511,36 @@ class Compiler {
   #openBindings(bindings: Bindings, place: Place, everyThunk = false): Scope {
     const { code } = place
     const owner = code.frameOwner.index
-    const sources = bindings.inheritFrom.map(() => code.newSlot())
-    const slots = new Map(bindings.statics.map((binding) => [internalize(binding.name), code.newSlot()]))
+    const sources = code.newSlots(bindings.inheritFrom.length)
+    const slots = new Map<string, number>()
+    const first = code.newSlots(bindings.statics.length)
+    for (let i = 0; i < bindings.statics.length; i++) slots.set(internalize(bindings.statics[i]!.name), first + i)
     const scope = Scope.of(place.scope, code, slots)
-    const inner: Place = { ...place, scope }
+    const inner: Place = { code, scope, certain: place.certain }
     this.#emit("let")
-    this.#word(sources.length + slots.size)
+    this.#word(bindings.inheritFrom.length + slots.size)
     scope.fillingFrom = 0
-    bindings.inheritFrom.forEach((source, i) => {
-      this.#slot(owner, sources[i]!)
-      this.lazy(source, inner)
-    })
-    for (const binding of bindings.statics) {
-      const slot = slots.get(binding.name)!
+    this.#inheritFrom(bindings, sources, inner)
+    for (let i = 0; i < bindings.statics.length; i++) {
+      const slot = first + i
       scope.fillingFrom = everyThunk ? 0 : slot
       this.#slot(owner, slot)
-      this.#binding(binding, inner, place, (i) => ({ owner, slot: sources[i]! }))
+      this.#binding(bindings.statics[i]!, inner, place, sources)
     }
     scope.fillingFrom = Infinity
     return scope
   }
 
-  /** Emits what a binding's slot is filled with. */
-  #binding(
-    binding: Binding,
-    inner: Place,
-    outer: Place,
-    sourceSlot: (i: number) => { owner: number; slot: number },
-  ): void {
+  /** Fills slots, from `first` on, with the sets that bindings are inherited from. */
+  #inheritFrom({ inheritFrom }: Bindings, first: number, place: Place): void {
+    for (let i = 0; i < inheritFrom.length; i++) {
+      this.#slot(place.code.frameOwner.index, first + i)
+      this.lazy(inheritFrom[i]!, place)
+    }
+  }
+
+  /** Emits what a binding's slot is filled with. The sets that bindings are inherited from are in slots from `sources` on. */
+  #binding(binding: Binding, inner: Place, outer: Place, sources: number): void {
     const { value, name, at } = binding
     switch (value.kind) {
       case "plain":
@@ -525,79 +551,86 @@ class Compiler {
         const code = this.#newCode(inner.code, at)
         this.#emit("thunk")
         this.#word(code.index)
-        const { owner, slot } = sourceSlot(value.source)
-        this.#queue.push(() => {
-          code.entry = this.#words.length
-          this.#emit("select")
-          this.#name(name)
-          this.#word(at)
-          this.#emit("variable")
-          this.#slot(owner, slot)
-          this.#word(-1)
-        })
+        this.#inheritedLater(code, name, at, inner.code.frameOwner.index, sources + value.source)
       }
     }
+  }
+  #inheritedLater(code: CodeBuilder, name: string, at: number, owner: number, slot: number): void {
+    this.#queue.push(() => {
+      code.entry = this.#length
+      this.#emit("select")
+      this.#name(name)
+      this.#word(at)
+      this.#emit("variable")
+      this.#slot(owner, slot)
+      this.#word(-1)
+    })
   }
 
   #attrs(expr: AttrsExpr, here: Place): void {
     const { bindings } = expr
-    const sorted = [...bindings.statics].sort((a, b) => compareNames(a.name, b.name))
-    const shape =
-      this.#shapes.push({
-        names: sorted.map(({ name }) => internalize(name)),
-        offsets: sorted.map(({ at }) => at),
-      }) - 1
-    const owner = here.code.frameOwner.index
-    if (bindings.dynamics.length > 0) this.#emit("dynamic")
+    const { dynamics } = bindings
+    const sorted = sortedByName(bindings.statics)
+    if (dynamics.length > 0) this.#emit("dynamic")
     let inner = here
-    if (expr.recursive) {
-      const overrides = bindings.statics.some(({ name }) => name === "__overrides")
-      inner = { ...here, scope: this.#openBindings(bindings, here, overrides) }
-      const slotOf = (name: string): number => {
-        const found = this.#resolve(name, inner.scope)
-        if (found.kind !== "slot") throw new Error(`a recursive attribute without a slot: ${name}`)
-        return found.slot
-      }
-      if (overrides) {
-        this.#emit("overrides")
-        this.#slot(owner, slotOf("__overrides"))
-        this.#word(expr.from)
-        this.#word(sorted.length)
-        for (const { name } of sorted) {
-          this.#name(name)
-          this.#slot(owner, slotOf(name))
-        }
-      }
-      this.#emit("attrs")
-      this.#word(shape)
-      this.#word(sorted.length)
-      for (const { name } of sorted) {
-        this.#emit("lazy-slot")
-        this.#slot(owner, slotOf(name))
-      }
-    } else {
-      const sources = bindings.inheritFrom.map(() => here.code.newSlot())
-      if (sources.length > 0) {
+    if (expr.recursive) inner = this.#recursiveAttrs(expr, sorted, here)
+    else {
+      const sources = here.code.newSlots(bindings.inheritFrom.length)
+      if (bindings.inheritFrom.length > 0) {
         this.#emit("let")
-        this.#word(sources.length)
-        bindings.inheritFrom.forEach((source, i) => {
-          this.#slot(owner, sources[i]!)
-          this.lazy(source, here)
-        })
+        this.#word(bindings.inheritFrom.length)
+        this.#inheritFrom(bindings, sources, here)
       }
       this.#emit("attrs")
-      this.#word(shape)
-      this.#word(sorted.length)
-      for (const binding of sorted) this.#binding(binding, here, here, (i) => ({ owner, slot: sources[i]! }))
+      this.#shape(sorted)
+      for (let i = 0; i < sorted.length; i++) this.#binding(sorted[i]!, here, here, sources)
     }
-    if (bindings.dynamics.length > 0) {
-      this.#word(bindings.dynamics.length)
-      for (const { name, at, value } of bindings.dynamics) {
-        this.expr(name, { ...inner, certain: false })
+    if (dynamics.length > 0) {
+      this.#word(dynamics.length)
+      for (const { name, at, value } of dynamics) {
+        this.expr(name, uncertain(inner))
         this.#word(at)
         this.lazy(value, inner)
       }
     }
+  }
+  /** The place inside. */
+  #recursiveAttrs({ bindings, from }: AttrsExpr, sorted: readonly Binding[], here: Place): Place {
+    const owner = here.code.frameOwner.index
+    const overrides = bindings.statics.some(({ name }) => name === "__overrides")
+    const scope = this.#openBindings(bindings, here, overrides)
+    const slotOf = (name: string): number => {
+      const found = this.#resolve(name, scope)
+      if (found.kind !== "slot") throw new Error(`a recursive attribute without a slot: ${name}`)
+      return found.slot
+    }
+    if (overrides) {
+      this.#emit("overrides")
+      this.#slot(owner, slotOf("__overrides"))
+      this.#word(from)
+      this.#word(sorted.length)
+      for (const { name } of sorted) {
+        this.#name(name)
+        this.#slot(owner, slotOf(name))
+      }
+    }
+    this.#emit("attrs")
+    this.#shape(sorted)
+    for (const { name } of sorted) {
+      this.#emit("lazy-slot")
+      this.#slot(owner, slotOf(name))
+    }
+    return { code: here.code, scope, certain: here.certain }
+  }
+  #shape(sorted: readonly Binding[]): void {
+    const names = new Array<string>(sorted.length)
+    const offsets = new Array<number>(sorted.length)
+    for (let i = 0; i < sorted.length; i++) {
+      names[i] = internalize(sorted[i]!.name)
+      offsets[i] = sorted[i]!.at
+    }
+    this.#word(this.#shapes.push({ names, offsets }) - 1)
+    this.#word(sorted.length)
   }
 
   // -------------------------------------------------------------------------------------------- functions
@@ -617,11 +650,12 @@ class Compiler {
     let scopeOfFormals: Scope | undefined
     for (const { name: param, at, doc } of plain) {
       const slot = code.newSlot()
-      if (param !== undefined) inner = Scope.of(inner, code, new Map([[param, slot]]))
+      if (param !== undefined) inner = Scope.of(inner, code, new Map<string, number>().set(param, slot))
       params.push({ name: param, slot, at, formals: undefined, ellipsis: false, doc })
     }
     if (last.formals !== undefined) {
-      const slots = new Map(last.formals.items.map((formal) => [formal.name, code.newSlot()]))
+      const slots = new Map<string, number>()
+      for (const { name: formal } of last.formals.items) slots.set(formal, code.newSlot())
       inner = Scope.of(inner, code, slots)
       scopeOfFormals = inner
     }
@@ -643,15 +677,13 @@ class Compiler {
   #formals({ items }: Formals, code: CodeBuilder, scope: Scope): FormalInfo[] {
     // A default may refer to any other formal, and which are filled by then depends on the argument.
     scope.fillingFrom = 0
-    const formals = [...items]
-      .sort((a, b) => compareNames(a.name, b.name))
-      .map((formal): FormalInfo => {
-        const found = scope.resolve(formal.name, () => false)
-        if (found.kind !== "slot") throw new Error(`a formal without a slot: ${formal.name}`)
-        const fallback = formal.fallback === undefined ? -1 : this.#words.length
-        if (formal.fallback !== undefined) this.lazy(formal.fallback, { code, scope, certain: false }, formal.name)
-        return { name: internalize(formal.name), slot: found.slot, at: formal.at, fallback }
-      })
+    const formals = sortedByName(items).map((formal): FormalInfo => {
+      const found = scope.resolve(formal.name, () => false)
+      if (found.kind !== "slot") throw new Error(`a formal without a slot: ${formal.name}`)
+      const fallback = formal.fallback === undefined ? -1 : this.#length
+      if (formal.fallback !== undefined) this.lazy(formal.fallback, { code, scope, certain: false }, formal.name)
+      return { name: internalize(formal.name), slot: found.slot, at: formal.at, fallback }
+    })
     scope.fillingFrom = Infinity
     return formals
   }
@@ -661,7 +693,7 @@ class Compiler {
     this.#word(expr.at)
     this.expr(expr.fn, here)
     this.#word(expr.args.length)
-    for (const arg of expr.args) this.lazy(arg, here)
+    for (let i = 0; i < expr.args.length; i++) this.lazy(expr.args[i]!, here)
   }
 
   /** If `name` is bound by the program, the operator is a call of that. */
@@ -677,12 +709,6 @@ class Compiler {
 
   #binary(expr: BinaryExpr, here: Place): void {
     const { left, right, at } = expr
-    const simple = (op: Op, a: Expr, b: Expr, second = here): void => {
-      this.#emit(op)
-      this.#word(at)
-      this.expr(a, here)
-      this.expr(b, second)
-    }
     switch (expr.operator) {
       case "+":
         this.#emit("add")
@@ -693,17 +719,20 @@ class Compiler {
         this.expr(right, here)
         return
       case "-":
-        return this.#operatorCall("__sub", at, [left, right], here) ? undefined : simple("subtract", left, right)
+        if (!this.#operatorCall("__sub", at, [left, right], here)) this.#two("subtract", at, left, right, here, here)
+        return
       case "*":
-        return this.#operatorCall("__mul", at, [left, right], here) ? undefined : simple("multiply", left, right)
+        if (!this.#operatorCall("__mul", at, [left, right], here)) this.#two("multiply", at, left, right, here, here)
+        return
       case "/":
-        return this.#operatorCall("__div", at, [left, right], here) ? undefined : simple("divide", left, right)
+        if (!this.#operatorCall("__div", at, [left, right], here)) this.#two("divide", at, left, right, here, here)
+        return
       case "<":
       case ">=":
-        return this.#less(expr, left, right, expr.operator === ">=", here, simple)
+        return this.#less(at, left, right, expr.operator === ">=", here)
       case ">":
       case "<=":
-        return this.#less(expr, right, left, expr.operator === "<=", here, simple)
+        return this.#less(at, right, left, expr.operator === "<=", here)
       case "==":
       case "!=":
         this.#emit(expr.operator === "==" ? "equal" : "unequal")
@@ -711,13 +740,13 @@ class Compiler {
         this.expr(right, here)
         return
       case "&&":
-        return simple("and", left, right, uncertain(here))
+        return this.#two("and", at, left, right, here, uncertain(here))
       case "||":
-        return simple("or", left, right, uncertain(here))
+        return this.#two("or", at, left, right, here, uncertain(here))
       case "->":
-        return simple("implies", left, right, uncertain(here))
+        return this.#two("implies", at, left, right, here, uncertain(here))
       case "++":
-        return simple("concat", left, right)
+        return this.#two("concat", at, left, right, here, here)
       case "//":
         this.#emit("update")
         // The right operand is evaluated first, but emitted last.
@@ -729,21 +758,20 @@ class Compiler {
         this.expr(right, here)
     }
   }
-  #less(
-    expr: BinaryExpr,
-    a: Expr,
-    b: Expr,
-    negated: boolean,
-    here: Place,
-    simple: (op: Op, a: Expr, b: Expr) => void,
-  ): void {
+  #two(op: Op, at: number, a: Expr, b: Expr, placeOfA: Place, placeOfB: Place): void {
+    this.#emit(op)
+    this.#word(at)
+    this.expr(a, placeOfA)
+    this.expr(b, placeOfB)
+  }
+  #less(at: number, a: Expr, b: Expr, negated: boolean, here: Place): void {
     if (here.scope?.bindsOperators === true && this.#resolve("__lessThan", here.scope).kind === "slot") {
       if (negated) {
         this.#emit("not")
-        this.#word(expr.at)
+        this.#word(at)
       }
-      this.#operatorCall("__lessThan", expr.at, [a, b], here)
-    } else simple(negated ? "not-less" : "less", a, b)
+      this.#operatorCall("__lessThan", at, [a, b], here)
+    } else this.#two(negated ? "not-less" : "less", at, a, b, here, here)
   }
 }
 
@@ -763,6 +791,14 @@ const HARMLESS: ReadonlySet<Expr["kind"]> = new Set([
 ])
 
 const EMPTY_LIST: readonly never[] = []
+
+/** Most are already. */
+function sortedByName<T extends { readonly name: string }>(items: readonly T[]): readonly T[] {
+  for (let i = 1; i < items.length; i++) {
+    if (items[i - 1]!.name >= items[i]!.name) return [...items].sort((a, b) => compareNames(a.name, b.name))
+  }
+  return items
+}
 
 function finish({ parent, entry, slots, at, lambda }: CodeBuilder): CodeInfo {
   return { parent: parent?.index ?? -1, entry, slots, at, lambda }

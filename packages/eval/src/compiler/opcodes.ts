@@ -84,7 +84,7 @@ export type Op = keyof typeof instructions
 
 /** An instruction's word is its index here. */
 export const OPS = Object.keys(instructions) as readonly Op[]
-const WORDS = new Map(OPS.map((op, word) => [op, word]))
+export const WORDS = Object.fromEntries(OPS.map((op, word) => [op, word])) as Readonly<Record<Op, number>>
 export function wordOf(op: Op): number {
-  return WORDS.get(op)!
+  return WORDS[op]
 }

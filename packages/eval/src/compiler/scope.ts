@@ -1,14 +1,7 @@
 import type { CodeBuilder } from "./compile.ts"
 
 /** Names that operators and `<…>` are calls of: whoever binds one of them changes what `1 - 2` means. */
-const OPERATOR_NAMES: ReadonlySet<string> = new Set([
-  "__sub",
-  "__mul",
-  "__div",
-  "__lessThan",
-  "__findFile",
-  "__nixPath",
-])
+const OPERATOR_NAMES = ["__sub", "__mul", "__div", "__lessThan", "__findFile", "__nixPath"]
 
 export type Resolved =
   | { readonly kind: "slot"; readonly owner: number; readonly slot: number; readonly filled: boolean }
@@ -16,10 +9,18 @@ export type Resolved =
   | { readonly kind: "with"; readonly withs: readonly WithScope[] }
   | { readonly kind: "undefined" }
 
+export const GLOBAL: Resolved = { kind: "global" }
+export const UNDEFINED: Resolved = { kind: "undefined" }
+
 export interface WithScope {
   readonly owner: number
   readonly slot: number
   readonly at: number
+}
+
+function bindsOperator(slots: ReadonlyMap<string, number>): boolean {
+  for (const name of OPERATOR_NAMES) if (slots.has(name)) return true
+  return false
 }
 
 /**
@@ -46,8 +47,7 @@ export class Scope {
     this.#owner = owner
     this.#slots = slots
     this.#with = subject
-    this.bindsOperators =
-      parent?.bindsOperators === true || (slots !== undefined && [...slots.keys()].some((n) => OPERATOR_NAMES.has(n)))
+    this.bindsOperators = parent?.bindsOperators === true || (slots !== undefined && bindsOperator(slots))
   }
 
   static of(parent: Scope | undefined, code: CodeBuilder, slots: Map<string, number>): Scope {
@@ -67,7 +67,7 @@ export class Scope {
       const slot = scope.#slots!.get(name)
       if (slot !== undefined) return { kind: "slot", owner: scope.#owner, slot, filled: slot < scope.fillingFrom }
     }
-    if (isGlobal(name)) return { kind: "global" }
-    return withs === undefined ? { kind: "undefined" } : { kind: "with", withs }
+    if (isGlobal(name)) return GLOBAL
+    return withs === undefined ? UNDEFINED : { kind: "with", withs }
   }
 }

@@ -273,14 +273,15 @@ export const anyFormals: Action = (): Formals => ({ items: [], ellipsis: true })
 
 /** Reports names that occur twice; C++ Nix reports the one among them that it met first, at its second place. */
 function checkFormals(b: Build, { items }: Formals): void {
-  if (items.length < 2) return
+  const names = new Set<string>()
+  for (let i = 0; i < items.length; i++) names.add(items[i]!.name)
+  if (names.size === items.length) return
   const repeats = new Map<string, number[]>()
   for (const { name, at } of items) {
     const known = repeats.get(name)
     if (known === undefined) repeats.set(name, [])
     else known.push(at)
   }
-  if (repeats.size === items.length) return
   for (const [name, offsets] of repeats) {
     for (const at of offsets) b.report({ code: "duplicate-formal", name }, at, at + name.length, at)
   }
