@@ -13,10 +13,12 @@ export function isPromise<T>(answer: Awaitable<T>): answer is PromiseLike<T> {
 
 export type FileType = "regular" | "directory" | "symlink" | "unknown"
 
-/** A regular file that is read piece by piece. */
+/** A regular file, to be read piece by piece. */
 export interface OpenedFile {
   /** Bytes. */
   readonly size: number
+  /** Whether its owner may execute it. */
+  readonly executable: boolean
   /** So many bytes, in order, to be asked for once. Whoever takes a piece may keep it. Throws {@link IoError}. */
   readonly pieces: Iterable<Uint8Array>
 }
@@ -31,8 +33,8 @@ export interface EvalIO {
   /** The file's bytes. Rejects or throws {@link IoError}. */
   readFile(path: string): Awaitable<string>
   /**
-   * The same for a regular file that may be too large for a string. Absent where no file is. Who wraps an EvalIO to see or
-   * to change what is read does so here, too, or leaves it out.
+   * The same for a regular file, for whoever wants bytes and no string, for which a file may be too large. Absent where files
+   * are strings. Who wraps an EvalIO to see or to change what is read does so here, too, or leaves it out.
    */
   openFile?(path: string): Awaitable<OpenedFile>
   /** Names and types of a directory's entries, in any order. */

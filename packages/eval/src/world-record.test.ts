@@ -20,7 +20,7 @@ class World {
   readonly env = new Map<string, string>()
   readonly io: EvalIO = {
     readFile: (path) => this.#file(path).contents,
-    openFile: (path) => ({ size: this.#file(path).contents.length, pieces: [] }),
+    openFile: (path) => ({ size: this.#file(path).contents.length, executable: false, pieces: [] }),
     readDir: (path) => this.#file(path) && this.#entries(path),
     fileType: (path) => (path.startsWith("/secret") ? forbid(path) : this.files.get(path)?.type),
     realPath: (path) => path,

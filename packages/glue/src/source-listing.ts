@@ -73,9 +73,8 @@ export function* tellListing(ask: Ask, io: EvalIO, listing: readonly ListedNode[
     if (name !== undefined) sink.entry(name)
     switch (type) {
       case "regular": {
-        const executable = io.isExecutable === undefined ? false : yield* ask(() => io.isExecutable!(path))
         const file = yield* openFile(ask, io, path)
-        sink.file(file.size, executable)
+        sink.file(file.size, file.executable)
         yield* tellContents(ask, file, sink)
         break
       }
@@ -91,15 +90,18 @@ export function* tellListing(ask: Ask, io: EvalIO, listing: readonly ListedNode[
   }
 }
 
-/** The regular file at `path`: a large one in pieces, for what goes through a string is copied twice, and strings have an end. */
+/** The regular file at `path`. */
 export function* openFile(ask: Ask, io: EvalIO, path: string): Task<OpenedFile> {
-  const isLarge = io.openFile !== undefined && (io.stamp?.(path)?.size ?? 0) > PIECE
-  if (isLarge) return yield* ask(() => io.openFile!(path))
-  const contents = bytesOf(yield* ask(() => io.readFile(path)))
-  return { size: contents.length, pieces: [contents] }
+  if (io.openFile !== undefined) return yield* ask(() => io.openFile!(path))
+  const executable = io.isExecutable !== undefined && (yield* ask(() => io.isExecutable!(path)))
+  return openedFile(yield* ask(() => io.readFile(path)), executable)
+}
+export function openedFile(text: string, executable: boolean): OpenedFile {
+  const contents = bytesOf(text)
+  return { size: contents.length, executable, pieces: [contents] }
 }
 
-export function* tellContents(ask: Ask, { pieces }: OpenedFile, sink: TreeSink): Task<void> {
+export function* tellContents(ask: Ask, { pieces }: Pick<OpenedFile, "pieces">, sink: TreeSink): Task<void> {
   for (const contents of pieces) {
     for (let at = 0; at < contents.length; at += PIECE) {
       const waiting = sink.contents(contents.subarray(at, at + PIECE))

@@ -118,10 +118,9 @@ function narAddress({ narHash }: NarCalculation): ContentAddress {
 function* readFile(ask: Ask, io: EvalIO, store: EvaluationStore, source: Source): Task<AddedTree> {
   const { real, method } = source
   const file = yield* openFile(ask, io, real)
-  const mayRun = io.isExecutable !== undefined && (yield* ask(() => io.isExecutable!(real)))
   // Flat, a file is nothing but its contents.
-  const executable = method === "nar" && mayRun
-  const isSame = executable === mayRun
+  const executable = method === "nar" && file.executable
+  const isSame = executable === file.executable
   const hasher = method === "flat" ? startHash("sha256") : undefined
   const addressOf = (nar: NarCalculation): ContentAddress =>
     hasher === undefined ? narAddress(nar) : { method: "flat", hash: { algorithm: "sha256", digest: hasher.digest() } }
@@ -135,7 +134,7 @@ function* readFile(ask: Ask, io: EvalIO, store: EvaluationStore, source: Source)
   const pieces = hasher === undefined ? file.pieces : hashed(file.pieces, hasher)
   const tree = yield* readTree(ask, store, source, addressOf, function* (sink) {
     sink.file(size, executable)
-    yield* tellContents(ask, { size, pieces }, sink)
+    yield* tellContents(ask, { pieces }, sink)
   })
   return { ...tree, ...(isSame && { origin: real }) }
 }

@@ -1,5 +1,4 @@
 /** What evaluation sees of the world when there is a store: what it has added, what the store has, and the rest. */
-import { bytesOf } from "@tvix-ts/bytes"
 import type { Node } from "@tvix-ts/castore"
 import {
   AccessError,
@@ -15,6 +14,7 @@ import {
 import { DERIVATION_SUFFIX } from "@tvix-ts/nix-compat"
 import { atOnce, wait } from "./at-once.ts"
 import { refuse } from "./problems.ts"
+import { openedFile } from "./source-listing.ts"
 import { addSource, sourceName } from "./source.ts"
 import { isBelowStore, objectOf, placeOf } from "./store-files.ts"
 import type { EvaluationStore } from "./store.ts"
@@ -115,10 +115,15 @@ export function storeIo(io: EvalIO, store: EvaluationStore, realiseOutputs?: Rea
     follow: true,
   }
   const opening: Answers<OpenedFile> = {
-    text: opened,
-    node: (node, path) => now(reading.node(node, path), opened),
+    text: (contents) => openedFile(contents, false),
+    node: (node, path) =>
+      now(reading.node(node, path), (contents) => openedFile(contents, node.type === "file" && node.executable)),
     nothing: isMissing,
-    elsewhere: (path) => (io.openFile === undefined ? now(io.readFile(path), opened) : io.openFile(path)),
+    elsewhere: (path) =>
+      io.openFile?.(path) ??
+      now(io.isExecutable?.(path) ?? false, (executable) =>
+        now(io.readFile(path), (contents) => openedFile(contents, executable)),
+      ),
     follow: true,
   }
   const listing: Answers<Awaited<ReturnType<EvalIO["readDir"]>>> = {
@@ -235,11 +240,6 @@ export function storeIo(io: EvalIO, store: EvaluationStore, realiseOutputs?: Rea
 
 function now<T, R>(answer: Awaitable<T>, use: (answer: T) => Awaitable<R>): Awaitable<R> {
   return isPromise(answer) ? answer.then(use) : use(answer)
-}
-
-function opened(contents: string): OpenedFile {
-  const bytes = bytesOf(contents)
-  return { size: bytes.length, pieces: [bytes] }
 }
 
 function isAtOrBelow(path: string, directory: string): boolean {

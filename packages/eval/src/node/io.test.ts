@@ -69,6 +69,7 @@ const ANSWERS: readonly [Question, path: string, answer: unknown][] = [
   ["openFile", "/folder/file", "a\xff\0\xc3\xa9"],
   ["openFile", "/link", "a\xff\0\xc3\xa9"],
   ["openFile", "/missing", "! path '/R/missing' does not exist"],
+  ["openFile", "/folder", "! read of 4096 bytes: Is a directory"],
   ["openFile", "/loop", "! infinite symlink recursion in path '/R/loop'"],
   ["fileType", "/folder", "directory"],
   ["fileType", "/folder/file", "regular"],
@@ -112,6 +113,39 @@ describe("nodeIo", () => {
       answer(() => left.next()),
       "! reading file '/R/large': it has become shorter meanwhile",
     )
+  })
+  test("a file that has more than it had when it was looked at, or than it says", () => {
+    const path = join(root, "growing")
+    for (const [before, after] of [
+      [10, 200_000],
+      [200_000, 131_072],
+      [131_072, 131_073],
+      [5, 0],
+    ] as const) {
+      const io = nodeIo()
+      writeFileSync(path, "a".repeat(before))
+      assert.equal(io.fileType(path), "regular")
+      writeFileSync(path, "b".repeat(after))
+      assert.equal(io.readFile(path), "b".repeat(after))
+      assert.equal(opened(io, path), "b".repeat(after))
+    }
+  })
+  test("a file of the kernel's, that is said to be empty", { skip: process.platform !== "linux" }, () => {
+    const io = nodeIo()
+    const path = "/proc/self/status"
+    assert.equal(io.fileType(path), "regular")
+    for (const status of [io.readFile(path) as string, opened(io, path)]) {
+      assert.match(status, /^Name:[^]*nonvoluntary_ctxt_switches:\t\d+\n$/)
+    }
+  })
+  test("whether a file may be executed", () => {
+    const path = join(root, "program")
+    writeFileSync(path, "")
+    for (const mode of [0o644, 0o755, 0o511]) {
+      chmodSync(path, mode)
+      assert.equal((nodeIo().openFile!(path) as OpenedFile).executable, mode !== 0o644)
+      assert.equal(nodeIo().isExecutable!(path), mode !== 0o644)
+    }
   })
   test("a relative path starts in the working directory", () => {
     assert.equal(nodeIo().realPath("surely/missing"), join(process.cwd(), "surely/missing"))

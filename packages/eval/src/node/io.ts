@@ -9,7 +9,6 @@ import {
   readFileSync,
   readlinkSync,
   readSync,
-  statSync,
 } from "node:fs"
 import { byteStringOf, textOf } from "@tvix-ts/bytes"
 import { IoError, type EvalIO } from "../io.ts"
@@ -33,15 +32,15 @@ export function nodeIo({ restriction, env = process.env }: NodeIoOptions = {}): 
   const links = new Links()
   const listings = new Map<string, Listing>()
   const io: EvalIO = {
-    readFile: readBytes,
-    openFile(path) {
-      try {
-        const { size } = statSync(nativePath(path))
-        return { size, pieces: piecesOf(path, size) }
-      } catch (error) {
-        throw ioError("getting status of", path, error)
-      }
-    },
+    readFile: (path) => reading(path, (file) => textIn(file, links.sizeOf(path))),
+    openFile: (path) =>
+      reading(path, (file) => {
+        const { size, mode } = fstatSync(file)
+        const executable = (mode & constants.S_IXUSR) !== 0
+        if (size > buffer.length) return { size, executable, pieces: piecesOf(path, size) }
+        const contents = bytesIn(file, size)
+        return { size: contents.length, executable, pieces: [contents] }
+      }),
     readDir(path) {
       const known = listings.get(path)
       if (known !== undefined) return known
@@ -121,14 +120,29 @@ function openForReading(path: string): number {
 /** Bytes that C++ Nix reads at once. */
 const READ_MAX = 65_536
 
-function readBytes(path: string): string {
+function textIn(file: number, sizeExpected: number | undefined): string {
+  const first = readSync(file, buffer)
+  const start = buffer.toString("latin1", 0, first)
+  return isAll(first, sizeExpected) ? start : start + readFileSync(file, "latin1")
+}
+function bytesIn(file: number, sizeExpected: number): Uint8Array {
+  const first = readSync(file, buffer)
+  const start = Buffer.from(buffer.subarray(0, first))
+  return isAll(first, sizeExpected) ? start : Buffer.concat([start, readFileSync(file)])
+}
+/**
+ * Whether the first `count` bytes, as many as there were to be had at once, are all of a file. Of what is no file on a disk there
+ * may be more to be had, and only nothing means its end; but then it does not say that it has so many.
+ */
+function isAll(count: number, sizeExpected: number | undefined): boolean {
+  return count === 0 || (count === sizeExpected && count < buffer.length)
+}
+
+/** Opens the file for as long as `use` takes, and tells what goes wrong in C++ Nix's words. */
+function reading<T>(path: string, use: (file: number) => T): T {
   const file = openForReading(path)
   try {
-    const first = readSync(file, buffer)
-    const start = buffer.toString("latin1", 0, first)
-    // Only nothing means the end: what is no file on a disk may give less than there is.
-    const second = first === 0 ? 0 : readSync(file, buffer)
-    return second === 0 ? start : start + buffer.toString("latin1", 0, second) + readFileSync(file, "latin1")
+    return use(file)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EISDIR") {
       // As much as C++ Nix would have read of it at once.

@@ -23,12 +23,14 @@ export function typeOfEntry(entry: Kind): FileType {
 /** What is known of the disk. It is asked about a path once: most paths are asked about often, and share their folders. */
 export class Links {
   readonly #types = new Map<string, FileType | undefined>()
+  readonly #sizes = new Map<string, number>()
   readonly #targets = new Map<string, string>()
   readonly #real = new Map<string, string>()
   #examined: { readonly path: string; readonly stats: Stats } | undefined
 
   forget(): void {
     this.#types.clear()
+    this.#sizes.clear()
     this.#targets.clear()
     this.#real.clear()
     this.#examined = undefined
@@ -46,6 +48,7 @@ export class Links {
   examine(path: string): Stats | undefined {
     const stats = statsAt(path)
     if (!this.#types.has(path)) this.#types.set(path, stats && typeOfEntry(stats))
+    if (stats?.isFile() === true) this.#sizes.set(path, stats.size)
     this.#examined = stats && { path, stats }
     return stats
   }
@@ -55,6 +58,11 @@ export class Links {
     const stats = last?.path === path ? last.stats : this.examine(path)
     this.#examined = undefined
     return stats
+  }
+
+  /** Bytes of the regular file at `path`, when it was examined last; undefined if it was not. */
+  sizeOf(path: string): number | undefined {
+    return this.#sizes.get(path)
   }
 
   /** All symbolic links in `path` followed, as far as the path exists. A relative one starts in the working directory. */

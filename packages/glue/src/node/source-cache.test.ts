@@ -130,9 +130,9 @@ describe("large sources are read again only when they have changed", () => {
     const born = Date.now()
     settledIo = {
       ...io,
-      readFile(path) {
+      openFile(path) {
         read.push(path)
-        return io.readFile(path)
+        return io.openFile!(path)
       },
       stamp(path) {
         const stamp = io.stamp!(path)
@@ -213,7 +213,7 @@ describe("large sources are read again only when they have changed", () => {
   })
 
   test("what was changed a moment ago is not trusted", async () => {
-    const io: EvalIO = { ...nodeIo(), readFile: (path) => settledIo.readFile(path) }
+    const io: EvalIO = { ...nodeIo(), openFile: (path) => settledIo.openFile!(path) }
     await pathOf(WHOLE, io)
     await pathOf(WHOLE, io)
     assert.equal(read.length, 150)

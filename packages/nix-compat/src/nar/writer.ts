@@ -19,6 +19,20 @@ const END_RUN = runOf(END)
 /** Of a node, and of the entry that it was. */
 const ENDS_RUN = runOf([...END, ...END])
 
+/**
+ * Takes the next piece, which it may keep only until it returns, or until the promise that it returns is fulfilled; until
+ * then it is not called again. `isLast` of the piece with which the archive ends.
+ */
+export type NarOutput = (bytes: Uint8Array, isLast: boolean) => void | Promise<void>
+
+/** A buffer that nobody uses. */
+let free: Uint8Array<ArrayBuffer> | undefined
+function takeBuffer(): Uint8Array<ArrayBuffer> {
+  const buffer = free ?? new Uint8Array(BUFFER_LENGTH)
+  free = undefined
+  return buffer
+}
+
 /** What may be called next. */
 type Next = "node" | "entry" | "contents" | "nothing"
 
@@ -29,8 +43,8 @@ type Next = "node" | "entry" | "contents" | "nothing"
  * awaits {@link end}.
  */
 export class NarWriter implements NarSink {
-  readonly #output: (bytes: Uint8Array) => void | Promise<void>
-  #buffer = new Uint8Array(BUFFER_LENGTH)
+  readonly #output: NarOutput
+  #buffer = takeBuffer()
   /** Another one, that the output is done with. */
   #spare: Uint8Array<ArrayBuffer> | undefined
   #used = 0
@@ -46,10 +60,9 @@ export class NarWriter implements NarSink {
   #waiting: Promise<void> | undefined
 
   /**
-   * @param output takes the next piece, which it may keep only until it returns, or until the promise that it returns is
-   *   fulfilled; until then it is not called again
+   * @param output see {@link NarOutput}
    */
-  constructor(output: (bytes: Uint8Array) => void | Promise<void>) {
+  constructor(output: NarOutput) {
     this.#output = output
     this.#run(MAGIC_RUN)
   }
@@ -153,8 +166,10 @@ export class NarWriter implements NarSink {
       this.#next = "entry"
     } else {
       this.#run(END_RUN)
-      this.#flush()
+      this.#flush(true)
       this.#next = "nothing"
+      // Whoever writes many small archives needs one buffer.
+      if (this.#waiting === undefined) free = this.#buffer
     }
   }
 
@@ -190,12 +205,12 @@ export class NarWriter implements NarSink {
     for (let rest = paddingOf(length); rest > 0; rest--) this.#buffer[this.#used++] = 0
   }
 
-  #flush(): void {
+  #flush(isLast = false): void {
     if (this.#used === 0) return
     const buffer = this.#buffer
     const bytes = buffer.subarray(0, this.#used)
     this.#used = 0
-    this.#give(bytes)
+    this.#give(bytes, isLast)
     if (this.#waiting === undefined) return
     // The output has not finished with this one yet.
     this.#buffer = this.#spare ?? new Uint8Array(BUFFER_LENGTH)
@@ -205,10 +220,10 @@ export class NarWriter implements NarSink {
       () => {},
     )
   }
-  #give(bytes: Uint8Array): void {
+  #give(bytes: Uint8Array, isLast = false): void {
     this.#given += bytes.length
     const before = this.#waiting
-    const taken = before === undefined ? this.#output(bytes) : before.then(() => this.#output(bytes))
+    const taken = before === undefined ? this.#output(bytes, isLast) : before.then(() => this.#output(bytes, isLast))
     if (taken === undefined) return
     const waiting: Promise<void> = taken.then(() => this.#taken(waiting))
     // Whoever waits gets the error; that nobody does yet is no reason to end the process.
