@@ -45,7 +45,12 @@ function shapeOfUpdate(under: Shape, over: Shape, sources: readonly number[]): S
   // Both have the names in order: then the right one hides the left one altogether.
   if (count === over.names.length && under.sorted && over.sorted) return over
   if (count === under.names.length) return under
-  return Shape.of(sources.map((source) => (source >= 0 ? under.names[source]! : over.names[-1 - source]!)))
+  const names = new Array<string>(count)
+  for (let i = 0; i < count; i++) {
+    const source = sources[i]!
+    names[i] = source >= 0 ? under.names[source]! : over.names[-1 - source]!
+  }
+  return Shape.of(names)
 }
 
 /** A set at least this many times larger than what is laid over it is not copied. */
@@ -126,8 +131,7 @@ export class AttrSet {
   /** Names in bytewise order. */
   sortedNames(): readonly string[] {
     const { shape } = this.flat()
-    if (shape.sorted) return shape.names
-    return Array.from(shape.order(), (i) => shape.names[i]!)
+    return shape.sorted ? shape.names : pick(shape.names, shape.order())
   }
 
   /** Entries in bytewise order of their names. */

@@ -2,7 +2,7 @@ import { OwnPositions } from "../attribute-positions.ts"
 import type { Position } from "../positions.ts"
 import { AttrSet, keep } from "../attrs.ts"
 import { Failure } from "../problem.ts"
-import { compareNames, Shape } from "../shape.ts"
+import { orderOf, pick, Shape } from "../shape.ts"
 import { AttributeThunk, isString, NixString, Thunk, type Forced, type Value } from "../value.ts"
 import type { Result } from "../vm/code.ts"
 import { failAs, force, forceThunk, pause, type Continuation } from "../vm/machine.ts"
@@ -22,7 +22,7 @@ export const setBuiltins = [
     doc: "The values of the attributes of a set, sorted by their names.",
     run(set) {
       const { shape, values } = set.flat()
-      return shape.sorted ? values : Array.from(shape.order(), (i) => values[i]!)
+      return shape.sorted ? values : pick(values, shape.order())
     },
   }),
   builtin({
@@ -200,7 +200,7 @@ function listToAttrs(pairs: readonly Value[]): Result {
 function fromPairs(names: readonly string[], sets: readonly AttrSet[]): Result {
   // Sorting finds what occurs twice in half the time a hash table takes (300,000 names), and has to be done sooner or
   // later. It is stable, so of equal names the first in the list stays first.
-  const order = isAscending(names) ? undefined : sortedOrder(names)
+  const order = isAscending(names) ? undefined : orderOf(names, false)
   const distinct: string[] = []
   const values: Value[] = []
   const positions: Position[] = []
@@ -223,9 +223,6 @@ function fromPairs(names: readonly string[], sets: readonly AttrSet[]): Result {
 function isAscending(names: readonly string[]): boolean {
   for (let i = 1; i < names.length; i++) if (names[i - 1]! > names[i]!) return false
   return true
-}
-function sortedOrder(names: readonly string[]): readonly number[] {
-  return Array.from(names.keys()).sort((i, j) => compareNames(names[i]!, names[j]!))
 }
 
 function nameOf(set: Forced): Result {

@@ -19,7 +19,7 @@ export interface WithScope {
 }
 
 function bindsOperator(slots: ReadonlyMap<string, number>): boolean {
-  for (const name of OPERATOR_NAMES) if (slots.has(name)) return true
+  for (let i = 0; i < OPERATOR_NAMES.length; i++) if (slots.has(OPERATOR_NAMES[i]!)) return true
   return false
 }
 
