@@ -55,13 +55,14 @@ const IN_PATH = 4
 const IN_PATH_SLASH = 5
 const REPL_START = 6
 
-const KEYWORDS: ReadonlyMap<string, number> = new Map(
-  ["if", "then", "else", "assert", "with", "let", "in", "rec", "inherit", "or"].map((word) => [
-    word,
-    tokenNumber(word),
-  ]),
+const KEYWORDS = ["if", "then", "else", "assert", "with", "let", "in", "rec", "inherit", "or"].map((word) => ({
+  word,
+  token: tokenNumber(word),
+}))
+/** The keywords that begin with each byte. */
+const KEYWORDS_FROM: readonly (typeof KEYWORDS)[] = Array.from({ length: 256 }, (_, first) =>
+  KEYWORDS.filter(({ word }) => word.charCodeAt(0) === first),
 )
-const KEYWORD_LENGTH_MAX = 7
 
 /** Token of each byte that is one by itself, INVALID for the rest. NUL ends the file, as it does in C++ Nix. */
 const SINGLE = new Uint8Array(256).fill(INVALID)
@@ -250,8 +251,10 @@ export class Lexer {
       }
       this.from = pos
       this.to = this.pos = end
-      if (end - pos <= KEYWORD_LENGTH_MAX && end - pos >= 2 && STARTS_KEYWORD[c] === 1) {
-        return KEYWORDS.get(text.slice(pos, end)) ?? ID
+      const keywords = KEYWORDS_FROM[c]!
+      for (let i = 0; i < keywords.length; i++) {
+        const { word, token } = keywords[i]!
+        if (word.length === end - pos && text.startsWith(word, pos)) return token
       }
       return ID
     }
@@ -557,10 +560,6 @@ export class Lexer {
     return this.#token(IND_STR, to)
   }
 }
-
-/** 1 for the bytes a keyword can start with. */
-const STARTS_KEYWORD = new Uint8Array(256)
-for (const word of KEYWORDS.keys()) STARTS_KEYWORD[word.charCodeAt(0)] = 1
 
 function isDigit(c: number): boolean {
   return c >= ZERO && c <= 0x39
