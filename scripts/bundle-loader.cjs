@@ -55,6 +55,9 @@ const FLAGS = (() => {
 /** @type {Loaded[]} */
 const loaded = []
 
+const BEFORE = Buffer.from("(function (exports, require, module, __filename, __dirname) { ")
+const AFTER = Buffer.from("\n})")
+
 /** Of the bundle's files. @type {Map<string, { exports: unknown }>} */
 const modules = new Map()
 
@@ -74,8 +77,9 @@ function load(filename) {
   const there = modules.get(filename)
   if (there !== undefined) return there.exports
   const known = readCode(filename)
-  const source = readFileSync(filename, "utf8").replace(/^#!.*/, "")
-  const script = new Script(`(function (exports, require, module, __filename, __dirname) { ${source}\n})`, {
+  // A string that is put together is copied once more.
+  const source = Buffer.concat([BEFORE, readFileSync(filename), AFTER]).toString("latin1")
+  const script = new Script(source, {
     filename,
     ...(known && { cachedData: known.code }),
     importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,

@@ -129,9 +129,28 @@ async function bundleCommand({ evaluates, programs, threads }, dir) {
     codeSplitting: { groups: evaluates ? [START, EVALUATOR] : [] },
     // Names stay readable in the stack traces of our own bugs.
     minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
+    plugins: [ASCII],
   })
   await build.close()
   for (const name of Object.keys(programs)) copyFileSync(LOADER, join(dir, `${name}.cjs`))
+}
+
+/**
+ * Leaves ASCII only, of which the loader makes strings of one byte a character without looking at them. It also needs no line
+ * for the shell.
+ *
+ * @type {import("rolldown").Plugin}
+ */
+const ASCII = {
+  name: "ascii",
+  generateBundle(_, files) {
+    for (const file of Object.values(files)) {
+      if (file.type !== "chunk") continue
+      file.code = file.code
+        .replace(/^#!.*/, "")
+        .replace(/[^\x00-\x7f]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)
+    }
+  },
 }
 
 /**

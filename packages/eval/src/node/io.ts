@@ -37,7 +37,7 @@ export function nodeIo({ restriction, env = process.env }: NodeIoOptions = {}): 
       reading(path, (file) => {
         const { size, mode } = fstatSync(file)
         const executable = (mode & constants.S_IXUSR) !== 0
-        if (size > buffer.length) return { size, executable, pieces: piecesOf(path, size) }
+        if (size > COPIED_MAX) return { size, executable, pieces: piecesOf(path, size) }
         const contents = bytesIn(file, size)
         return { size: contents.length, executable, pieces: [contents] }
       }),
@@ -106,8 +106,13 @@ function list(path: string): Listing {
   )
 }
 
-/** Bytes of most files that programs are made of, and then some: they are read in one call, into memory that is there. */
-const buffer = Buffer.allocUnsafeSlow(2 ** 17)
+/**
+ * Bytes of the files that programs are made of, and then some: they are read in one call, into memory that is there. Of more
+ * Node makes strings outside of V8's heap, and optimized code has to ask the runtime for each character of those.
+ */
+const buffer = Buffer.allocUnsafeSlow(1_000_000)
+/** Bytes of a file that are copied from there, if it is bytes that are wanted. */
+const COPIED_MAX = 2 ** 17
 
 function openForReading(path: string): number {
   try {
