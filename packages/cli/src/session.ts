@@ -45,7 +45,6 @@ import { nodeSourceCache, type Download, type FetchProgress, type NodeFetcher } 
 import type { Store } from "@tvix-ts/store"
 import { printString, printTree, SourceFile } from "@tvix-ts/syntax"
 import { existsSync, readFileSync } from "node:fs"
-import type { HeapInfo } from "node:v8"
 import { bytecodeCache, cacheDirectory } from "./caches.ts"
 import { caller } from "./caller.ts"
 import { wordBytes, workingDirectory } from "./command-line.ts"
@@ -322,16 +321,16 @@ function limitsOf({ stepsMax, memoryMax, depthMax }: Settings): Limits {
   return {
     ...(stepsMax === undefined ? {} : { steps: stepsMax }),
     ...(depthMax === undefined ? {} : { depth: depthMax }),
-    // Asked for when it is needed, and once: what tells it is a good part of Node, and looks at the whole heap.
+    // Asked for when it is needed, and once: what tells it is a good part of Node, and takes 5 ms to load.
     get memory() {
-      return (memory ??= HEAP_SHARE * (heapStatistics().heap_size_limit - YOUNG_BYTES))
+      return (memory ??= HEAP_SHARE * (heapLimit() - YOUNG_BYTES))
     },
-    heapUsed: sampledHeap(),
+    heapUsed: sampledHeap(memoryMax === undefined ? LITTLE_BYTES : 0),
   }
 }
 
-function heapStatistics(): HeapInfo {
-  return process.getBuiltinModule("node:v8").getHeapStatistics()
+function heapLimit(): number {
+  return process.getBuiltinModule("node:v8").getHeapStatistics().heap_size_limit
 }
 
 /**
@@ -341,14 +340,17 @@ function heapStatistics(): HeapInfo {
 const HEAP_SHARE = 0.6
 /** What that limit counts for the young generation, of no use to what lives long: three semi-spaces as large as a launcher makes them. */
 const YOUNG_BYTES = 3 * 32 * 2 ** 20
+/** Up to that, the limit is not asked for: most programs end before. */
+const LITTLE_BYTES = 64 * 2 ** 20
 /** One question in so many is put to the engine: each takes as long as some hundred function calls. */
 const HEAP_SAMPLES = 8
-function sampledHeap(): () => number {
+/** Bytes in use; up to `little`, none. */
+function sampledHeap(little: number): () => number {
   let used = 0
   let asked = 0
   return () => {
-    if (asked++ % HEAP_SAMPLES === 0) used = heapStatistics().used_heap_size
-    return used
+    if (asked++ % HEAP_SAMPLES === 0) ({ heapUsed: used } = process.memoryUsage())
+    return used > little ? used : 0
   }
 }
 

@@ -399,8 +399,8 @@ export class Evaluation {
     const endOfSlice = (): boolean => {
       this.#steps += slice
       if (this.#steps >= steps) fail({ code: "limit", limit: "steps" })
-      if (heapUsed !== undefined && heapUsed() > (memory ??= limits.memory ?? Infinity))
-        fail({ code: "limit", limit: "memory" })
+      const used = heapUsed === undefined ? 0 : heapUsed()
+      if (used > 0 && used > (memory ??= limits.memory ?? Infinity)) fail({ code: "limit", limit: "memory" })
       if (signal?.aborted === true) fail({ code: "interrupted" })
       const letGo = onSlice !== undefined && onSlice()
       return clock !== undefined && (letGo || Date.now() - clock.since > YIELD_AFTER)
