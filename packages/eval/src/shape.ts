@@ -6,10 +6,10 @@
 
 /** More names than that are not shared: seldom do they occur twice, and telling so takes long. */
 const SHARED_MAX = 256
-/** Up to this many names a scan is faster than a table. */
+/** Up to this many names a scan is faster than a `Map` look-up. */
 const SCAN_MAX = 8
 /** Names that can be put into a table in the time that a search for one takes. */
-const SEARCH_COST = 10
+const SEARCH_COST = 3
 /** Plans and picks that one shape remembers. */
 const MEMORY_MAX = 512
 
@@ -17,10 +17,7 @@ export class Shape {
   /** Distinct. Sorted by byte if `sorted`; else in any order. */
   readonly names: readonly string[]
   readonly sorted: boolean
-  /** Of names that are too many for a table, or whose indices somebody knew. */
   #index: Map<string, number> | undefined
-  /** Where a name is, at the number of its {@link lettersOf} or one of the next: its index and one, or 0 for nothing. */
-  #table: readonly number[] | undefined = undefined
   /** What searching has cost so far. */
   #searches = 0
   #plan: UpdatePlan | undefined = undefined
@@ -75,12 +72,9 @@ export class Shape {
       for (let i = 0; i < names.length; i++) if (names[i] === name) return i
       return -1
     }
-    const table = this.#table
-    if (table !== undefined) return findIn(table, names, name)
     if (this.#index !== undefined) return this.#index.get(name) ?? -1
     // A table costs as much as searching for a good part of the names, and most shapes are asked about a few.
     if (this.sorted && (this.#searches += SEARCH_COST) < names.length) return search(names, name)
-    if (this.isShared) return findIn((this.#table = tableOf(names)), names, name)
     const index = new Map<string, number>()
     for (let i = 0; i < names.length; i++) index.set(names[i]!, i)
     this.#index = index
@@ -142,41 +136,21 @@ export interface UpdatePlan {
 const shared = new Map<number, Shape>()
 /** So many shapes of one hash are shared; if there are more, they are as good without. */
 const PROBES = 4
-/** Of the letters of all names. */
+/** Of the length and three letters of each name, by which names that people give differ. */
 function hashOf(names: readonly string[]): number {
   let hash = names.length
-  for (let i = 0; i < names.length; i++) hash = mixed(hash ^ lettersOf(names[i]!))
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i]!
+    const last = name.length - 1
+    const letters =
+      name.charCodeAt(0) ^ (name.charCodeAt(last >> 1) << 8) ^ (name.charCodeAt(last) << 16) ^ (last << 22)
+    hash = Math.imul(hash ^ letters, 0x9e3779b1)
+    hash ^= hash >>> 15
+  }
   // Small enough for the probes behind it.
   return hash >> 1
 }
-/** Its length and three of its letters, by which names that people give differ. */
-function lettersOf(name: string): number {
-  const last = name.length - 1
-  return name.charCodeAt(0) ^ (name.charCodeAt(last >> 1) << 8) ^ (name.charCodeAt(last) << 16) ^ (last << 22)
-}
-function mixed(bits: number): number {
-  const hash = Math.imul(bits, 0x9e3779b1)
-  return hash ^ (hash >>> 15)
-}
 
-function tableOf(names: readonly string[]): readonly number[] {
-  // More than half of it stays free: what is not there is found not to be at the first or second look.
-  const size = 1 << (33 - Math.clz32(names.length))
-  const table = new Array<number>(size).fill(0)
-  for (let i = 0; i < names.length; i++) {
-    let at = mixed(lettersOf(names[i]!)) & (size - 1)
-    while (table[at] !== 0) at = (at + 1) & (size - 1)
-    table[at] = i + 1
-  }
-  return table
-}
-function findIn(table: readonly number[], names: readonly string[], name: string): number {
-  const last = table.length - 1
-  for (let at = mixed(lettersOf(name)) & last; ; at = (at + 1) & last) {
-    const index = table[at]! - 1
-    if (index < 0 || names[index] === name) return index
-  }
-}
 /** What may be remembered before all of it is forgotten, in names: some 20 MB. */
 const ROOM = 1 << 20
 /** What is remembered with each shape and plan besides names, in names. */
