@@ -34,7 +34,6 @@ export type {
   VariableExpr,
   WithExpr,
 } from "./ast.ts"
-export { nameIn } from "./names.ts"
 export { parse, parseBindings, type ParsedBindings, type ParsedExpr, type ParseOptions } from "./parser/parser.ts"
 export { documentationText } from "./documentation.ts"
 export {

@@ -1,6 +1,7 @@
 import { byteStringFrom, checksumHolds, wordsOf } from "@tvix-ts/bytes"
-import { nameIn, type SourceFile } from "@tvix-ts/syntax"
+import type { SourceFile } from "@tvix-ts/syntax"
 import { sparseArray } from "../sparse-array.ts"
+import { internalize } from "../text/internalize.ts"
 import { makeInt, NixFloat, type Forced } from "../value.ts"
 import { PathLiteral, type CodeInfo, type FormalInfo, type LambdaInfo, type ParamInfo, type Unit } from "./unit.ts"
 import { ALIGNMENT, aligned, CONSTANT_KINDS, HEADER, HEADER_BYTES, SECTION_NAMES, SECTIONS } from "./unit-encoding.ts"
@@ -100,7 +101,7 @@ export class PackedTables {
   }
   constant(index: number): Forced | PathLiteral {
     const at = this.#element(CONSTANTS, index)
-    const text = this.string(this.#numbers[at + 1]!)
+    const text = this.#string(this.#numbers[at + 1]!)
     const kind = CONSTANT_KINDS[this.#numbers[at]!]
     switch (kind) {
       case "null":
@@ -121,7 +122,7 @@ export class PackedTables {
     }
   }
   name(index: number): string {
-    return this.nameAt(this.#numbers[this.#element(NAMES, index)]!)
+    return internalize(this.#string(this.#numbers[this.#element(NAMES, index)]!))
   }
   shapeNames(index: number): string[] {
     const record = this.#shape(index)
@@ -187,25 +188,18 @@ export class PackedTables {
   recordCount(): number {
     return this.#count(RECORDS)
   }
-  /** @internal */
-  string(index: number): string {
-    const at = this.#stringAt(index)
-    return this.#text!.slice(this.#numbers[at], this.#numbers[at + 1])
-  }
-  /** As {@link string}. @internal */
-  nameAt(index: number): string {
-    const at = this.#stringAt(index)
-    return nameIn(this.#text!, this.#numbers[at], this.#numbers[at + 1])
-  }
-  /** Index of the first of two numbers: where it begins in the text, and where it ends. */
-  #stringAt(index: number): number {
+  #string(index: number): string {
     const at = this.#element(STRINGS, index)
     this.#text ??= byteStringFrom(this.#textBytes())
     const from = this.#numbers[at]!
     const to = this.#numbers[at + 1]!
     // Of the last there is no next: what stands there is a record, or nothing.
     if (!(at + 1 < this.#starts[STRINGS + 1]! && from >= 0 && from <= to && to <= this.#text.length)) throw damaged()
-    return at
+    return this.#text.slice(from, to)
+  }
+  /** @internal */
+  string(index: number): string {
+    return this.#string(index)
   }
   #textBytes(): Uint8Array {
     const numbers = this.#numbers
@@ -241,11 +235,11 @@ class RecordReader {
     return undefined
   }
   name(): string {
-    return this.#tables.nameAt(this.number())
+    return internalize(this.#tables.string(this.number()))
   }
   optionalName(): string | undefined {
-    const index = this.number()
-    return index < 0 ? undefined : this.#tables.nameAt(index)
+    const text = this.optionalString()
+    return text === undefined ? undefined : internalize(text)
   }
   optionalString(): string | undefined {
     const index = this.number()

@@ -24,14 +24,12 @@ import type {
   VariableExpr,
   WithExpr,
 } from "../ast.ts"
-import { nameIn } from "../names.ts"
 import { type GrowingAttrs, addBinding, addInherited, newAttrs } from "./bindings.ts"
 import { type Action, type Build, type Mutable, docAt, documentLambda } from "./build.ts"
 import { type IndentedPiece, stripIndentation } from "./indentation.ts"
 
 const exprAt = (b: Build, i: number): Expr => b.values[i] as Expr
 const textAt = (b: Build, i: number): string => b.text.slice(b.froms[i], b.tos[i])
-const nameAt = (b: Build, i: number): string => nameIn(b.text, b.froms[i], b.tos[i])
 
 /** The value is that of the second symbol: `( expr )`. */
 export const second: Action = (b, i) => b.values[i + 1]
@@ -41,7 +39,7 @@ export const first: Action = (b, i) => b.values[i]
 // Literals and names
 
 export const variable: Action = (b, i, from, to) => {
-  const name = nameAt(b, i)
+  const name = textAt(b, i)
   return name === "__curPos"
     ? { kind: "cur-pos", from, to }
     : ({ kind: "variable", from, to, name } satisfies VariableExpr)
@@ -157,19 +155,17 @@ export const indentedString: Action = (b, i, from, to): Expr => {
 
 // Attribute paths
 
-export const attrName: Action = (b, i, from, to): AttrName => ({ from, to, name: nameAt(b, i), expr: undefined })
+export const attrName: Action = (b, i, from, to): AttrName => ({ from, to, name: textAt(b, i), expr: undefined })
 export const quotedName: Action = (b, i, from, to): AttrName => {
   const parts = b.values[i + 1] as StringParts
-  if (typeof parts === "string") return { from, to, name: nameIn(parts), expr: undefined }
+  if (typeof parts === "string") return { from, to, name: parts, expr: undefined }
   parts.from = from
   parts.to = to
   return { from, to, name: undefined, expr: parts }
 }
 export const computedName: Action = (b, i, from, to): AttrName => {
   const expr = exprAt(b, i + 1)
-  return expr.kind === "string"
-    ? { from, to, name: nameIn(expr.value), expr: undefined }
-    : { from, to, name: undefined, expr }
+  return expr.kind === "string" ? { from, to, name: expr.value, expr: undefined } : { from, to, name: undefined, expr }
 }
 export const pathOfOne: Action = (b, i): AttrName[] => [b.values[i] as AttrName]
 export const longerPath: Action = (b, i) => {
@@ -241,33 +237,26 @@ const lambda = (
   return made
 }
 export const lambdaOfName: Action = (b, i, from, to) =>
-  lambda(b, from, to, nameAt(b, i), from, undefined, exprAt(b, i + 2))
+  lambda(b, from, to, textAt(b, i), from, undefined, exprAt(b, i + 2))
 export const lambdaOfFormals: Action = (b, i, from, to) => {
   const formals = b.values[i] as Formals
   checkFormals(b, formals)
   return lambda(b, from, to, undefined, from, formals, exprAt(b, i + 2))
 }
-const lambdaOfBoth = (
-  b: Build,
-  i: number,
-  from: number,
-  to: number,
-  paramAt: number,
-  formalsAt: number,
-): LambdaExpr => {
+const lambdaOfBoth = (b: Build, i: number, from: number, to: number, nameAt: number, formalsAt: number): LambdaExpr => {
   const formals = b.values[formalsAt] as Formals
-  const name = nameAt(b, paramAt)
+  const name = textAt(b, nameAt)
   checkFormals(b, formals)
   if (formals.items.some((formal) => formal.name === name)) {
-    b.report({ code: "duplicate-formal", name }, b.froms[paramAt]!, b.tos[paramAt]!, from)
+    b.report({ code: "duplicate-formal", name }, b.froms[nameAt]!, b.tos[nameAt]!, from)
   }
-  return lambda(b, from, to, name, b.froms[paramAt]!, formals, exprAt(b, i + 4))
+  return lambda(b, from, to, name, b.froms[nameAt]!, formals, exprAt(b, i + 4))
 }
 export const lambdaOfFormalsAndName: Action = (b, i, from, to) => lambdaOfBoth(b, i, from, to, i + 2, i)
 export const lambdaOfNameAndFormals: Action = (b, i, from, to) => lambdaOfBoth(b, i, from, to, i, i + 2)
-export const formal: Action = (b, i, from): Formal => ({ name: nameAt(b, i), at: from, fallback: undefined })
+export const formal: Action = (b, i, from): Formal => ({ name: textAt(b, i), at: from, fallback: undefined })
 export const formalWithFallback: Action = (b, i, from): Formal => ({
-  name: nameAt(b, i),
+  name: textAt(b, i),
   at: from,
   fallback: exprAt(b, i + 2),
 })
