@@ -719,13 +719,16 @@ class Compiler {
         this.expr(right, here)
         return
       case "-":
-        if (!this.#operatorCall("__sub", at, [left, right], here)) this.#two("subtract", at, left, right, here, here)
+        if (!this.#operatorCall("__sub", at, [left, right], here))
+          this.#twoOperands("subtract", at, left, right, here, here)
         return
       case "*":
-        if (!this.#operatorCall("__mul", at, [left, right], here)) this.#two("multiply", at, left, right, here, here)
+        if (!this.#operatorCall("__mul", at, [left, right], here))
+          this.#twoOperands("multiply", at, left, right, here, here)
         return
       case "/":
-        if (!this.#operatorCall("__div", at, [left, right], here)) this.#two("divide", at, left, right, here, here)
+        if (!this.#operatorCall("__div", at, [left, right], here))
+          this.#twoOperands("divide", at, left, right, here, here)
         return
       case "<":
       case ">=":
@@ -740,13 +743,13 @@ class Compiler {
         this.expr(right, here)
         return
       case "&&":
-        return this.#two("and", at, left, right, here, uncertain(here))
+        return this.#twoOperands("and", at, left, right, here, uncertain(here))
       case "||":
-        return this.#two("or", at, left, right, here, uncertain(here))
+        return this.#twoOperands("or", at, left, right, here, uncertain(here))
       case "->":
-        return this.#two("implies", at, left, right, here, uncertain(here))
+        return this.#twoOperands("implies", at, left, right, here, uncertain(here))
       case "++":
-        return this.#two("concat", at, left, right, here, here)
+        return this.#twoOperands("concat", at, left, right, here, here)
       case "//":
         this.#emit("update")
         // The right operand is evaluated first, but emitted last.
@@ -758,7 +761,7 @@ class Compiler {
         this.expr(right, here)
     }
   }
-  #two(op: Op, at: number, a: Expr, b: Expr, placeOfA: Place, placeOfB: Place): void {
+  #twoOperands(op: Op, at: number, a: Expr, b: Expr, placeOfA: Place, placeOfB: Place): void {
     this.#emit(op)
     this.#word(at)
     this.expr(a, placeOfA)
@@ -771,7 +774,7 @@ class Compiler {
         this.#word(at)
       }
       this.#operatorCall("__lessThan", at, [a, b], here)
-    } else this.#two(negated ? "not-less" : "less", at, a, b, here, here)
+    } else this.#twoOperands(negated ? "not-less" : "less", at, a, b, here, here)
   }
 }
 

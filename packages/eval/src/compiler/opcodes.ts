@@ -82,9 +82,6 @@ export const instructions = {
 
 export type Op = keyof typeof instructions
 
-/** An instruction's word is its index here. */
+/** By their words. */
 export const OPS = Object.keys(instructions) as readonly Op[]
 export const WORDS = Object.fromEntries(OPS.map((op, word) => [op, word])) as Readonly<Record<Op, number>>
-export function wordOf(op: Op): number {
-  return WORDS[op]
-}

@@ -1,11 +1,11 @@
-import { wordOf } from "./opcodes.ts"
+import { WORDS } from "./opcodes.ts"
 import type { Unit } from "./unit.ts"
 
 /** What a comparator does that does nothing else: `a: b: a < b` orders ascending, `a: b: a > b` descending. */
 export type Ordering = "ascending" | "descending"
 
-const LESS = wordOf("less")
-const VARIABLE = wordOf("variable")
+const LESS = WORDS.less
+const VARIABLE = WORDS.variable
 
 /** The ordering that the lambda with this index is, if its code shows that it is one. */
 export function orderingOf(unit: Unit, index: number): Ordering | undefined {

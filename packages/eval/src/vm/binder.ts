@@ -1,6 +1,6 @@
 /** Reads instructions and their operands; what each instruction does with them is in instructions/. */
 import type { Position } from "../positions.ts"
-import { instructions, OPS, wordOf, type Op } from "../compiler/opcodes.ts"
+import { instructions, OPS, WORDS, type Op } from "../compiler/opcodes.ts"
 import type { RuntimeObserver, Site } from "../observe/observer.ts"
 import { Lambda, Thunk, type Forced, type Value } from "../value.ts"
 import type { Exec } from "./code.ts"
@@ -24,15 +24,15 @@ export type BinderTable = Readonly<Record<EvaluatedOp, (binder: Binder) => Exec>
 /** The same by the instruction's word: the engine finds an element of an array faster than one of that many names. */
 export type Binders = readonly ((binder: Binder) => Exec)[]
 
-const CONSTANT = wordOf("constant")
-const LAMBDA = wordOf("lambda")
-const VARIABLE = wordOf("variable")
-const ADD = wordOf("add")
-const SUBTRACT = wordOf("subtract")
-const LAZY_CONSTANT = wordOf("lazy-constant")
-const LAZY_GLOBAL = wordOf("lazy-global")
-const LAZY_SLOT = wordOf("lazy-slot")
-const THUNK = wordOf("thunk")
+const CONSTANT = WORDS.constant
+const LAMBDA = WORDS.lambda
+const VARIABLE = WORDS.variable
+const ADD = WORDS.add
+const SUBTRACT = WORDS.subtract
+const LAZY_CONSTANT = WORDS["lazy-constant"]
+const LAZY_GLOBAL = WORDS["lazy-global"]
+const LAZY_SLOT = WORDS["lazy-slot"]
+const THUNK = WORDS.thunk
 
 /** Reads the instructions of one code object. */
 export class Binder implements EarlyBinder {

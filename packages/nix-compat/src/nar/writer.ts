@@ -19,12 +19,6 @@ const END_RUN = runOf(END)
 /** Of a node, and of the entry that it was. */
 const ENDS_RUN = runOf([...END, ...END])
 
-/**
- * Takes the next piece, which it may keep only until it returns, or until the promise that it returns is fulfilled; until
- * then it is not called again. `isLast` of the piece with which the archive ends.
- */
-export type NarOutput = (bytes: Uint8Array, isLast: boolean) => void | Promise<void>
-
 /** A buffer that nobody uses. */
 let free: Uint8Array<ArrayBuffer> | undefined
 function takeBuffer(): Uint8Array<ArrayBuffer> {
@@ -43,7 +37,7 @@ type Next = "node" | "entry" | "contents" | "nothing"
  * awaits {@link end}.
  */
 export class NarWriter implements NarSink {
-  readonly #output: NarOutput
+  readonly #output: (bytes: Uint8Array) => void | Promise<void>
   #buffer = takeBuffer()
   /** Another one, that the output is done with. */
   #spare: Uint8Array<ArrayBuffer> | undefined
@@ -60,9 +54,10 @@ export class NarWriter implements NarSink {
   #waiting: Promise<void> | undefined
 
   /**
-   * @param output see {@link NarOutput}
+   * @param output takes the next piece, which it may keep only until it returns, or until the promise that it returns is
+   *   fulfilled; until then it is not called again
    */
-  constructor(output: NarOutput) {
+  constructor(output: (bytes: Uint8Array) => void | Promise<void>) {
     this.#output = output
     this.#run(MAGIC_RUN)
   }
@@ -166,7 +161,7 @@ export class NarWriter implements NarSink {
       this.#next = "entry"
     } else {
       this.#run(END_RUN)
-      this.#flush(true)
+      this.#flush()
       this.#next = "nothing"
       // Whoever writes many small archives needs one buffer.
       if (this.#waiting === undefined) free = this.#buffer
@@ -205,12 +200,12 @@ export class NarWriter implements NarSink {
     for (let rest = paddingOf(length); rest > 0; rest--) this.#buffer[this.#used++] = 0
   }
 
-  #flush(isLast = false): void {
+  #flush(): void {
     if (this.#used === 0) return
     const buffer = this.#buffer
     const bytes = buffer.subarray(0, this.#used)
     this.#used = 0
-    this.#give(bytes, isLast)
+    this.#give(bytes)
     if (this.#waiting === undefined) return
     // The output has not finished with this one yet.
     this.#buffer = this.#spare ?? new Uint8Array(BUFFER_LENGTH)
@@ -220,10 +215,10 @@ export class NarWriter implements NarSink {
       () => {},
     )
   }
-  #give(bytes: Uint8Array, isLast = false): void {
+  #give(bytes: Uint8Array): void {
     this.#given += bytes.length
     const before = this.#waiting
-    const taken = before === undefined ? this.#output(bytes, isLast) : before.then(() => this.#output(bytes, isLast))
+    const taken = before === undefined ? this.#output(bytes) : before.then(() => this.#output(bytes))
     if (taken === undefined) return
     const waiting: Promise<void> = taken.then(() => this.#taken(waiting))
     // Whoever waits gets the error; that nobody does yet is no reason to end the process.

@@ -1,4 +1,4 @@
-import { hash, startHash, type Hasher } from "@tvix-ts/hash"
+import { startHash } from "@tvix-ts/hash"
 import { NarWriter } from "@tvix-ts/nix-compat"
 import type { NarCalculation } from "../path-info/service.ts"
 
@@ -12,13 +12,10 @@ export interface NarHasher {
 
 /** @param onBytes sees the archive, too; pieces may not be kept */
 export function narHasher(onBytes?: (bytes: Uint8Array) => void): NarHasher {
-  let hasher: Hasher | undefined
-  let narHash: Uint8Array | undefined
+  const hasher = startHash("sha256")
   let narSize = 0
-  const writer = new NarWriter((bytes, isLast) => {
-    // Most archives are one piece, and that is hashed at once in a fifth of the time.
-    if (isLast && hasher === undefined) narHash = hash("sha256", bytes)
-    else (hasher ??= startHash("sha256")).update(bytes)
+  const writer = new NarWriter((bytes) => {
+    hasher.update(bytes)
     onBytes?.(bytes)
     narSize += bytes.length
   })
@@ -26,7 +23,7 @@ export function narHasher(onBytes?: (bytes: Uint8Array) => void): NarHasher {
     writer,
     finish() {
       void writer.end()
-      return { narSize, narHash: narHash ?? hasher!.digest() }
+      return { narSize, narHash: hasher.digest() }
     },
   }
 }

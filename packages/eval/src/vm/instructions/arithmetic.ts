@@ -1,6 +1,6 @@
 /** Arithmetic and comparison: numbers here, everything else by the builtin that the operator stands for. */
 import type { Position } from "../../positions.ts"
-import { wordOf } from "../../compiler/opcodes.ts"
+import { WORDS } from "../../compiler/opcodes.ts"
 import { equal } from "../../equality.ts"
 import { lessThan } from "../../ordering.ts"
 import { divide, multiply, subtract, type Num } from "../../numbers.ts"
@@ -85,7 +85,7 @@ const RIGHT: Continuation = {
   resume: ({ a: operator, b: a, c: at }, b) => slow(operator, a, b, at),
   trace: ({ a: operator, c: at }, failure) => trace(operator, failure, at),
 }
-const CONSTANT = wordOf("constant")
+const CONSTANT = WORDS.constant
 
 /** The larger results of sums and differences of two int53 still are exact; only then a `bigint` has to take over. */
 export function bindSubtract(b: Binder): Exec {
