@@ -41,8 +41,8 @@ const LONG_MS = 100
 const AGAIN_MS = 10_000
 const HEADER_BYTES = 8
 
-/** Flags of which V8 says that they are nothing to its code. */
-const HARMLESS = /^--(?:(?:min|max)-semi-space-size|max-old-space-size)=/
+/** Flags of which V8 says that they are nothing to its code, or which are Node's. */
+const HARMLESS = /^--(?:(?:min|max)-semi-space-size|max-old-space-size|v8-pool-size)=/
 /** Of the others; a digest would take 12 ms to load. */
 const FLAGS = (() => {
   const flags = process.execArgv.filter((flag) => !HARMLESS.test(flag)).join(" ")
