@@ -21,8 +21,13 @@ describe("locks of outputs", () => {
     const { signal } = new AbortController()
     const release = await folderLocks(dir).acquire(OUTPUT, signal, () => assert.fail("nobody has it"))
     let waits = 0
-    const second = folderLocks(dir).acquire(OUTPUT, signal, () => void waits++)
+    const told = Promise.withResolvers<void>()
+    const second = folderLocks(dir).acquire(OUTPUT, signal, () => {
+      waits++
+      told.resolve()
+    })
     ;(await folderLocks(dir).acquire(`${OUTPUT}-other`, signal, () => assert.fail("it is another")))()
+    await told.promise
     release()
     ;(await second)()
     assert.equal(waits, 1)
