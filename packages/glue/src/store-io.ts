@@ -14,7 +14,7 @@ import {
 import { DERIVATION_SUFFIX } from "@tvix-ts/nix-compat"
 import { atOnce, wait } from "./at-once.ts"
 import { refuse } from "./problems.ts"
-import { openedFile } from "./source-listing.ts"
+import { openedFile, openFile } from "./source-listing.ts"
 import { addSource, sourceName } from "./source.ts"
 import { isBelowStore, objectOf, placeOf } from "./store-files.ts"
 import type { EvaluationStore } from "./store.ts"
@@ -119,11 +119,7 @@ export function storeIo(io: EvalIO, store: EvaluationStore, realiseOutputs?: Rea
     node: (node, path) =>
       now(reading.node(node, path), (contents) => openedFile(contents, node.type === "file" && node.executable)),
     nothing: isMissing,
-    elsewhere: (path) =>
-      io.openFile?.(path) ??
-      now(io.isExecutable?.(path) ?? false, (executable) =>
-        now(io.readFile(path), (contents) => openedFile(contents, executable)),
-      ),
+    elsewhere: (path) => atOnce(openFile(wait, io, path)),
     follow: true,
   }
   const listing: Answers<Awaited<ReturnType<EvalIO["readDir"]>>> = {

@@ -109,6 +109,9 @@ interface Place {
   readonly certain: boolean
 }
 
+function within(scope: Scope, { code, certain }: Place): Place {
+  return { code, scope, certain }
+}
 function uncertain(place: Place): Place {
   return place.certain ? { code: place.code, scope: place.scope, certain: false } : place
 }
@@ -117,8 +120,8 @@ export function compile(source: SourceFile, expr: Expr, options: CompileOptions)
   return new Compiler(source, options).compile(expr)
 }
 
-/** What is emitted goes here first: a compiler never waits, so there is one at a time. */
-let words = new Int32Array(16_384)
+/** Where the words of all but long programs are put together: a compiler never waits, so there is one at a time. */
+const WORKSPACE = new Int32Array(16_384)
 function longer(words: Int32Array): Int32Array<ArrayBuffer> {
   const longer = new Int32Array(2 * words.length)
   longer.set(words)
@@ -128,7 +131,8 @@ function longer(words: Int32Array): Int32Array<ArrayBuffer> {
 class Compiler {
   readonly #source: SourceFile
   readonly #options: CompileOptions
-  /** Words emitted so far, in {@link words}. */
+  #words: Int32Array = WORKSPACE
+  /** How many of them were emitted so far. */
   #length = 0
   readonly #constants: Constant[] = []
   readonly #constantIndex = new Map<Constant, number>()
@@ -157,7 +161,7 @@ class Compiler {
     for (let next = this.#queue.pop(); next !== undefined; next = this.#queue.pop()) next()
     if (this.#undefined !== undefined) throw this.#undefined
     const tables = {
-      words: words.slice(0, this.#length),
+      words: this.#words.slice(0, this.#length),
       constants: this.#constants,
       names: this.#names,
       shapes: this.#shapes,
@@ -172,8 +176,8 @@ class Compiler {
     this.#word(WORDS[op])
   }
   #word(word: number): void {
-    if (this.#length === words.length) words = longer(words)
-    words[this.#length++] = word
+    if (this.#length === this.#words.length) this.#words = longer(this.#words)
+    this.#words[this.#length++] = word
   }
   #constant(value: Constant): void {
     // Hardly any string is met twice, and to look for it makes a name of it.
@@ -270,7 +274,7 @@ class Compiler {
         return this.#select(-1, [{ name: "body", from: expr.from, to: expr.from }], undefined, expr.attrs, here)
       case "let": {
         const scope = this.#openBindings(expr.bindings, here)
-        this.expr(expr.body, { code: here.code, scope, certain: here.certain })
+        this.expr(expr.body, within(scope, here))
         return
       }
       case "with": {
@@ -281,7 +285,7 @@ class Compiler {
         this.#slot(owner, slot)
         this.lazy(expr.subject, here)
         const scope = Scope.with(here.scope, { owner, slot, at: expr.from })
-        this.expr(expr.body, { code: here.code, scope, certain: here.certain })
+        this.expr(expr.body, within(scope, here))
         return
       }
       case "if": {
@@ -516,7 +520,7 @@ class Compiler {
     const first = code.newSlots(bindings.statics.length)
     for (let i = 0; i < bindings.statics.length; i++) slots.set(internalize(bindings.statics[i]!.name), first + i)
     const scope = Scope.of(place.scope, code, slots)
-    const inner: Place = { code, scope, certain: place.certain }
+    const inner = within(scope, place)
     this.#emit("let")
     this.#word(bindings.inheritFrom.length + slots.size)
     scope.fillingFrom = 0
@@ -620,7 +624,7 @@ class Compiler {
       this.#emit("lazy-slot")
       this.#slot(owner, slotOf(name))
     }
-    return { code: here.code, scope, certain: here.certain }
+    return within(scope, here)
   }
   #shape(sorted: readonly Binding[]): void {
     const names = new Array<string>(sorted.length)

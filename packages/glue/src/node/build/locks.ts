@@ -18,7 +18,6 @@ export function folderLocks(dir: string): Locks {
     async acquire(path, signal, onWait) {
       mkdirSync(dir, { recursive: true })
       const file = join(dir, `${textOf(path.slice(path.lastIndexOf("/") + 1))}.lock`)
-      let failures = 0
       for (let waitMs = TRY_FIRST_MS; ;) {
         const before = identity(file)
         const lock = tryLock(file)
@@ -34,7 +33,7 @@ export function folderLocks(dir: string): Locks {
           continue
         }
         // Of two that try at the same moment both may fail, and neither waits for the other then.
-        if (++failures === 2) onWait()
+        if (waitMs === 2 * TRY_FIRST_MS) onWait()
         await delay(waitMs * (0.5 + Math.random()), undefined, { signal })
         waitMs = Math.min(waitMs * 2, TRY_MAX_MS)
       }
