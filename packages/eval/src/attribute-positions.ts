@@ -55,7 +55,7 @@ class UpdatePositions implements AttributePositions {
 }
 
 /** Updates of updates of … that are noted before the positions are worked out: a loop of them is bounded. */
-const DEPTH_MAX = 16
+const DEPTH_MAX = 64
 
 /** What is merged. */
 export interface Placed {
@@ -76,6 +76,10 @@ export function updatePositions(
   const depth = 1 + Math.max(under === null ? 0 : under.depth, over === null ? 0 : over.depth)
   const noted = new UpdatePositions(depth, under, overShape, over)
   if (depth <= DEPTH_MAX) return noted
+  return workedOut(noted, shape)
+}
+/** Apart, since V8 makes room in every call for what a function of a function uses. */
+function workedOut(noted: AttributePositions, shape: Shape): OwnPositions {
   return new OwnPositions(
     shape,
     shape.names.map((_, i) => noted.at(shape, i)),
