@@ -30,7 +30,7 @@ import { compareNames } from "../shape.ts"
 import { internalize } from "../text/internalize.ts"
 import { makeInt, NixFloat } from "../value.ts"
 import { CompiledUnit } from "./compiled-unit.ts"
-import { WORDS, type Op } from "./opcodes.ts"
+import { WORDS } from "./opcodes.ts"
 import { GLOBAL, Scope, UNDEFINED, type Resolved, type WithScope } from "./scope.ts"
 import {
   PathLiteral,
@@ -172,9 +172,6 @@ class Compiler {
 
   // -------------------------------------------------------------------------------------------- emitting
 
-  #emit(op: Op): void {
-    this.#word(WORDS[op])
-  }
   #word(word: number): void {
     if (this.#length === this.#words.length) this.#words = longer(this.#words)
     this.#words[this.#length++] = word
@@ -221,14 +218,15 @@ class Compiler {
   expr(expr: Expr, place: Place): void {
     if (this.#depth >= NESTING_MAX) {
       const code = this.#newCode(place.code, expr.from, true)
-      this.#emit("nested")
+      this.#word(WORDS.nested)
       this.#word(code.index)
       return this.#bodyLater(code, place.scope, expr)
     }
     this.#depth++
     this.#operation(expr, place)
     this.#depth--
-    if (!HARMLESS.has(expr.kind)) place.code.undisturbed = false
+    const { code } = place
+    if (code.undisturbed && !HARMLESS.has(expr.kind)) code.undisturbed = false
   }
 
   #operation(expr: Expr, here: Place): void {
@@ -237,7 +235,7 @@ class Compiler {
       case "float":
       case "string":
       case "path":
-        this.#emit("constant")
+        this.#word(WORDS.constant)
         this.#constant(this.#literal(expr))
         return
       case "variable":
@@ -245,7 +243,7 @@ class Compiler {
       case "search-path":
         return this.#searchPath(expr, here)
       case "cur-pos":
-        this.#emit("position")
+        this.#word(WORDS.position)
         this.#word(expr.from)
         return
       case "interpolated":
@@ -253,18 +251,18 @@ class Compiler {
       case "select":
         return this.#select(expr.from, expr.path, expr.fallback, expr.subject, here)
       case "has-attr":
-        this.#emit("has-attr")
+        this.#word(WORDS["has-attr"])
         this.#word(positionOf(expr.subject))
         this.expr(expr.subject, here)
         this.#path(expr.path, uncertain(here))
         return
       case "list":
         if (expr.items.length === 0) {
-          this.#emit("constant")
+          this.#word(WORDS.constant)
           this.#constant(EMPTY_LIST)
           return
         }
-        this.#emit("list")
+        this.#word(WORDS.list)
         this.#word(expr.items.length)
         for (let i = 0; i < expr.items.length; i++) this.lazy(expr.items[i]!, here)
         return
@@ -280,7 +278,7 @@ class Compiler {
       case "with": {
         const slot = here.code.newSlot()
         const owner = here.code.frameOwner.index
-        this.#emit("let")
+        this.#word(WORDS.let)
         this.#word(1)
         this.#slot(owner, slot)
         this.lazy(expr.subject, here)
@@ -289,7 +287,7 @@ class Compiler {
         return
       }
       case "if": {
-        this.#emit("if")
+        this.#word(WORDS.if)
         this.#word(expr.from)
         this.expr(expr.condition, here)
         const maybe = uncertain(here)
@@ -300,7 +298,7 @@ class Compiler {
       case "assert": {
         const { condition } = expr
         const equality = condition.kind === "binary" && condition.operator === "=="
-        this.#emit(equality ? "assert-equal" : "assert")
+        this.#word(equality ? WORDS["assert-equal"] : WORDS.assert)
         this.#word(expr.from)
         this.#text(condition)
         if (equality) {
@@ -312,22 +310,22 @@ class Compiler {
         return
       }
       case "lambda":
-        this.#emit("lambda")
+        this.#word(WORDS.lambda)
         this.#word(this.#lambda(expr, here.scope, here.code, undefined).index)
         return
       case "call":
         return this.#call(expr, here)
       case "not":
-        this.#emit("not")
+        this.#word(WORDS.not)
         this.#word(positionOf(expr.operand))
         this.expr(expr.operand, here)
         return
       case "negate":
         if (this.#operatorCall("__sub", expr.from, [{ kind: "int", value: 0, ...span(expr) }, expr.operand], here))
           return
-        this.#emit("subtract")
+        this.#word(WORDS.subtract)
         this.#word(expr.from)
-        this.#emit("constant")
+        this.#word(WORDS.constant)
         this.#constant(0)
         this.expr(expr.operand, here)
         return
@@ -345,12 +343,12 @@ class Compiler {
       case "float":
       case "string":
       case "path":
-        this.#emit("lazy-constant")
+        this.#word(WORDS["lazy-constant"])
         this.#constant(this.#literal(expr))
         return
       case "list":
         if (expr.items.length > 0) break
-        this.#emit("lazy-constant")
+        this.#word(WORDS["lazy-constant"])
         this.#constant(EMPTY_LIST)
         return
       case "variable":
@@ -358,8 +356,11 @@ class Compiler {
         break
       default: // The rest has code of its own, to be run later.
     }
+    this.#thunk(expr, place, name)
+  }
+  #thunk(expr: Expr, place: Place, name?: string): void {
     const code = this.#newCode(place.code, expr.from)
-    this.#emit("thunk")
+    this.#word(WORDS.thunk)
     this.#word(code.index)
     if (expr.kind === "lambda" && name !== undefined) this.#lambdaLater(code, place.scope, expr, name)
     else this.#bodyLater(code, place.scope, expr)
@@ -371,7 +372,7 @@ class Compiler {
   #lambdaLater(code: CodeBuilder, scope: Scope | undefined, expr: LambdaExpr, name: string): void {
     this.#queue.push(() => {
       code.entry = this.#length
-      this.#emit("lambda")
+      this.#word(WORDS.lambda)
       this.#word(this.#lambda(expr, scope, code, name).index)
     })
   }
@@ -396,12 +397,12 @@ class Compiler {
   #lazyVariable(name: string, scope: Scope | undefined): boolean {
     const found = this.#resolve(name, scope)
     if (found.kind === "slot" && found.filled) {
-      this.#emit("lazy-slot")
+      this.#word(WORDS["lazy-slot"])
       this.#slot(found.owner, found.slot)
       return true
     }
     if (found.kind !== "global") return false
-    this.#emit("lazy-global")
+    this.#word(WORDS["lazy-global"])
     this.#name(name)
     return true
   }
@@ -420,17 +421,17 @@ class Compiler {
           code.strict |= 1 << found.slot
           if (code.undisturbed) code.immediate |= 1 << found.slot
         }
-        this.#emit("variable")
+        this.#word(WORDS.variable)
         this.#slot(found.owner, found.slot)
         this.#word(at)
         return
       case "global":
-        this.#emit("global")
+        this.#word(WORDS.global)
         this.#name(name)
         return
       case "with":
         code.undisturbed = false
-        this.#emit("with-variable")
+        this.#word(WORDS["with-variable"])
         this.#name(name)
         this.#word(at)
         this.#withs(found.withs)
@@ -439,7 +440,7 @@ class Compiler {
         // Bodies are compiled out of order; the first in the file is reported.
         if (this.#undefined === undefined || at < this.#undefined.offset)
           this.#undefined = new UndefinedVariable(name, at)
-        this.#emit("constant")
+        this.#word(WORDS.constant)
         this.#constant(null)
     }
   }
@@ -452,24 +453,24 @@ class Compiler {
   }
 
   #searchPath(expr: Extract<Expr, { kind: "search-path" }>, place: Place): void {
-    this.#emit("call")
+    this.#word(WORDS.call)
     this.#word(expr.from)
     this.#variable("__findFile", expr.from, place)
     this.#word(2)
     if (!this.#lazyVariable("__nixPath", place.scope)) throw new Error("__nixPath is not bound")
-    this.#emit("lazy-constant")
+    this.#word(WORDS["lazy-constant"])
     this.#constant(expr.text)
   }
 
   #interpolated(expr: InterpolatedExpr, here: Place): void {
-    this.#emit(expr.form === "path" ? "interpolate-path" : "interpolate")
+    this.#word(expr.form === "path" ? WORDS["interpolate-path"] : WORDS.interpolate)
     this.#word(expr.at)
     this.#word(expr.parts.length)
     for (let i = 0; i < expr.parts.length; i++) {
       const part = expr.parts[i]!
       this.#word(expr.partAt[i]!)
       if (part.kind === "path" && i === 0) {
-        this.#emit("constant")
+        this.#word(WORDS.constant)
         this.#constant(new PathLiteral(part.text, true))
       } else this.expr(part, here)
     }
@@ -479,18 +480,18 @@ class Compiler {
     const first = path[0]
     if (fallback !== undefined) {
       const maybe = uncertain(place)
-      this.#emit("select-or")
+      this.#word(WORDS["select-or"])
       this.#word(at)
       this.expr(subject, place)
       this.expr(fallback, maybe)
       this.#path(path, maybe)
     } else if (path.length === 1 && first!.name !== undefined) {
-      this.#emit("select")
+      this.#word(WORDS.select)
       this.#name(first!.name)
       this.#word(at)
       this.expr(subject, place)
     } else {
-      this.#emit("select-path")
+      this.#word(WORDS["select-path"])
       this.#word(at)
       this.expr(subject, place)
       this.#path(path, uncertain(place))
@@ -521,7 +522,7 @@ class Compiler {
     for (let i = 0; i < bindings.statics.length; i++) slots.set(internalize(bindings.statics[i]!.name), first + i)
     const scope = Scope.of(place.scope, code, slots)
     const inner = within(scope, place)
-    this.#emit("let")
+    this.#word(WORDS.let)
     this.#word(bindings.inheritFrom.length + slots.size)
     scope.fillingFrom = 0
     this.#inheritFrom(bindings, sources, inner)
@@ -550,10 +551,12 @@ class Compiler {
       case "plain":
         return this.lazy(value.expr, inner, name)
       case "inherit":
-        return this.lazy({ kind: "variable", name, from: at, to: at + name.length }, outer)
+        if (!this.#lazyVariable(name, outer.scope))
+          this.#thunk({ kind: "variable", name, from: at, to: at + name.length }, outer)
+        return
       case "inherit-from": {
         const code = this.#newCode(inner.code, at)
-        this.#emit("thunk")
+        this.#word(WORDS.thunk)
         this.#word(code.index)
         this.#inheritedLater(code, name, at, inner.code.frameOwner.index, sources + value.source)
       }
@@ -562,10 +565,10 @@ class Compiler {
   #inheritedLater(code: CodeBuilder, name: string, at: number, owner: number, slot: number): void {
     this.#queue.push(() => {
       code.entry = this.#length
-      this.#emit("select")
+      this.#word(WORDS.select)
       this.#name(name)
       this.#word(at)
-      this.#emit("variable")
+      this.#word(WORDS.variable)
       this.#slot(owner, slot)
       this.#word(-1)
     })
@@ -575,17 +578,17 @@ class Compiler {
     const { bindings } = expr
     const { dynamics } = bindings
     const sorted = sortedByName(bindings.statics)
-    if (dynamics.length > 0) this.#emit("dynamic")
+    if (dynamics.length > 0) this.#word(WORDS.dynamic)
     let inner = here
     if (expr.recursive) inner = this.#recursiveAttrs(expr, sorted, here)
     else {
       const sources = here.code.newSlots(bindings.inheritFrom.length)
       if (bindings.inheritFrom.length > 0) {
-        this.#emit("let")
+        this.#word(WORDS.let)
         this.#word(bindings.inheritFrom.length)
         this.#inheritFrom(bindings, sources, here)
       }
-      this.#emit("attrs")
+      this.#word(WORDS.attrs)
       this.#shape(sorted)
       for (let i = 0; i < sorted.length; i++) this.#binding(sorted[i]!, here, here, sources)
     }
@@ -609,7 +612,7 @@ class Compiler {
       return found.slot
     }
     if (overrides) {
-      this.#emit("overrides")
+      this.#word(WORDS.overrides)
       this.#slot(owner, slotOf("__overrides"))
       this.#word(from)
       this.#word(sorted.length)
@@ -618,10 +621,10 @@ class Compiler {
         this.#slot(owner, slotOf(name))
       }
     }
-    this.#emit("attrs")
+    this.#word(WORDS.attrs)
     this.#shape(sorted)
     for (const { name } of sorted) {
-      this.#emit("lazy-slot")
+      this.#word(WORDS["lazy-slot"])
       this.#slot(owner, slotOf(name))
     }
     return within(scope, here)
@@ -693,7 +696,7 @@ class Compiler {
   }
 
   #call(expr: CallExpr, here: Place): void {
-    this.#emit("call")
+    this.#word(WORDS.call)
     this.#word(expr.at)
     this.expr(expr.fn, here)
     this.#word(expr.args.length)
@@ -703,7 +706,7 @@ class Compiler {
   /** If `name` is bound by the program, the operator is a call of that. */
   #operatorCall(name: string, at: number, args: readonly Expr[], here: Place): boolean {
     if (here.scope?.bindsOperators !== true || this.#resolve(name, here.scope).kind !== "slot") return false
-    this.#emit("call")
+    this.#word(WORDS.call)
     this.#word(at)
     this.#variable(name, at, here)
     this.#word(args.length)
@@ -715,7 +718,7 @@ class Compiler {
     const { left, right, at } = expr
     switch (expr.operator) {
       case "+":
-        this.#emit("add")
+        this.#word(WORDS.add)
         this.#word(at)
         this.#word(expr.leftAt)
         this.#word(expr.rightAt)
@@ -724,15 +727,15 @@ class Compiler {
         return
       case "-":
         if (!this.#operatorCall("__sub", at, [left, right], here))
-          this.#twoOperands("subtract", at, left, right, here, here)
+          this.#twoOperands(WORDS.subtract, at, left, right, here, here)
         return
       case "*":
         if (!this.#operatorCall("__mul", at, [left, right], here))
-          this.#twoOperands("multiply", at, left, right, here, here)
+          this.#twoOperands(WORDS.multiply, at, left, right, here, here)
         return
       case "/":
         if (!this.#operatorCall("__div", at, [left, right], here))
-          this.#twoOperands("divide", at, left, right, here, here)
+          this.#twoOperands(WORDS.divide, at, left, right, here, here)
         return
       case "<":
       case ">=":
@@ -742,20 +745,20 @@ class Compiler {
         return this.#less(at, right, left, expr.operator === "<=", here)
       case "==":
       case "!=":
-        this.#emit(expr.operator === "==" ? "equal" : "unequal")
+        this.#word(expr.operator === "==" ? WORDS.equal : WORDS.unequal)
         this.expr(left, here)
         this.expr(right, here)
         return
       case "&&":
-        return this.#twoOperands("and", at, left, right, here, uncertain(here))
+        return this.#twoOperands(WORDS.and, at, left, right, here, uncertain(here))
       case "||":
-        return this.#twoOperands("or", at, left, right, here, uncertain(here))
+        return this.#twoOperands(WORDS.or, at, left, right, here, uncertain(here))
       case "->":
-        return this.#twoOperands("implies", at, left, right, here, uncertain(here))
+        return this.#twoOperands(WORDS.implies, at, left, right, here, uncertain(here))
       case "++":
-        return this.#twoOperands("concat", at, left, right, here, here)
+        return this.#twoOperands(WORDS.concat, at, left, right, here, here)
       case "//":
-        this.#emit("update")
+        this.#word(WORDS.update)
         // The right operand is evaluated first, but emitted last.
         here.code.undisturbed = false
         // C++ Nix takes a chain of updates as one operation, whose inner steps say nothing of their own.
@@ -765,8 +768,8 @@ class Compiler {
         this.expr(right, here)
     }
   }
-  #twoOperands(op: Op, at: number, a: Expr, b: Expr, placeOfA: Place, placeOfB: Place): void {
-    this.#emit(op)
+  #twoOperands(word: number, at: number, a: Expr, b: Expr, placeOfA: Place, placeOfB: Place): void {
+    this.#word(word)
     this.#word(at)
     this.expr(a, placeOfA)
     this.expr(b, placeOfB)
@@ -774,11 +777,11 @@ class Compiler {
   #less(at: number, a: Expr, b: Expr, negated: boolean, here: Place): void {
     if (here.scope?.bindsOperators === true && this.#resolve("__lessThan", here.scope).kind === "slot") {
       if (negated) {
-        this.#emit("not")
+        this.#word(WORDS.not)
         this.#word(at)
       }
       this.#operatorCall("__lessThan", at, [a, b], here)
-    } else this.#twoOperands(negated ? "not-less" : "less", at, a, b, here, here)
+    } else this.#twoOperands(negated ? WORDS["not-less"] : WORDS.less, at, a, b, here, here)
   }
 }
 
@@ -802,7 +805,19 @@ const EMPTY_LIST: readonly never[] = []
 /** Most are already. */
 function sortedByName<T extends { readonly name: string }>(items: readonly T[]): readonly T[] {
   for (let i = 1; i < items.length; i++) {
-    if (items[i - 1]!.name >= items[i]!.name) return [...items].sort((a, b) => compareNames(a.name, b.name))
+    if (items[i - 1]!.name >= items[i]!.name) return sortByName([...items])
+  }
+  return items
+}
+/** Most that are not are few, and hardly out of order. */
+const INSERTION_MAX = 24
+function sortByName<T extends { readonly name: string }>(items: T[]): T[] {
+  if (items.length > INSERTION_MAX) return items.sort((a, b) => compareNames(a.name, b.name))
+  for (let i = 1; i < items.length; i++) {
+    const item = items[i]!
+    let at = i
+    for (; at > 0 && items[at - 1]!.name > item.name; at--) items[at] = items[at - 1]!
+    items[at] = item
   }
   return items
 }
