@@ -16,7 +16,7 @@ const MEMORY_MAX = 512
 export class Shape {
   /** Distinct. Sorted by byte if `sorted`; else in any order. */
   readonly names: readonly string[]
-  readonly sorted: boolean
+  #sorted: boolean | undefined = undefined
   #index: Map<string, number> | undefined
   /** What searching has cost so far. */
   #searches = 0
@@ -29,7 +29,6 @@ export class Shape {
     const alike = new Array<string>(names.length)
     for (let i = 0; i < alike.length; i++) alike[i] = names[i]!
     this.names = alike
-    this.sorted = isSorted(names)
     this.#index = index
   }
 
@@ -55,6 +54,9 @@ export class Shape {
     return new Shape(names, index)
   }
 
+  get sorted(): boolean {
+    return (this.#sorted ??= isSorted(this.names))
+  }
   /** Whether sets with these names have this shape, as a rule. Such a shape may live long, and refers to none that is larger. */
   get isShared(): boolean {
     return this.names.length <= SHARED_MAX

@@ -100,6 +100,22 @@ describe("nodeIo", () => {
       "\xe9": "regular",
     })
   })
+  test("what a folder was said to have is not asked about again, before all is forgotten", () => {
+    const io = nodeIo()
+    const folder = join(root, "listed")
+    mkdirSync(join(folder, "a"), { recursive: true })
+    assert.deepEqual(io.readDir(folder), [["a", "directory"]])
+    rmSync(join(folder, "a"), { recursive: true })
+    writeFileSync(join(folder, "a"), "")
+    writeFileSync(join(folder, "b"), "")
+    assert.deepEqual(
+      ["a", "b", "c"].map((name) => io.fileType(join(folder, name))),
+      ["directory", "regular", undefined],
+    )
+    io.forget!()
+    assert.equal(io.fileType(join(folder, "a")), "regular")
+    rmSync(folder, { recursive: true })
+  })
   test("a large file in pieces, and one that becomes shorter meanwhile", () => {
     const path = join(root, "large")
     const contents = Buffer.from(Uint8Array.from({ length: 2_500_000 }, (_, i) => (i * i) >> 7))

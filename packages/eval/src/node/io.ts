@@ -1,18 +1,8 @@
 /** The file system, environment and clock of this process. Symbolic links in paths are followed, as the kernel does. */
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  lstatSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  readSync,
-} from "node:fs"
+import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, readlinkSync, readSync } from "node:fs"
 import { byteStringOf, textOf } from "@tvix-ts/bytes"
 import { IoError, type EvalIO } from "../io.ts"
-import { followLinks, Links, nativePath, typeOfEntry } from "./links.ts"
+import { followLinks, Links, nativePath } from "./links.ts"
 import { restricted, type Restriction } from "./restricted.ts"
 
 export interface NodeIoOptions {
@@ -22,15 +12,12 @@ export interface NodeIoOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
 }
 
-type Listing = Awaited<ReturnType<EvalIO["readDir"]>>
-
 /**
  * An {@link EvalIO} that answers at once. What it has learned of folders and links it does not ask again, until it is told
  * to forget it.
  */
 export function nodeIo({ restriction, env = process.env }: NodeIoOptions = {}): EvalIO {
   const links = new Links()
-  const listings = new Map<string, Listing>()
   const io: EvalIO = {
     readFile: (path) => reading(path, (file) => textIn(file, links.sizeOf(path))),
     openFile: (path) =>
@@ -42,12 +29,8 @@ export function nodeIo({ restriction, env = process.env }: NodeIoOptions = {}): 
         return { size: contents.length, executable, pieces: [contents] }
       }),
     readDir(path) {
-      const known = listings.get(path)
-      if (known !== undefined) return known
       try {
-        const listing = list(path)
-        listings.set(path, listing)
-        return listing
+        return links.list(path)
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === "ENOTDIR" && isThere(path)) {
           throw new IoError(`cannot read directory "${path}": Not a directory`)
@@ -94,16 +77,9 @@ export function nodeIo({ restriction, env = process.env }: NodeIoOptions = {}): 
     currentTime: () => Math.floor(Date.now() / 1000),
     forget() {
       links.forget()
-      listings.clear()
     },
   }
   return restriction === undefined ? io : restricted(io, restriction)
-}
-
-function list(path: string): Listing {
-  return readdirSync(nativePath(path), { withFileTypes: true, encoding: "latin1" }).map(
-    (entry) => [entry.name, typeOfEntry(entry)] as const,
-  )
 }
 
 /**
@@ -126,9 +102,11 @@ function openForReading(path: string): number {
 const READ_MAX = 65_536
 
 function textIn(file: number, sizeExpected: number | undefined): string {
-  const first = readSync(file, buffer)
-  const start = buffer.toString("latin1", 0, first)
-  return isAll(first, sizeExpected) ? start : start + readFileSync(file, "latin1")
+  for (let text = ""; ;) {
+    const count = readSync(file, buffer)
+    text += buffer.toString("latin1", 0, count)
+    if (isAll(count, sizeExpected)) return text
+  }
 }
 function bytesIn(file: number, sizeExpected: number): Uint8Array {
   const first = readSync(file, buffer)
@@ -136,7 +114,7 @@ function bytesIn(file: number, sizeExpected: number): Uint8Array {
   return isAll(first, sizeExpected) ? start : Buffer.concat([start, readFileSync(file)])
 }
 /**
- * Whether the first `count` bytes, as many as there were to be had at once, are all of a file. Of what is no file on a disk there
+ * Whether `count` bytes, as many as there were to be had at once, are the last of a file. Of what is no file on a disk there
  * may be more to be had, and only nothing means its end; but then it does not say that it has so many.
  */
 function isAll(count: number, sizeExpected: number | undefined): boolean {

@@ -1,5 +1,5 @@
 /** Symbolic links, followed by us and not by the kernel: messages have to name where they led. */
-import { lstatSync, readlinkSync, type Dirent, type Stats } from "node:fs"
+import { lstatSync, readdirSync, readlinkSync, type Dirent, type Stats } from "node:fs"
 import { byteStringOf } from "@tvix-ts/bytes"
 import { IoError, type FileType } from "../io.ts"
 
@@ -20,8 +20,16 @@ export function typeOfEntry(entry: Kind): FileType {
   return entry.isFile() ? "regular" : "unknown"
 }
 
+type Entries = readonly (readonly [name: string, type: FileType])[]
+interface Listing {
+  readonly entries: Entries
+  /** The same, made when somebody asks for one of them. */
+  types: ReadonlyMap<string, FileType> | undefined
+}
+
 /** What is known of the disk. It is asked about a path once: most paths are asked about often, and share their folders. */
 export class Links {
+  readonly #listings = new Map<string, Listing>()
   readonly #types = new Map<string, FileType | undefined>()
   readonly #sizes = new Map<string, number>()
   readonly #targets = new Map<string, string>()
@@ -29,6 +37,7 @@ export class Links {
   #examined: { readonly path: string; readonly stats: Stats } | undefined
 
   forget(): void {
+    this.#listings.clear()
     this.#types.clear()
     this.#sizes.clear()
     this.#targets.clear()
@@ -36,12 +45,29 @@ export class Links {
     this.#examined = undefined
   }
 
+  /** What is in the folder at `path`. @throws what `readdir` does */
+  list(path: string): Entries {
+    const known = this.#listings.get(path)
+    if (known !== undefined) return known.entries
+    const entries = readdirSync(nativePath(path), { withFileTypes: true, encoding: "latin1" }).map(
+      (entry) => [entry.name, typeOfEntry(entry)] as const,
+    )
+    this.#listings.set(path, { entries, types: undefined })
+    return entries
+  }
+
   /** What is at `path`, a link not followed; undefined if nothing is. @throws what `lstat` does for any other reason */
   type(path: string): FileType | undefined {
-    const known = this.#types.get(path)
+    const known = this.#types.get(path) ?? this.#listedType(path)
     if (known !== undefined || this.#types.has(path)) return known
     const stats = this.examine(path)
     return stats && typeOfEntry(stats)
+  }
+  /** What its folder was said to have there; undefined, too, of what it does not have: letters may be taken for others on a disk. */
+  #listedType(path: string): FileType | undefined {
+    const slash = path.lastIndexOf("/")
+    const listing = this.#listings.get(slash <= 0 ? "/" : path.slice(0, slash))
+    return listing && (listing.types ??= new Map(listing.entries)).get(path.slice(slash + 1))
   }
 
   /** As `lstat`; undefined if nothing is there. @throws what `lstat` does for any other reason */
