@@ -124,6 +124,8 @@ async function bundleCommand({ evaluates, programs, threads }, dir) {
     dir,
     // Five milliseconds of a start less than modules take: docs/decisions/0001-toolchain.md.
     format: "cjs",
+    // As modules are. Functions of other programs are given a receiver in every call that has none.
+    strict: true,
     entryFileNames: "[name].cjs",
     chunkFileNames: "[name]-[hash].cjs",
     codeSplitting: { groups: evaluates ? [START, EVALUATOR] : [] },

@@ -171,7 +171,7 @@ interface Host {
 
 /** @throws {RangeError} if there is a limit of memory and no way to tell how much is used */
 function measurable(limits: Limits): Limits {
-  if (limits.memory === undefined || limits.heapUsed !== undefined) return limits
+  if (limits.heapUsed !== undefined || limits.memory === undefined) return limits
   const { process, performance } = globalThis as Host
   if (process?.memoryUsage !== undefined) return { ...limits, heapUsed: () => process.memoryUsage!().heapUsed }
   if (performance?.memory !== undefined) return { ...limits, heapUsed: () => performance.memory!.usedJSHeapSize }

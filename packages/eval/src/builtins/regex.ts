@@ -19,7 +19,8 @@ function compile(pattern: string): Regex {
 /** Makes steps of the matcher count as calls do, where somebody limits those. */
 function charge(): ((steps: number) => void) | undefined {
   const { limits } = vm.evaluation.options
-  if (limits?.steps === undefined && limits?.memory === undefined) return undefined
+  // Not `memory`: whoever limits that may have to find out how much there is.
+  if (limits?.steps === undefined && limits?.heapUsed === undefined) return undefined
   return (steps) => {
     vm.fuel -= steps
     if (vm.fuel >= 0) return
