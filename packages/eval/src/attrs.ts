@@ -16,19 +16,21 @@ function planUpdate(under: Shape, over: Shape): UpdatePlan {
 }
 /** The sources of an {@link UpdatePlan}, in the order of the names. */
 function mergeSorted(a: readonly string[], b: readonly string[]): number[] {
-  const sources: number[] = []
+  const sources = new Array<number>(a.length + b.length)
+  let count = 0
   let i = 0
   let j = 0
   while (i < a.length && j < b.length) {
     const left = a[i]!
     const right = b[j]!
     if (left === right) {
-      sources.push(-1 - j++)
+      sources[count++] = -1 - j++
       i++
-    } else sources.push(left < right ? i++ : -1 - j++)
+    } else sources[count++] = left < right ? i++ : -1 - j++
   }
-  while (i < a.length) sources.push(i++)
-  while (j < b.length) sources.push(-1 - j++)
+  while (i < a.length) sources[count++] = i++
+  while (j < b.length) sources[count++] = -1 - j++
+  sources.length = count
   return sources
 }
 function mergeUnsorted(under: Shape, over: Shape): number[] {

@@ -74,3 +74,12 @@ test("known digests", () => {
   assert.deepEqual(hashByteString("md5", "\xff\x00"), hash("md5", Uint8Array.of(255, 0)))
   assert.equal(hexDigest("md5", "\xff\x00"), encodeHex(hash("md5", Uint8Array.of(255, 0))))
 })
+
+test("pieces of a text have its digest", () => {
+  for (const pieces of [[], [""], ["\xff\x00", "", "a"], ["a".repeat(200_000), "\xe9".repeat(200_000)], ["b"]]) {
+    for (const algorithm of ALGORITHMS) {
+      assert.equal(hexDigest(algorithm, pieces), hexDigest(algorithm, pieces.join("")))
+      assert.deepEqual(hashByteString(algorithm, pieces), hashByteString(algorithm, pieces.join("")))
+    }
+  }
+})

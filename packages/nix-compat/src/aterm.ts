@@ -47,18 +47,18 @@ export class AtermText {
     this.#middle = `${listOf(sorted(inputSources).map(plain))},${plain(system)},${quote(builder)},${listOf(args.map(quote))}`
     this.#outputs = sorted(outputs.keys())
     if (env.has(JSON_VARIABLE)) throw new DerivationError({ code: "json-variable" })
-    const names = [...env.keys()].filter((name) => !outputs.has(name))
+    const names: string[] = []
+    for (const name of env.keys()) if (!outputs.has(name)) names.push(name)
     if (structuredAttrs !== undefined) names.push(JSON_VARIABLE)
-    let pieces: string[] = []
-    const endBetween = (): void => {
-      this.#between.push(pieces.join(""))
-      pieces = []
+    sortedInPlace(names)
+    let from = 0
+    for (const output of this.#outputs) {
+      let to = from
+      while (to < names.length && names[to]! < output) to++
+      this.#between.push(writeVariables(derivation, names, from, to))
+      from = to
     }
-    for (const name of sortedInPlace(names)) {
-      while (this.#between.length < this.#outputs.length && this.#outputs[this.#between.length]! < name) endBetween()
-      pushVariable(pieces, name, env.get(name) ?? structuredAttrs!)
-    }
-    while (this.#between.length <= this.#outputs.length) endBetween()
+    this.#between.push(writeVariables(derivation, names, from, names.length))
   }
 
   /** What stands for the inputs, as a list. */
@@ -75,12 +75,16 @@ export class AtermText {
    * @param inputs what {@link inputs} made
    */
   write(found: Pick<Derivation, "outputs" | "env"> | undefined, inputs: string): string {
+    // Joined at once, it is flat, as whoever hashes it needs it.
+    return this.pieces(found, inputs).join("")
+  }
+  /** The same in pieces, for those who only want its hash. */
+  pieces(found: Pick<Derivation, "outputs" | "env"> | undefined, inputs: string): readonly string[] {
     const { outputs, env, dynamicInputs } = this.#derivation
     const outputList = this.#outputs.map((name) =>
       writeOutput(name, (found?.outputs ?? outputs).get(name)!, found === undefined),
     )
     const version = dynamicInputs === undefined ? "Derive(" : `DrvWithVersion(${plain(DYNAMIC_VERSION)},`
-    // Joined at once, it is flat, as whoever hashes it needs it.
     const pieces = [version, listOf(outputList), ",", inputs, ",", this.#middle, ",["]
     const head = pieces.length
     const push = (variables: string): void => {
@@ -94,13 +98,28 @@ export class AtermText {
       push(this.#between[i + 1]!)
     }
     pieces.push("])")
-    return pieces.join("")
+    return pieces
   }
 }
 
-/** As pieces, since a string of its own for each variable would be thrown away at once. */
-function pushVariable(pieces: string[], name: string, value: string): void {
-  pieces.push(pieces.length === 0 ? '("' : ',("', escape(name), '","', escape(value), '")')
+/** Of `names` those from `from` to before `to`, joined at once: strings for each would be thrown away again. */
+function writeVariables(
+  { env, structuredAttrs }: Derivation,
+  names: readonly string[],
+  from: number,
+  to: number,
+): string {
+  const pieces = new Array<string>(5 * (to - from))
+  let count = 0
+  for (let i = from; i < to; i++) {
+    const name = names[i]!
+    pieces[count++] = i === from ? '("' : ',("'
+    pieces[count++] = escape(name)
+    pieces[count++] = '","'
+    pieces[count++] = escape(env.get(name) ?? structuredAttrs!)
+    pieces[count++] = '")'
+  }
+  return pieces.join("")
 }
 
 function writeInput(names: ReadonlySet<string>, dynamic: DynamicInput["dynamic"]): string {

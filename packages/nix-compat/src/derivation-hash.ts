@@ -87,7 +87,7 @@ function inputHashes(
   return { inputs, deferred }
 }
 
-function hashesOf({ outputs }: Derivation, text: string, deferred: boolean): DerivationHashes {
+function hashesOf({ outputs }: Derivation, text: string | readonly string[], deferred: boolean): DerivationHashes {
   const hash = hexDigest("sha256", text)
   const hashes = new Map<string, string>()
   for (const name of outputs.keys()) hashes.set(name, hash)
@@ -130,7 +130,7 @@ export function complete(
   const inputs = known && text.inputs(known.inputs)
   const outputs = new Map(draft.outputs)
   if (kind === "deferred" && known?.deferred === false) {
-    const hash = hexDigest("sha256", text.write(undefined, inputs!))
+    const hash = hexDigest("sha256", text.pieces(undefined, inputs!))
     for (const name of outputs.keys()) {
       const path = outputPath(draft.name, name, hash, storeDir)
       outputs.set(name, { kind: "input-addressed", path })
@@ -146,6 +146,6 @@ export function complete(
     hashes:
       known === undefined
         ? promiseHashes(derivation)
-        : hashesOf(derivation, text.write(derivation, inputs!), known.deferred),
+        : hashesOf(derivation, text.pieces(derivation, inputs!), known.deferred),
   }
 }

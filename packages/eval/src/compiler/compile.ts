@@ -109,6 +109,14 @@ interface Place {
   readonly certain: boolean
 }
 
+/** What a code is to evaluate, and what it is called if it is a lambda: to be compiled later. */
+interface Body {
+  readonly code: CodeBuilder
+  readonly scope: Scope | undefined
+  readonly expr: Expr
+  readonly name: string | undefined
+}
+
 function within(scope: Scope, { code, certain }: Place): Place {
   return { code, scope, certain }
 }
@@ -140,7 +148,7 @@ class Compiler {
   readonly #nameIndex = new Map<string, number>()
   readonly #shapes: ShapeInfo[] = []
   readonly #codes: CodeBuilder[] = []
-  readonly #queue: (() => void)[] = []
+  readonly #queue: (Body | (() => void))[] = []
   #undefined: UndefinedVariable | undefined
   /** Of the expression being emitted, within its code. */
   #depth = 0
@@ -158,7 +166,10 @@ class Compiler {
       scope = Scope.of(undefined, code, new Map(names.map((name) => [name, code.newSlot()])))
     }
     this.#body(code, scope, expr)
-    for (let next = this.#queue.pop(); next !== undefined; next = this.#queue.pop()) next()
+    for (let next = this.#queue.pop(); next !== undefined; next = this.#queue.pop()) {
+      if (typeof next === "function") next()
+      else this.#delayed(next)
+    }
     if (this.#undefined !== undefined) throw this.#undefined
     const tables = {
       words: this.#words.slice(0, this.#length),
@@ -220,7 +231,8 @@ class Compiler {
       const code = this.#newCode(place.code, expr.from, true)
       this.#word(WORDS.nested)
       this.#word(code.index)
-      return this.#bodyLater(code, place.scope, expr)
+      this.#queue.push({ code, scope: place.scope, expr, name: undefined })
+      return
     }
     this.#depth++
     this.#operation(expr, place)
@@ -362,19 +374,13 @@ class Compiler {
     const code = this.#newCode(place.code, expr.from)
     this.#word(WORDS.thunk)
     this.#word(code.index)
-    if (expr.kind === "lambda" && name !== undefined) this.#lambdaLater(code, place.scope, expr, name)
-    else this.#bodyLater(code, place.scope, expr)
+    this.#queue.push({ code, scope: place.scope, expr, name })
   }
-
-  #bodyLater(code: CodeBuilder, scope: Scope | undefined, expr: Expr): void {
-    this.#queue.push(() => this.#body(code, scope, expr))
-  }
-  #lambdaLater(code: CodeBuilder, scope: Scope | undefined, expr: LambdaExpr, name: string): void {
-    this.#queue.push(() => {
-      code.entry = this.#length
-      this.#word(WORDS.lambda)
-      this.#word(this.#lambda(expr, scope, code, name).index)
-    })
+  #delayed({ code, scope, expr, name }: Body): void {
+    if (expr.kind !== "lambda" || name === undefined) return this.#body(code, scope, expr)
+    code.entry = this.#length
+    this.#word(WORDS.lambda)
+    this.#word(this.#lambda(expr, scope, code, name).index)
   }
 
   #literal(expr: Extract<Expr, { kind: "int" | "float" | "string" | "path" }>): Constant {
@@ -687,9 +693,10 @@ class Compiler {
     const formals = sortedByName(items).map((formal): FormalInfo => {
       const found = scope.resolve(formal.name, () => false)
       if (found.kind !== "slot") throw new Error(`a formal without a slot: ${formal.name}`)
+      const { slot } = found
       const fallback = formal.fallback === undefined ? -1 : this.#length
       if (formal.fallback !== undefined) this.lazy(formal.fallback, { code, scope, certain: false }, formal.name)
-      return { name: internalize(formal.name), slot: found.slot, at: formal.at, fallback }
+      return { name: internalize(formal.name), slot, at: formal.at, fallback }
     })
     scope.fillingFrom = Infinity
     return formals

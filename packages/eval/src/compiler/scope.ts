@@ -11,6 +11,8 @@ export type Resolved =
 
 export const GLOBAL: Resolved = { kind: "global" }
 export const UNDEFINED: Resolved = { kind: "undefined" }
+/** Every slot that is found, one after the other: there are as many as variables, and whoever asks looks at once. */
+const FOUND = { kind: "slot" as const, owner: 0, slot: 0, filled: false }
 
 export interface WithScope {
   readonly owner: number
@@ -57,6 +59,7 @@ export class Scope {
     return new Scope(parent, subject.owner, undefined, subject)
   }
 
+  /** What `name` means here. The answer is good until the next name is resolved. */
   resolve(name: string, isGlobal: (name: string) => boolean): Resolved {
     let withs: WithScope[] | undefined
     for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.parent) {
@@ -65,7 +68,12 @@ export class Scope {
         continue
       }
       const slot = scope.#slots!.get(name)
-      if (slot !== undefined) return { kind: "slot", owner: scope.#owner, slot, filled: slot < scope.fillingFrom }
+      if (slot !== undefined) {
+        FOUND.owner = scope.#owner
+        FOUND.slot = slot
+        FOUND.filled = slot < scope.fillingFrom
+        return FOUND
+      }
     }
     if (isGlobal(name)) return GLOBAL
     return withs === undefined ? UNDEFINED : { kind: "with", withs }

@@ -38,11 +38,12 @@ export const engine: HashEngine = {
     const { jit, addon } = loadBlake()
     return addon !== undefined && bytes.length >= ADDON_FROM ? plain(addon.blake3(bytes)) : jit.hash(bytes)
   },
-  textDigest(algorithm, byteString, as) {
+  textDigest(algorithm, text, as) {
     if (algorithm === "blake3") return undefined
+    if (typeof text !== "string") return loadCrypto().hash(algorithm, inARow(text), as)
     // As text, Node would hash its UTF-8: the bytes themselves only below 128.
-    const isAscii = Buffer.byteLength(byteString) === byteString.length
-    return loadCrypto().hash(algorithm, isAscii ? byteString : Buffer.from(byteString, "latin1"), as)
+    const isAscii = Buffer.byteLength(text) === text.length
+    return loadCrypto().hash(algorithm, isAscii ? text : Buffer.from(text, "latin1"), as)
   },
   startHash(algorithm) {
     if (algorithm !== "blake3") {
@@ -66,6 +67,20 @@ export const engine: HashEngine = {
       () => running.finalize(),
     )
   },
+}
+
+/** Bytes of a text, made of pieces, that are put where those of the last one were. */
+const ROOM = 2 ** 18
+let room: Buffer | undefined
+
+/** The bytes of `pieces`, good until the next ones are put in a row. To join them as text takes memory for each text anew. */
+function inARow(pieces: readonly string[]): Uint8Array {
+  let size = 0
+  for (const piece of pieces) size += piece.length
+  const bytes = size <= ROOM ? (room ??= Buffer.allocUnsafeSlow(ROOM)) : Buffer.allocUnsafeSlow(size)
+  let at = 0
+  for (const piece of pieces) at += bytes.write(piece, at, "latin1")
+  return bytes.subarray(0, size)
 }
 
 function hasher(update: (bytes: Uint8Array) => void, digest: () => Uint8Array): Hasher {
