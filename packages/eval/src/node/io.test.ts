@@ -114,6 +114,11 @@ describe("nodeIo", () => {
     )
     io.forget!()
     assert.equal(io.fileType(join(folder, "a")), "regular")
+    // However many there are.
+    for (let i = 0; i < 100; i++) writeFileSync(join(folder, String(i)), "")
+    io.readDir(folder)
+    rmSync(join(folder, "7"))
+    assert.deepEqual([io.fileType(join(folder, "7")), io.fileType(join(folder, "100"))], ["regular", undefined])
     rmSync(folder, { recursive: true })
   })
   test("a large file in pieces, and one that becomes shorter meanwhile", () => {

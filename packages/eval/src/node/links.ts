@@ -23,9 +23,11 @@ export function typeOfEntry(entry: Kind): FileType {
 type Entries = readonly (readonly [name: string, type: FileType])[]
 interface Listing {
   readonly entries: Entries
-  /** The same, made when somebody asks for one of them. */
+  /** The same, of many: made when somebody asks for one of them. */
   types: ReadonlyMap<string, FileType> | undefined
 }
+/** Up to so many entries are looked through in less time than a table of them takes to make. */
+const SCAN_MAX = 64
 
 /** What is known of the disk. It is asked about a path once: most paths are asked about often, and share their folders. */
 export class Links {
@@ -67,7 +69,12 @@ export class Links {
   #listedType(path: string): FileType | undefined {
     const slash = path.lastIndexOf("/")
     const listing = this.#listings.get(slash <= 0 ? "/" : path.slice(0, slash))
-    return listing && (listing.types ??= new Map(listing.entries)).get(path.slice(slash + 1))
+    if (listing === undefined) return undefined
+    const name = path.slice(slash + 1)
+    const { entries } = listing
+    if (entries.length > SCAN_MAX) return (listing.types ??= new Map(entries)).get(name)
+    for (let i = 0; i < entries.length; i++) if (entries[i]![0] === name) return entries[i]![1]
+    return undefined
   }
 
   /** As `lstat`; undefined if nothing is there. @throws what `lstat` does for any other reason */
