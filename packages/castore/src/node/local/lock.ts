@@ -15,12 +15,25 @@ export interface Lock {
   release(): void
 }
 
+/** How often it is tried before whoever is always in the way counts as having it, and how long is waited in between, in ms. */
+const TRIES_MAX = 100
+const PAUSE_MAX_MS = 4
+
 /**
  * `undefined` if somebody else has it. The file stays when the lock is released.
  *
  * @throws {CastoreError} `unavailable` if the file cannot be written
  */
 export function tryLock(path: string): Lock | undefined {
+  for (let tries = 1; ; tries++) {
+    const lock = tryOnce(path)
+    // Who reads, or tries too, refuses it to all others for a moment, without having it.
+    if (lock !== undefined || tries === TRIES_MAX || isLocked(path)) return lock
+    pause(Math.random() * PAUSE_MAX_MS)
+  }
+}
+
+function tryOnce(path: string): Lock | undefined {
   const { DatabaseSync } = sqlite()
   let database: Sqlite.DatabaseSync | undefined
   try {
@@ -33,6 +46,10 @@ export function tryLock(path: string): Lock | undefined {
     if (isBusy(error)) return undefined
     throw storageError(error, path)
   }
+}
+
+function pause(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
 }
 
 export function isLocked(path: string): boolean {

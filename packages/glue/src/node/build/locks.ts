@@ -32,9 +32,8 @@ export function folderLocks(dir: string): Locks {
           lock.release()
           continue
         }
-        // Of two that try at the same moment both may fail, and neither waits for the other then.
-        if (waitMs === 2 * TRY_FIRST_MS) onWait()
-        await delay(waitMs * (0.5 + Math.random()), undefined, { signal })
+        if (waitMs === TRY_FIRST_MS) onWait()
+        await delay(waitMs, undefined, { signal })
         waitMs = Math.min(waitMs * 2, TRY_MAX_MS)
       }
     },
