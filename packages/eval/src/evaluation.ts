@@ -10,7 +10,7 @@ import { AccessError, isPromise, noIo, type Awaitable, type EvalIO } from "./io.
 import type { CompilerObserver, RuntimeObserver } from "./observe/observer.ts"
 import { PositionTable, type Position } from "./positions.ts"
 import { fail, Failure, type EvalProblem } from "./problem.ts"
-import { compareNames, Shape } from "./shape.ts"
+import { Shape } from "./shape.ts"
 import { UnitReader } from "./unit-reader.ts"
 import type { UnitCache } from "./unit-cache.ts"
 import { NixString, Thunk, type Forced, type Value } from "./value.ts"
@@ -234,10 +234,10 @@ export class Evaluation {
 
   /** A task whose result is the listing of the folder at `path`, as a set. */
   *readDir(path: string): Task<AttrSet> {
-    const entries = [...(yield* this.ask(() => this.io.readDir(path)))].sort(([a], [b]) => compareNames(a, b))
-    const names = entries.map(([name]) => name)
-    const types = entries.map(([, type]) => type)
-    const listing = new AttrSet(Shape.of(names), types)
+    const types = new Map(yield* this.ask(() => this.io.readDir(path)))
+    const names = [...types.keys()].sort()
+    const values = names.map((name) => types.get(name)!)
+    const listing = new AttrSet(Shape.of(names), values)
     this.#listings.set(path, listing)
     return listing
   }

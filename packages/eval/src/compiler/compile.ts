@@ -10,8 +10,8 @@
  * other. What has a life of its own stands apart: scope.ts, ordering.ts, opcodes.ts, unit.ts.
  *
  * Where nothing is cached this walk is a tenth of an evaluation, and ends before V8 has made the most of it. So what is called
- * for every expression has no closures, for which V8 makes room in each call whether it comes to them or not; those that
- * wait in the queue are made by functions of their own.
+ * for every expression has no closures, for which V8 makes room in each call whether it comes to them or not; in the queue are
+ * mostly {@link Body bodies}, and no more of what is made for each than there has to be.
  */
 import type {
   AttrName,
@@ -376,6 +376,7 @@ class Compiler {
     this.#word(code.index)
     this.#queue.push({ code, scope: place.scope, expr, name })
   }
+  /** Emits what waited in the queue. */
   #delayed({ code, scope, expr, name }: Body): void {
     if (expr.kind !== "lambda" || name === undefined) return this.#body(code, scope, expr)
     code.entry = this.#length
@@ -812,13 +813,13 @@ const EMPTY_LIST: readonly never[] = []
 /** Most are already. */
 function sortedByName<T extends { readonly name: string }>(items: readonly T[]): readonly T[] {
   for (let i = 1; i < items.length; i++) {
-    if (items[i - 1]!.name >= items[i]!.name) return sortByName([...items])
+    if (items[i - 1]!.name >= items[i]!.name) return putInOrder([...items])
   }
   return items
 }
 /** Most that are not are few, and hardly out of order. */
 const INSERTION_MAX = 24
-function sortByName<T extends { readonly name: string }>(items: T[]): T[] {
+function putInOrder<T extends { readonly name: string }>(items: T[]): T[] {
   if (items.length > INSERTION_MAX) return items.sort((a, b) => compareNames(a.name, b.name))
   for (let i = 1; i < items.length; i++) {
     const item = items[i]!
