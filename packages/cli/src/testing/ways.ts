@@ -11,12 +11,12 @@ export function launcher(command: string): string {
   return fileURLToPath(new URL(`../../../../bin/${command}`, import.meta.url))
 }
 
-/** The bundle of `tvix`, at `folder`, without the code that V8 has made of it so far. Begins with `main.cjs`. */
+/** The bundle of `tvix`, at `folder`, without V8's code for it, which others may be writing. Begins with `main.cjs`. */
 export function copyBundle(folder: string): void {
   cpSync(join(dirname(launcher("tvix")), "..", "dist", "current", "tvix"), folder, {
     recursive: true,
     dereference: true,
-    filter: (path) => !path.endsWith(".code"),
+    filter: (path) => !/\.(?:code|draft)$/.test(path),
   })
 }
 

@@ -14,7 +14,7 @@ const LINKS_MAX = 1024
 const PATH_MAX = 4096
 
 type Kind = Pick<Dirent, "isFile" | "isDirectory" | "isSymbolicLink">
-export function typeOfEntry(entry: Kind): FileType {
+function typeOfEntry(entry: Kind): FileType {
   if (entry.isSymbolicLink()) return "symlink"
   if (entry.isDirectory()) return "directory"
   return entry.isFile() ? "regular" : "unknown"
