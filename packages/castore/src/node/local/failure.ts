@@ -1,4 +1,5 @@
 import { CastoreError, type CastoreProblem } from "../../problem.ts"
+import { SQLITE_BUSY, SQLITE_CANTOPEN, SQLITE_READONLY } from "./busy.ts"
 
 /** What Node throws for system calls (`code`) and for SQLite (`errcode`, an extended result code). */
 interface HostError extends Error {
@@ -7,12 +8,9 @@ interface HostError extends Error {
   readonly errstr?: string
 }
 
-// Result codes of SQLite, from sqlite3.h. The low byte of an extended code is the code itself.
-const SQLITE_BUSY = 5
-const SQLITE_READONLY = 8
+// Further result codes, from sqlite3.h. The low byte of an extended code is the code itself.
 const SQLITE_CORRUPT = 11
 const SQLITE_FULL = 13
-const SQLITE_CANTOPEN = 14
 const SQLITE_NOTADB = 26
 /** SQLite found no room for the index of its log, which it maps into memory. */
 const SQLITE_IOERR_SHMSIZE = 4874

@@ -4,12 +4,11 @@
  * is held tries to read; readers do not get into each other's way.
  */
 import type * as Sqlite from "node:sqlite"
+import { hasCode, sleepSync, SQLITE_BUSY } from "./busy.ts"
 import { storageError } from "./failure.ts"
 
 // Loading it takes milliseconds: programs have this file that never lock anything.
 const sqlite = (): typeof Sqlite => process.getBuiltinModule("node:sqlite")
-
-const SQLITE_BUSY = 5
 
 export interface Lock {
   release(): void
@@ -29,7 +28,7 @@ export function tryLock(path: string): Lock | undefined {
     const lock = tryOnce(path)
     // Who reads, or tries too, refuses it to all others for a moment, without having it.
     if (lock !== undefined || tries === TRIES_MAX || isLocked(path)) return lock
-    pause(Math.random() * PAUSE_MAX_MS)
+    sleepSync(Math.random() * PAUSE_MAX_MS)
   }
 }
 
@@ -43,13 +42,9 @@ function tryOnce(path: string): Lock | undefined {
     return { release: () => held.close() }
   } catch (error) {
     database?.close()
-    if (isBusy(error)) return undefined
+    if (hasCode(error, SQLITE_BUSY)) return undefined
     throw storageError(error, path)
   }
-}
-
-function pause(ms: number): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
 }
 
 export function isLocked(path: string): boolean {
@@ -61,12 +56,8 @@ export function isLocked(path: string): boolean {
     return false
   } catch (error) {
     // Everything else means that there is no such file.
-    return isBusy(error)
+    return hasCode(error, SQLITE_BUSY)
   } finally {
     database?.close()
   }
-}
-
-function isBusy(error: unknown): boolean {
-  return error instanceof Error && "errcode" in error && Number(error.errcode) % 256 === SQLITE_BUSY
 }

@@ -2,16 +2,12 @@ import { statSync } from "node:fs"
 import { DatabaseSync } from "node:sqlite"
 import { pathToFileURL } from "node:url"
 import { CastoreError } from "../../problem.ts"
+import { hasCode, sleepSync, SQLITE_BUSY, SQLITE_CANTOPEN, SQLITE_READONLY } from "./busy.ts"
 import { storageError } from "./failure.ts"
 
 /** How long to wait for another process' transaction. Those are short: the longest is the sweep of a collection. */
 const BUSY_MS = 30_000
 const RETRY_MS = 2
-
-// Result codes of SQLite, from sqlite3.h.
-const SQLITE_BUSY = 5
-const SQLITE_READONLY = 8
-const SQLITE_CANTOPEN = 14
 
 /** What makes a database ours, and of which kind. */
 export interface DatabaseFormat {
@@ -89,16 +85,6 @@ function useWriteAheadLog(database: DatabaseSync): void {
       if (!hasCode(error, SQLITE_BUSY) || Date.now() > deadline) throw error
     }
   }
-}
-
-function sleepSync(ms: number): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
-}
-
-/** Whether SQLite says so: extended codes have the code in their low byte. */
-function hasCode(error: unknown, ...codes: readonly number[]): boolean {
-  const { errcode } = error as { readonly errcode?: number }
-  return errcode !== undefined && codes.includes(errcode & 0xff)
 }
 
 function prepareSchema(database: DatabaseSync, path: string, format: DatabaseFormat): void {
