@@ -60,10 +60,15 @@ export class Links {
 
   /** What is at `path`, a link not followed; undefined if nothing is. @throws what `lstat` does for any other reason */
   type(path: string): FileType | undefined {
-    const known = this.#types.get(path) ?? this.#listedType(path)
+    const known = this.#types.get(path)
     if (known !== undefined || this.#types.has(path)) return known
-    const stats = this.examine(path)
-    return stats && typeOfEntry(stats)
+    const listed = this.#listedType(path)
+    if (listed === undefined) {
+      const stats = this.examine(path)
+      return stats && typeOfEntry(stats)
+    }
+    this.#types.set(path, listed)
+    return listed
   }
   /** What its folder was said to have there; undefined, too, of what it does not have: letters may be taken for others on a disk. */
   #listedType(path: string): FileType | undefined {
