@@ -27,7 +27,6 @@ import type {
   SourceFile,
 } from "@tvix-ts/syntax"
 import { compareNames } from "../shape.ts"
-import { internalize } from "../text/internalize.ts"
 import { makeInt, NixFloat } from "../value.ts"
 import { CompiledUnit } from "./compiled-unit.ts"
 import { WORDS } from "./opcodes.ts"
@@ -128,8 +127,11 @@ export function compile(source: SourceFile, expr: Expr, options: CompileOptions)
   return new Compiler(source, options).compile(expr)
 }
 
-/** Where the words of all but long programs are put together: a compiler never waits, so there is one at a time. */
-const WORKSPACE = new Int32Array(16_384)
+/**
+ * Where the words of a program are put together: a compiler never waits, so there is one at a time. It takes no memory before it is
+ * written to, and is long enough for nearly all: at the first that is longer V8 gives up what it made of the compiler.
+ */
+const WORKSPACE = new Int32Array(2 ** 20)
 function longer(words: Int32Array): Int32Array<ArrayBuffer> {
   const longer = new Int32Array(2 * words.length)
   longer.set(words)
@@ -203,7 +205,7 @@ class Compiler {
   #name(name: string): void {
     let index = this.#nameIndex.get(name)
     if (index === undefined) {
-      index = this.#names.push(internalize(name)) - 1
+      index = this.#names.push(name) - 1
       this.#nameIndex.set(name, index)
     }
     this.#word(index)
@@ -526,7 +528,7 @@ class Compiler {
     const sources = code.newSlots(bindings.inheritFrom.length)
     const slots = new Map<string, number>()
     const first = code.newSlots(bindings.statics.length)
-    for (let i = 0; i < bindings.statics.length; i++) slots.set(internalize(bindings.statics[i]!.name), first + i)
+    for (let i = 0; i < bindings.statics.length; i++) slots.set(bindings.statics[i]!.name, first + i)
     const scope = Scope.of(place.scope, code, slots)
     const inner = within(scope, place)
     this.#word(WORDS.let)
@@ -640,7 +642,7 @@ class Compiler {
     const names = new Array<string>(sorted.length)
     const offsets = new Array<number>(sorted.length)
     for (let i = 0; i < sorted.length; i++) {
-      names[i] = internalize(sorted[i]!.name)
+      names[i] = sorted[i]!.name
       offsets[i] = sorted[i]!.at
     }
     this.#word(this.#shapes.push({ names, offsets }) - 1)
@@ -697,7 +699,7 @@ class Compiler {
       const { slot } = found
       const fallback = formal.fallback === undefined ? -1 : this.#length
       if (formal.fallback !== undefined) this.lazy(formal.fallback, { code, scope, certain: false }, formal.name)
-      return { name: internalize(formal.name), slot, at: formal.at, fallback }
+      return { name: formal.name, slot, at: formal.at, fallback }
     })
     scope.fillingFrom = Infinity
     return formals
