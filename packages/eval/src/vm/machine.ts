@@ -197,9 +197,16 @@ const UPDATE_CALL: Continuation = {
 
 // ---------------------------------------------------------------------------------------------- calling
 
+/**
+ * Native frames in use with which calls pause: few at first. Code in which something happens for the first time V8 gives up, and
+ * with it each of its frames on the stack, hundreds when the whole stack pauses. So it has seen pauses before it optimizes.
+ */
+let roomForCalls = 60
+const MORE_ROOM = 60
+
 /** Whether a call of a function of this height has to pause first. Counts it in if not. */
 export function mustPause(height: number): boolean {
-  return ((vm.depth += height) > NATIVE_FRAMES || --vm.fuel < 0 || vm.calls > vm.callsMax) && reallyPause()
+  return ((vm.depth += height) > roomForCalls || --vm.fuel < 0 || vm.calls > vm.callsMax) && reallyPause()
 }
 /** Makes the end of the slice, and with it the look at the memory, come sooner for what allocates many slots at once. */
 export function charge(slots: number): void {
@@ -216,13 +223,14 @@ function reallyPause(): boolean {
       }
     }
   }
-  return vm.depth > NATIVE_FRAMES || vm.yielding || vm.failure !== undefined || vm.calls > vm.callsMax
+  return vm.depth > roomForCalls || vm.yielding || vm.failure !== undefined || vm.calls > vm.callsMax
 }
 
 /** Pauses before a call; `ENTER` will try it again with an empty native stack. */
 export function pauseCall(callee: Forced, args: readonly Value[], at: Position): undefined {
   if (vm.failure !== undefined) return undefined
   if (vm.calls > vm.callsMax) return failWith({ code: "stack-overflow" }, at)
+  if (roomForCalls < NATIVE_FRAMES) roomForCalls += MORE_ROOM
   return pause(ENTER, callee, args, at)
 }
 const ENTER: Continuation = {
