@@ -3,6 +3,7 @@ import type * as Blake3Addon from "@napi-rs/blake-hash"
 import type * as Blake3Jit from "blake3-jit"
 import type * as Crypto from "node:crypto"
 import process from "node:process"
+import { bytesOf } from "@tvix-ts/bytes"
 import type { Hasher, HashEngine } from "../engine.ts"
 
 // Loading these costs milliseconds that most runs never need.
@@ -29,12 +30,18 @@ function loadBlake(): Blake3 {
   return blake
 }
 
+/**
+ * How OpenSSL gives digests: a Buffer that Node makes is an array of bytes whose prototype it changes, and at the first one V8 gives up
+ * code that was made for arrays of bytes.
+ */
+const AS_STRING = "latin1"
+
 /** Bytes. Below this a call into the addon costs more than it saves. */
 const ADDON_FROM = 2048
 
 export const engine: HashEngine = {
   hash(algorithm, bytes) {
-    if (algorithm !== "blake3") return plain(loadCrypto().hash(algorithm, bytes, "buffer"))
+    if (algorithm !== "blake3") return bytesOf(loadCrypto().hash(algorithm, bytes, AS_STRING))
     const { jit, addon } = loadBlake()
     return addon !== undefined && bytes.length >= ADDON_FROM ? plain(addon.blake3(bytes)) : jit.hash(bytes)
   },
@@ -50,7 +57,7 @@ export const engine: HashEngine = {
       const running = loadCrypto().createHash(algorithm)
       return hasher(
         (bytes) => running.update(bytes),
-        () => plain(running.digest()),
+        () => bytesOf(running.digest(AS_STRING)),
       )
     }
     const { jit, addon } = loadBlake()
