@@ -35,6 +35,18 @@ describe("queue", () => {
     assert.equal(queue.take(mine, 9), undefined)
   })
 
+  test("two workers of one set come from its ends and meet", () => {
+    const queue = new Queue()
+    const [mine, other] = [queue.join(), queue.join()]
+    const root = nodeOf([], ["a", "b", "c", "d", "e", "f", "g", "h"])
+    queue.put(mine, { node: root, from: 0, to: 8 })
+    assert.deepEqual(queue.take(mine, 2), { node: root, from: 0, to: 2 })
+    assert.deepEqual(queue.take(other, 1), { node: root, from: 7, to: 8 })
+    assert.deepEqual(queue.take(mine, 9), { node: root, from: 2, to: 5 })
+    assert.deepEqual(queue.take(mine, 9), { node: root, from: 5, to: 6 }, "the half that the other has last")
+    assert.deepEqual(queue.take(other, 9), { node: root, from: 6, to: 7 })
+  })
+
   test("of one in the middle of a set, others get what is outside of it", () => {
     const queue = new Queue()
     const [mine, other] = [queue.join(), queue.join()]

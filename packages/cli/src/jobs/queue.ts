@@ -18,6 +18,8 @@ export interface Range {
   readonly node: Node
   from: number
   to: number
+  /** Whether the last ones are next. Default: the first ones. */
+  readonly backwards?: boolean
 }
 
 const lengthOf = ({ from, to }: Range): number => to - from
@@ -98,8 +100,9 @@ export class Queue {
   }
 
   /**
-   * Moves the later half of the outermost range of the one who has most. What is inside of the sets that he is at stays
-   * with him: it would be half done twice.
+   * Moves the half that would be last of the outermost range of the one who has most, and turns it round: two workers of one
+   * set come from its two ends and meet, and each has neighbours only. What is inside of the sets that he is at stays with him:
+   * it would be half done twice.
    */
   #steal(thief: Share): void {
     let victim: Share | undefined
@@ -108,19 +111,25 @@ export class Queue {
     }
     if (victim === undefined) return
     const range = victim.ranges[0]!
-    const middle = range.from + Math.floor(lengthOf(range) / 2)
-    thief.ranges.push({ node: range.node, from: middle, to: range.to })
-    range.to = middle
+    const { node, backwards = false } = range
+    const stolen = cut(range, Math.ceil(lengthOf(range) / 2), !backwards)
+    thief.ranges.push({ node, ...stolen, backwards: !backwards })
     if (lengthOf(range) === 0) victim.ranges.shift()
   }
 }
 
-/** The first `count` attributes of the last range. */
+/** The next `count` attributes of the last range. */
 function takeLast(ranges: Range[], count: number): Range | undefined {
   const range = ranges.at(-1)
   if (range === undefined) return undefined
-  const taken = { node: range.node, from: range.from, to: Math.min(range.to, range.from + count) }
-  range.from = taken.to
+  const taken = { node: range.node, ...cut(range, Math.min(count, lengthOf(range)), range.backwards === true) }
   if (lengthOf(range) === 0) ranges.pop()
   return taken
+}
+
+/** Takes `count` attributes from the beginning or the end of a range. */
+function cut(range: Range, count: number, atEnd: boolean): { from: number; to: number } {
+  const { from, to } = range
+  if (atEnd) return { from: (range.to = to - count), to }
+  return { from, to: (range.from = from + count) }
 }
