@@ -66,11 +66,17 @@ export class SourceFile {
 
   #starts(): readonly number[] {
     this.#lineStarts ??= this.#deferred?.lineStarts()
-    if (this.#lineStarts === undefined) {
-      const starts = [0]
-      for (const end of this.text.matchAll(/\r\n?|\n/g)) starts.push(end.index + end[0].length)
-      this.#lineStarts = starts
-    }
-    return this.#lineStarts
+    return (this.#lineStarts ??= startsOfLines(this.text))
   }
+}
+
+function startsOfLines(text: string): number[] {
+  const starts = [0]
+  if (text.includes("\r")) {
+    for (const end of text.matchAll(/\r\n?|\n/g)) starts.push(end.index + end[0].length)
+  } else {
+    // Nearly always, and several times faster.
+    for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) starts.push(at + 1)
+  }
+  return starts
 }

@@ -136,7 +136,8 @@ function constantNumbers(constant: Constant, strings: StringTable): [kind: numbe
     strings.add(text),
   ]
   if (constant === null) return of("null")
-  if (typeof constant === "string") return of("string", constant)
+  // Hardly any is met twice, and to look for it makes a name of it.
+  if (typeof constant === "string") return [CONSTANT_KINDS.indexOf("string"), strings.append(constant)]
   if (typeof constant === "number" || typeof constant === "bigint") return of("integer", String(constant))
   if (constant instanceof NixFloat) return of("float", String(constant.value))
   if (constant instanceof PathLiteral) return of(constant.begins ? "path-beginning" : "path", constant.text)
@@ -152,12 +153,15 @@ class StringTable {
   add(string: string): number {
     let index = this.#indices.get(string)
     if (index === undefined) {
-      index = this.#indices.size
+      index = this.append(string)
       this.#indices.set(string, index)
-      this.text += string
-      this.starts.push(this.text.length)
     }
     return index
+  }
+  /** The same without looking whether it is there. */
+  append(string: string): number {
+    this.text += string
+    return this.starts.push(this.text.length) - 2
   }
   addOptional(string: string | undefined): number {
     return string === undefined ? -1 : this.add(string)
