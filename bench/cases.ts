@@ -20,6 +20,8 @@ export interface Case {
   readonly memoryTarget?: number
   /** How often ours is run before anything is measured, to fill its caches. */
   readonly rehearsals?: number
+  /** Whether each run of ours finds its caches empty, and fills them. */
+  readonly fills?: boolean
   /** Whether ours runs in the process of `tvix warm`, whose memory counts. */
   readonly served?: boolean
 }
@@ -53,8 +55,8 @@ const WARM = 10
 const PACKAGES = 200
 
 /**
- * Derivations of the package set at `nixpkgs`: one of its packages with no cache, with the bytecode cache, and as it was
- * evaluated before; and many of them. Then the first and the others in the process of `tvix warm`.
+ * Derivations of the package set at `nixpkgs`: one of its packages with no cache, with empty ones that are filled, with the
+ * bytecode cache, and as it was evaluated before; and many of them. Then the first and the others in the process of `tvix warm`.
  */
 export function nixpkgsCases(nixpkgs: string): Case[] {
   const path = JSON.stringify(nixpkgs)
@@ -90,6 +92,7 @@ export function nixpkgsCases(nixpkgs: string): Case[] {
   const served = (each: Case): Case => ({ ...each, name: `${each.name}, warm`, rehearsals: WARM, served: true })
   return [
     cold,
+    { ...cold, name: "git, first", ours: { args: file }, fills: true },
     git,
     { name: "git again", ours: { args: file }, ...fileCase, rehearsals: 1 },
     packages,
