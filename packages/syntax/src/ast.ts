@@ -3,7 +3,7 @@
  * are nested sets, repeated sets are merged, indentation is stripped, `f x y` is one call.
  *
  * Offsets are byte offsets into the file. Source text, names and string contents are *byte strings*: JavaScript
- * strings with one char (0–255) per byte, since Nix strings are bytes and not text. Names are {@link internalize}d.
+ * strings with one char (0–255) per byte, since Nix strings are bytes and not text.
  */
 
 /** `[from, to)` is what the editor underlines; parentheses around an expression belong to neither. */

@@ -35,7 +35,6 @@ export type {
   WithExpr,
 } from "./ast.ts"
 export { parse, parseBindings, type ParsedBindings, type ParsedExpr, type ParseOptions } from "./parser/parser.ts"
-export { internalize } from "./names.ts"
 export { documentationText } from "./documentation.ts"
 export {
   describe,

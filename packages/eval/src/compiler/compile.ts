@@ -27,6 +27,7 @@ import type {
   SourceFile,
 } from "@tvix-ts/syntax"
 import { compareNames } from "../shape.ts"
+import { internalize } from "../text/internalize.ts"
 import { makeInt, NixFloat } from "../value.ts"
 import { CompiledUnit } from "./compiled-unit.ts"
 import { WORDS } from "./opcodes.ts"
@@ -205,7 +206,7 @@ class Compiler {
   #name(name: string): void {
     let index = this.#nameIndex.get(name)
     if (index === undefined) {
-      index = this.#names.push(name) - 1
+      index = this.#names.push(internalize(name)) - 1
       this.#nameIndex.set(name, index)
     }
     this.#word(index)
@@ -528,7 +529,7 @@ class Compiler {
     const sources = code.newSlots(bindings.inheritFrom.length)
     const slots = new Map<string, number>()
     const first = code.newSlots(bindings.statics.length)
-    for (let i = 0; i < bindings.statics.length; i++) slots.set(bindings.statics[i]!.name, first + i)
+    for (let i = 0; i < bindings.statics.length; i++) slots.set(internalize(bindings.statics[i]!.name), first + i)
     const scope = Scope.of(place.scope, code, slots)
     const inner = within(scope, place)
     this.#word(WORDS.let)
@@ -642,7 +643,7 @@ class Compiler {
     const names = new Array<string>(sorted.length)
     const offsets = new Array<number>(sorted.length)
     for (let i = 0; i < sorted.length; i++) {
-      names[i] = sorted[i]!.name
+      names[i] = internalize(sorted[i]!.name)
       offsets[i] = sorted[i]!.at
     }
     this.#word(this.#shapes.push({ names, offsets }) - 1)
@@ -699,7 +700,7 @@ class Compiler {
       const { slot } = found
       const fallback = formal.fallback === undefined ? -1 : this.#length
       if (formal.fallback !== undefined) this.lazy(formal.fallback, { code, scope, certain: false }, formal.name)
-      return { name: formal.name, slot, at: formal.at, fallback }
+      return { name: internalize(formal.name), slot, at: formal.at, fallback }
     })
     scope.fillingFrom = Infinity
     return formals

@@ -1,6 +1,7 @@
 import { byteStringFrom, checksumHolds, wordsOf } from "@tvix-ts/bytes"
-import { internalize, type SourceFile } from "@tvix-ts/syntax"
+import type { SourceFile } from "@tvix-ts/syntax"
 import { sparseArray } from "../sparse-array.ts"
+import { internalize } from "../text/internalize.ts"
 import { makeInt, NixFloat, type Forced } from "../value.ts"
 import { PathLiteral, type CodeInfo, type FormalInfo, type LambdaInfo, type ParamInfo, type Unit } from "./unit.ts"
 import { ALIGNMENT, aligned, CONSTANT_KINDS, HEADER, HEADER_BYTES, SECTION_NAMES, SECTIONS } from "./unit-encoding.ts"

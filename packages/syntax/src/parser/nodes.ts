@@ -24,13 +24,12 @@ import type {
   VariableExpr,
   WithExpr,
 } from "../ast.ts"
-import { internalize, nameIn } from "../names.ts"
 import { type GrowingAttrs, addBinding, addInherited, newAttrs } from "./bindings.ts"
 import { type Action, type Build, type Mutable, docAt, documentLambda } from "./build.ts"
 import { type IndentedPiece, stripIndentation } from "./indentation.ts"
 
 const exprAt = (b: Build, i: number): Expr => b.values[i] as Expr
-const nameOf = (b: Build, i: number): string => nameIn(b.text, b.froms[i]!, b.tos[i]!)
+const textAt = (b: Build, i: number): string => b.text.slice(b.froms[i], b.tos[i])
 
 /** The value is that of the second symbol: `( expr )`. */
 export const second: Action = (b, i) => b.values[i + 1]
@@ -40,20 +39,14 @@ export const first: Action = (b, i) => b.values[i]
 // Literals and names
 
 export const variable: Action = (b, i, from, to) => {
-  const name = nameOf(b, i)
+  const name = textAt(b, i)
   return name === "__curPos"
     ? { kind: "cur-pos", from, to }
     : ({ kind: "variable", from, to, name } satisfies VariableExpr)
 }
 export const int: Action = (b, i, from, to) => ({ kind: "int", from, to, value: b.values[i] })
 export const float: Action = (b, i, from, to) => ({ kind: "float", from, to, value: b.values[i] })
-export const uri: Action = (b, _, from, to) => ({
-  kind: "string",
-  from,
-  to,
-  form: "uri",
-  value: b.text.slice(from, to),
-})
+export const uri: Action = (b, i, from, to) => ({ kind: "string", from, to, form: "uri", value: textAt(b, i) })
 export const pathStart: Action = (b, _, from, to) =>
   ({ kind: "path", from, to, text: b.text.slice(from, to) }) satisfies PathExpr
 export const searchPath: Action = (b, _, from, to): SearchPathExpr => ({
@@ -162,18 +155,17 @@ export const indentedString: Action = (b, i, from, to): Expr => {
 
 // Attribute paths
 
-export const attrName: Action = (b, i, from, to): AttrName => ({ from, to, name: nameOf(b, i), expr: undefined })
+export const attrName: Action = (b, i, from, to): AttrName => ({ from, to, name: textAt(b, i), expr: undefined })
 export const quotedName: Action = (b, i, from, to): AttrName => {
   const parts = b.values[i + 1] as StringParts
-  if (typeof parts === "string") return { from, to, name: internalize(parts), expr: undefined }
+  if (typeof parts === "string") return { from, to, name: parts, expr: undefined }
   parts.from = from
   parts.to = to
   return { from, to, name: undefined, expr: parts }
 }
 export const computedName: Action = (b, i, from, to): AttrName => {
   const expr = exprAt(b, i + 1)
-  if (expr.kind === "string") return { from, to, name: internalize(expr.value), expr: undefined }
-  return { from, to, name: undefined, expr }
+  return expr.kind === "string" ? { from, to, name: expr.value, expr: undefined } : { from, to, name: undefined, expr }
 }
 export const pathOfOne: Action = (b, i): AttrName[] => [b.values[i] as AttrName]
 export const longerPath: Action = (b, i) => {
@@ -245,7 +237,7 @@ const lambda = (
   return made
 }
 export const lambdaOfName: Action = (b, i, from, to) =>
-  lambda(b, from, to, nameOf(b, i), from, undefined, exprAt(b, i + 2))
+  lambda(b, from, to, textAt(b, i), from, undefined, exprAt(b, i + 2))
 export const lambdaOfFormals: Action = (b, i, from, to) => {
   const formals = b.values[i] as Formals
   checkFormals(b, formals)
@@ -253,7 +245,7 @@ export const lambdaOfFormals: Action = (b, i, from, to) => {
 }
 const lambdaOfBoth = (b: Build, i: number, from: number, to: number, nameAt: number, formalsAt: number): LambdaExpr => {
   const formals = b.values[formalsAt] as Formals
-  const name = nameOf(b, nameAt)
+  const name = textAt(b, nameAt)
   checkFormals(b, formals)
   if (formals.items.some((formal) => formal.name === name)) {
     b.report({ code: "duplicate-formal", name }, b.froms[nameAt]!, b.tos[nameAt]!, from)
@@ -262,9 +254,9 @@ const lambdaOfBoth = (b: Build, i: number, from: number, to: number, nameAt: num
 }
 export const lambdaOfFormalsAndName: Action = (b, i, from, to) => lambdaOfBoth(b, i, from, to, i + 2, i)
 export const lambdaOfNameAndFormals: Action = (b, i, from, to) => lambdaOfBoth(b, i, from, to, i, i + 2)
-export const formal: Action = (b, i, from): Formal => ({ name: nameOf(b, i), at: from, fallback: undefined })
+export const formal: Action = (b, i, from): Formal => ({ name: textAt(b, i), at: from, fallback: undefined })
 export const formalWithFallback: Action = (b, i, from): Formal => ({
-  name: nameOf(b, i),
+  name: textAt(b, i),
   at: from,
   fallback: exprAt(b, i + 2),
 })
