@@ -83,7 +83,7 @@ for (const each of cases) {
   }
   const times = { ours: [] as number[], theirs: [] as number[] }
   for (let i = 0; i < runs; i++) {
-    rmSync(empty, { recursive: true, force: true })
+    if (each.fills === true) rmSync(empty, { recursive: true, force: true })
     times.ours.push(wallTime(ours, invocation))
     times.theirs.push(wallTime(theirs, each.theirs))
   }
