@@ -221,7 +221,7 @@ export class Evaluation {
     if (cached !== undefined) return this.#start(cached, this.positions.add(cached.source))
     const source = new SourceFile(path, yield* this.ask(() => this.io.readFile(real)))
     const loaded = this.load(source, directory)
-    if (before !== undefined) this.#units!.remember(before, real, source)
+    if (before !== undefined) this.#units!.remember(before, source)
     return loaded
   }
 

@@ -21,6 +21,8 @@ export interface OpenedFile {
   readonly executable: boolean
   /** So many bytes, in order, to be asked for once. Whoever takes a piece may keep it. Throws {@link IoError}. */
   readonly pieces: Iterable<Uint8Array>
+  /** As {@link EvalIO.stamp}, from before anything was read; absent if that is not known. */
+  readonly stamp?: FileStamp
 }
 
 export interface DerivationOutputName {

@@ -5,7 +5,7 @@ import type { CompiledUnit } from "./compiler/compiled-unit.ts"
 import { PackedTables, PackedUnit } from "./compiler/packed-unit.ts"
 import { encodeUnit } from "./compiler/unit-encoding.ts"
 import type { Evaluation } from "./evaluation.ts"
-import { isSettled, sameStamp, unitKind, type FileStamp, type UnitCache, type UnitShelf } from "./unit-cache.ts"
+import { isSettled, unitKind, type FileStamp, type UnitCache, type UnitShelf } from "./unit-cache.ts"
 
 export class UnitReader {
   readonly #cache: UnitCache
@@ -29,9 +29,10 @@ export class UnitReader {
     ))
   }
 
-  /** What tells whether the file at `path`, no link, has changed. */
+  /** What tells whether the file at `path`, no link, has changed; undefined if that cannot be relied upon yet. */
   stamp(path: string): FileStamp | undefined {
-    return this.#evaluation.io.stamp?.(path)
+    const stamp = this.#evaluation.io.stamp?.(path)
+    return stamp !== undefined && isSettled(stamp, Date.now()) ? stamp : undefined
   }
 
   /** The unit of a file that has not changed, without reading it. */
@@ -60,12 +61,13 @@ export class UnitReader {
     if (digest !== undefined) this.#shelf.put(digest, () => encodeUnit(unit, digest))
   }
 
-  /** @param before the stamp of the file at `path` before it was read */
-  remember(before: FileStamp, path: string, source: SourceFile): void {
+  /**
+   * @param before the stamp of the file of `source` before it was read. If it has been changed in between, nothing will
+   *   have that stamp again.
+   */
+  remember(before: FileStamp, source: SourceFile): void {
     const digest = this.#digests.get(source)
-    if (digest === undefined || before.size !== source.length || !isSettled(before, Date.now())) return
-    const after = this.stamp(path)
-    if (after !== undefined && sameStamp(before, after)) this.#shelf.remember(before, digest)
+    if (digest !== undefined && before.size === source.length) this.#shelf.remember(before, digest)
   }
 
   #tables(digest: Uint8Array): PackedTables | undefined {

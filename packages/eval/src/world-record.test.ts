@@ -129,6 +129,31 @@ test("what the stamp of a file tells is not asked again", () => {
   assert.deepEqual(found.executables, [["/folder/b", false]])
 })
 
+test("a stamp that was told before the contents were read is not asked for again, and stays what it was", () => {
+  const world = example()
+  let asked = 0
+  const stamp = (path: string) => (asked++, world.io.stamp!(path))
+  const recorder = new WorldRecorder({ ...world.io, stamp }, NOW)
+  recorder.io.stamp!("/a.nix")
+  recorder.io.stamp!("/folder/b")
+  world.put("/folder/b", "y", "regular", 2000)
+  for (const path of ["/a.nix", "/folder/b"]) void recorder.io.readFile(path)
+  const found = recorder.finish()!
+  assert.equal(asked, 2)
+  assert.equal(isSameWorld(found, world.io), false)
+  world.put("/folder/b", "x")
+  assert.equal(isSameWorld(found, world.io), true)
+})
+
+test("nor is that of a file that was opened", () => {
+  const world = example()
+  const opened = { size: 1, executable: false, pieces: [], stamp: world.io.stamp!("/folder/b")! }
+  const recorder = new WorldRecorder({ ...world.io, openFile: () => opened }, NOW)
+  void recorder.io.openFile!("/folder/b")
+  world.put("/folder/b", "y", "regular", 2000)
+  assert.deepEqual(recorder.finish()?.contents, [["/folder/b", opened.stamp]])
+})
+
 test("what the program has not seen may change", () => {
   const world = example()
   const found = record(world, "import /a.nix")!

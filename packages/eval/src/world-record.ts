@@ -23,7 +23,8 @@ export class WorldRecorder {
   readonly io: EvalIO
   readonly #world: EvalIO
   readonly #begun: number
-  readonly #contents = new Set<string>()
+  /** With the stamps that were asked for before the contents. */
+  readonly #contents = new Map<string, FileStamp | undefined>()
   readonly #types = new Map<string, FileType | undefined>()
   readonly #executables = new Map<string, boolean>()
   readonly #realPaths = new Map<string, string>()
@@ -47,9 +48,9 @@ export class WorldRecorder {
   finish(): WorldRecord | undefined {
     if (!this.#repeatable || this.#world.stamp === undefined) return undefined
     const contents: (readonly [string, FileStamp])[] = []
-    for (const path of this.#contents) {
-      // Unchanged since well before the evaluation began, and so what the evaluation has seen.
-      const stamp = this.#world.stamp(path)
+    for (const [path, known] of this.#contents) {
+      // Unchanged from well before the evaluation began until it was asked for: what has it later, is what was seen.
+      const stamp = known ?? this.#world.stamp(path)
       if (stamp === undefined || !isSettled(stamp, this.#begun)) return undefined
       contents.push([path, stamp])
     }
@@ -72,19 +73,19 @@ export class WorldRecorder {
       readFile: (path) =>
         this.#ask(
           () => world.readFile(path),
-          () => this.#contents.add(path),
+          () => this.#seen(path),
         ),
       ...("openFile" in world && {
         openFile: (path) =>
           this.#ask(
             () => world.openFile!(path),
-            () => this.#contents.add(path),
+            ({ stamp }) => this.#seen(path, stamp),
           ),
       }),
       readDir: (path) =>
         this.#ask(
           () => world.readDir(path),
-          () => this.#contents.add(path),
+          () => this.#seen(path),
         ),
       fileType: (path) =>
         this.#ask(
@@ -115,7 +116,7 @@ export class WorldRecorder {
         stamp: (path) =>
           this.#ask(
             () => world.stamp!(path),
-            (found) => found && this.#contents.add(path),
+            (found) => found && this.#seen(path, found),
           ),
       }),
       ...("forget" in world && {
@@ -134,6 +135,11 @@ export class WorldRecorder {
         return world.currentTime()
       },
     }
+  }
+
+  /** Contents that were read before or after changed meanwhile have another stamp in the end than the first. */
+  #seen(path: string, stamp?: FileStamp): void {
+    if (!this.#contents.has(path)) this.#contents.set(path, stamp)
   }
 
   #ask<T>(question: () => T, note: (answer: Awaited<T>) => unknown): T {

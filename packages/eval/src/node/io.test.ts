@@ -170,6 +170,13 @@ describe("nodeIo", () => {
       assert.equal(nodeIo().isExecutable!(path), mode !== 0o644)
     }
   })
+  test("a file that is opened tells its stamp", () => {
+    const path = join(root, "stamped")
+    writeFileSync(path, "contents")
+    const { stamp } = nodeIo().openFile!(path) as OpenedFile
+    assert.equal(stamp?.size, 8)
+    assert.deepEqual(stamp, nodeIo().stamp!(path))
+  })
   test("a relative path starts in the working directory", () => {
     assert.equal(nodeIo().realPath("surely/missing"), join(process.cwd(), "surely/missing"))
   })

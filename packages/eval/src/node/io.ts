@@ -1,7 +1,18 @@
 /** The file system, environment and clock of this process. Symbolic links in paths are followed, as the kernel does. */
-import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, readlinkSync, readSync } from "node:fs"
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  readSync,
+  type Stats,
+} from "node:fs"
 import { byteStringOf, textOf } from "@tvix-ts/bytes"
 import { IoError, type EvalIO } from "../io.ts"
+import type { FileStamp } from "../unit-cache.ts"
 import { followLinks, Links, nativePath } from "./links.ts"
 import { restricted, type Restriction } from "./restricted.ts"
 
@@ -22,11 +33,12 @@ export function nodeIo({ restriction, env = process.env }: NodeIoOptions = {}): 
     readFile: (path) => reading(path, (file) => textIn(file, links.sizeOf(path))),
     openFile: (path) =>
       reading(path, (file) => {
-        const { size, mode } = fstatSync(file)
-        const executable = (mode & constants.S_IXUSR) !== 0
-        if (size > COPIED_MAX) return { size, executable, pieces: piecesOf(path, size) }
+        const stats = fstatSync(file)
+        const { size } = stats
+        const known = { executable: isExecutable(stats), stamp: stampOf(stats) }
+        if (size > COPIED_MAX) return { ...known, size, pieces: piecesOf(path, size) }
         const contents = bytesIn(file, size)
-        return { size: contents.length, executable, pieces: [contents] }
+        return { ...known, size: contents.length, pieces: [contents] }
       }),
     readDir(path) {
       try {
@@ -61,14 +73,12 @@ export function nodeIo({ restriction, env = process.env }: NodeIoOptions = {}): 
         throw ioError("getting status of", path, error)
       }
       if (stats === undefined) throw new IoError(`path '${path}' does not exist`)
-      return (stats.mode & constants.S_IXUSR) !== 0
+      return isExecutable(stats)
     },
     stamp(path) {
       try {
         const stats = links.examineAgain(path)
-        if (stats?.isFile() !== true && stats?.isDirectory() !== true) return undefined
-        const { dev, ino, size, mtimeMs, ctimeMs } = stats
-        return { device: dev, inode: ino, size, modified: mtimeMs, changed: ctimeMs }
+        return stats?.isFile() === true || stats?.isDirectory() === true ? stampOf(stats) : undefined
       } catch {
         return undefined
       }
@@ -80,6 +90,13 @@ export function nodeIo({ restriction, env = process.env }: NodeIoOptions = {}): 
     },
   }
   return restriction === undefined ? io : restricted(io, restriction)
+}
+
+function isExecutable({ mode }: Stats): boolean {
+  return (mode & constants.S_IXUSR) !== 0
+}
+function stampOf({ dev, ino, size, mtimeMs, ctimeMs }: Stats): FileStamp {
+  return { device: dev, inode: ino, size, modified: mtimeMs, changed: ctimeMs }
 }
 
 /**
