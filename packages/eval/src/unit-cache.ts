@@ -60,7 +60,7 @@ export function sameStamp(a: FileStamp, b: FileStamp): boolean {
  * Counts changes of what the compiler or the parser makes of a program, apart from those of the instruction set, which
  * {@link unitKind} sees itself. compiler-version.test.ts notices when it was forgotten.
  */
-export const COMPILER_VERSION = 2
+export const COMPILER_VERSION = 3
 
 /** Put in by whoever bundles us from sources that are being worked on: a digest of those of parser and compiler. */
 declare const TVIX_COMPILER_SOURCES: string | undefined

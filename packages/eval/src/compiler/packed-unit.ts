@@ -4,7 +4,7 @@ import { sparseArray } from "../sparse-array.ts"
 import { internalize } from "../text/internalize.ts"
 import { makeInt, NixFloat, type Forced } from "../value.ts"
 import { PathLiteral, type CodeInfo, type FormalInfo, type LambdaInfo, type ParamInfo, type Unit } from "./unit.ts"
-import { ALIGNMENT, aligned, CONSTANT_KINDS, HEADER, HEADER_BYTES, SECTION_NAMES, SECTIONS } from "./unit-encoding.ts"
+import { ALIGNMENT, aligned, CONSTANT_KIND, HEADER, HEADER_BYTES, SECTION_NAMES, SECTIONS } from "./unit-encoding.ts"
 
 const CODES = SECTION_NAMES.indexOf("codes")
 const WORDS = SECTION_NAMES.indexOf("words")
@@ -24,21 +24,16 @@ const SIZES = SECTION_NAMES.map((name) => SECTIONS[name])
 export class PackedTables {
   /** Bytes */
   readonly sourceLength: number
-  readonly words: Int16Array | Int32Array
+  readonly words: Int32Array
   readonly codeCount: number
-  readonly #numbers: Int16Array | Int32Array
+  readonly #numbers: Int32Array
   /** Index of each section's first number; a section ends where the next one begins. */
   readonly #starts: readonly number[]
   readonly #bytes: Uint8Array
   /** What strings are cut from, once one is needed. */
   #text: string | undefined
 
-  private constructor(
-    bytes: Uint8Array,
-    sourceLength: number,
-    numbers: Int16Array | Int32Array,
-    starts: readonly number[],
-  ) {
+  private constructor(bytes: Uint8Array, sourceLength: number, numbers: Int32Array, starts: readonly number[]) {
     this.sourceLength = sourceLength
     this.#numbers = numbers
     this.#starts = starts
@@ -52,19 +47,16 @@ export class PackedTables {
     if (bytes.byteOffset % ALIGNMENT !== 0 || bytes.length < HEADER_BYTES) return undefined
     const header = wordsOf(bytes.subarray(0, HEADER_BYTES))
     const byteLength = header[HEADER.byteLength / 4]!
-    const width = header[HEADER.width / 4]!
     const count = header[HEADER.numbers / 4]!
     const textBytes = header[HEADER.textBytes / 4]!
     const sourceLength = header[HEADER.source / 4]!
-    if ((width !== 2 && width !== 4) || count < 0 || textBytes < 0 || sourceLength < 0) return undefined
-    if (byteLength !== HEADER_BYTES + aligned(count * width) + aligned(textBytes)) return undefined
+    if (count < 0 || textBytes < 0 || sourceLength < 0) return undefined
+    if (byteLength !== HEADER_BYTES + aligned(count * 4) + aligned(textBytes)) return undefined
     if (byteLength > bytes.length) return undefined
     const entry = bytes.subarray(0, byteLength)
     for (let i = 0; i < digest.length; i++) if (entry[HEADER.digest + i] !== digest[i]) return undefined
     if (!checksumHolds(entry)) return undefined
-    const numbersAt = entry.byteOffset + HEADER_BYTES
-    const numbers =
-      width === 2 ? new Int16Array(entry.buffer, numbersAt, count) : new Int32Array(entry.buffer, numbersAt, count)
+    const numbers = new Int32Array(entry.buffer, entry.byteOffset + HEADER_BYTES, count)
     const starts = [SIZES.length]
     for (let i = 0; i < SIZES.length; i++) {
       const elements = numbers[i] ?? -1
@@ -102,21 +94,21 @@ export class PackedTables {
   constant(index: number): Forced | PathLiteral {
     const at = this.#element(CONSTANTS, index)
     const text = this.#string(this.#numbers[at + 1]!)
-    const kind = CONSTANT_KINDS[this.#numbers[at]!]
+    const kind = this.#numbers[at]!
     switch (kind) {
-      case "null":
+      case CONSTANT_KIND.null:
         return null
-      case "list":
+      case CONSTANT_KIND.emptyList:
         return EMPTY_LIST
-      case "integer":
+      case CONSTANT_KIND.integer:
         return Number.isSafeInteger(Number(text)) ? Number(text) : (makeInt(BigInt(text)) ?? null)
-      case "float":
+      case CONSTANT_KIND.float:
         return new NixFloat(Number(text))
-      case "string":
+      case CONSTANT_KIND.string:
         return text
-      case "path":
-      case "path-beginning":
-        return new PathLiteral(text, kind === "path-beginning")
+      case CONSTANT_KIND.path:
+      case CONSTANT_KIND.pathBeginning:
+        return new PathLiteral(text, kind === CONSTANT_KIND.pathBeginning)
       default:
         throw damaged()
     }
@@ -252,7 +244,7 @@ export class PackedUnit implements Unit {
   readonly source: SourceFile
   readonly basePath: string
   readonly home: string | undefined
-  readonly words: Int16Array | Int32Array
+  readonly words: Int32Array
   readonly codeCount: number
   readonly #tables: PackedTables
   readonly #codes: (CodeInfo | undefined)[]

@@ -2,10 +2,10 @@
  * A unit as bytes, for caches. Everything is in the byte order of the machine, which is part of what makes units of one
  * kind (see {@link unitKind} in unit-cache.ts), and begins at a multiple of eight:
  *
- *      0  checksum of what follows          8  length in bytes, all included     12  width of a number: 2 or 4 bytes
- *     16  SHA-256 of the source text       48  how many numbers                  52  how many bytes of text
- *     56  length of the source text        60  0
- *     64  the numbers, signed: {@link SECTIONS} counts, then the sections; then the text, which strings are cut from
+ *      0  checksum of what follows          8  length in bytes, all included     12  how many numbers
+ *     16  SHA-256 of the source text       48  length of the source text         52  how many bytes of text
+ *     56  the numbers, of 32 bits and signed: {@link SECTIONS} counts, then the sections; then the text, which strings
+ *         are cut from
  *
  * A reader wants few of the tables and little of each, so nothing has to be read in order: records of varying length are
  * in the section `records`, and named by their index there.
@@ -13,7 +13,7 @@
 import { bytesOf, wordsOf, writeChecksum } from "@tvix-ts/bytes"
 import { NixFloat } from "../value.ts"
 import type { CompiledUnit } from "./compiled-unit.ts"
-import { PathLiteral, type Constant, type LambdaInfo, type ShapeInfo } from "./unit.ts"
+import { PathLiteral, type Constant, type FormalInfo, type LambdaInfo, type ShapeInfo } from "./unit.ts"
 
 /** In the order they stand in, with the numbers that an element of each has. */
 export const SECTIONS = {
@@ -22,7 +22,7 @@ export const SECTIONS = {
   words: 1,
   /** a string */
   names: 1,
-  /** {@link CONSTANT_KINDS}, and a string */
+  /** {@link CONSTANT_KIND}, and a string */
   constants: 2,
   /** a record: how many names, the names, the offsets */
   shapes: 1,
@@ -36,18 +36,25 @@ export type Section = keyof typeof SECTIONS
 export const SECTION_NAMES = Object.keys(SECTIONS) as readonly Section[]
 
 /** What a constant's string is. */
-export const CONSTANT_KINDS = ["null", "list", "integer", "float", "string", "path", "path-beginning"] as const
+export const CONSTANT_KIND = {
+  null: 0,
+  emptyList: 1,
+  integer: 2,
+  float: 3,
+  string: 4,
+  path: 5,
+  pathBeginning: 6,
+} as const
 
 export const HEADER = {
   checksum: 0,
   byteLength: 8,
-  width: 12,
+  numbers: 12,
   digest: 16,
-  numbers: 48,
+  source: 48,
   textBytes: 52,
-  source: 56,
 } as const
-export const HEADER_BYTES = 64
+export const HEADER_BYTES = 56
 export const ALIGNMENT = 8
 export const DIGEST_BYTES = 32
 
@@ -56,92 +63,111 @@ export function aligned(count: number): number {
   return Math.ceil(count / ALIGNMENT) * ALIGNMENT
 }
 
-/** @param digest the SHA-256 of the source's text */
+/**
+ * Many a program's first run does this for all of its files, before the engine has compiled it: plain loops, and no
+ * functions for their bodies.
+ * @param digest the SHA-256 of the source's text
+ */
 export function encodeUnit({ tables, source }: CompiledUnit, digest: Uint8Array): Uint8Array {
+  const { codes, words, names, constants, shapes } = tables
+  const { lineStarts } = source
+  const lineCount = lineStarts.length - 1
   const strings = new StringTable()
   const records: number[] = []
-  const codes: number[] = []
-  for (const { parent, entry, slots, at, lambda } of tables.codes) {
-    codes.push(parent, entry, slots, at, lambda === undefined ? -1 : addLambda(lambda, records, strings))
+  let at = SECTION_NAMES.length
+  const numbers = new Int32Array(
+    at + 5 * codes.length + words.length + names.length + 2 * constants.length + shapes.length + lineCount,
+  )
+  for (let i = 0; i < codes.length; i++) {
+    const code = codes[i]!
+    numbers[at++] = code.parent
+    numbers[at++] = code.entry
+    numbers[at++] = code.slots
+    numbers[at++] = code.at
+    numbers[at++] = code.lambda === undefined ? -1 : addLambda(code.lambda, records, strings)
   }
-  const starts = source.lineStarts
-  const sections: Record<Section, ArrayLike<number>> = {
-    codes,
-    words: tables.words,
-    names: tables.names.map((name) => strings.add(name)),
-    constants: tables.constants.flatMap((constant) => constantNumbers(constant, strings)),
-    shapes: tables.shapes.map((shape) => addShape(shape, records, strings)),
-    lines: starts.slice(1).map((start, i) => start - starts[i]!),
-    strings: strings.starts,
-    records,
+  numbers.set(words, at)
+  at += words.length
+  for (let i = 0; i < names.length; i++) numbers[at++] = strings.add(names[i]!)
+  for (let i = 0; i < constants.length; i++) {
+    const constant = constants[i]!
+    numbers[at++] = kindOf(constant)
+    // Hardly any text is met twice, and to look for it makes a name of it.
+    numbers[at++] = typeof constant === "string" ? strings.append(constant) : strings.add(textOf(constant))
   }
-  const numbers = new Int32Array(SECTION_NAMES.reduce((sum, name) => sum + sections[name].length, SECTION_NAMES.length))
-  let from = SECTION_NAMES.length
-  SECTION_NAMES.forEach((name, i) => {
-    const section = sections[name]
-    numbers[i] = section.length / SECTIONS[name]
-    numbers.set(section, from)
-    from += section.length
-  })
-  return assemble(numbers, bytesOf(strings.text), source.length, digest)
+  for (let i = 0; i < shapes.length; i++) numbers[at++] = addShape(shapes[i]!, records, strings)
+  for (let i = 0; i < lineCount; i++) numbers[at++] = lineStarts[i + 1]! - lineStarts[i]!
+  const { starts, text } = strings
+  numbers.set([codes.length, words.length, names.length, constants.length, shapes.length])
+  numbers.set([lineCount, starts.length, records.length], 5)
+  return assemble([numbers, starts, records], bytesOf(text), source.length, digest)
 }
 
-function assemble(numbers: Int32Array, text: Uint8Array, sourceLength: number, digest: Uint8Array): Uint8Array {
-  const narrow = isNarrow(numbers)
-  const width = narrow ? 2 : 4
-  const textAt = HEADER_BYTES + aligned(numbers.length * width)
+/** @param parts of the numbers */
+function assemble(
+  parts: readonly ArrayLike<number>[],
+  text: Uint8Array,
+  sourceLength: number,
+  digest: Uint8Array,
+): Uint8Array {
+  const count = parts.reduce((sum, { length }) => sum + length, 0)
+  const textAt = HEADER_BYTES + aligned(count * 4)
   const bytes = new Uint8Array(textAt + aligned(text.length))
   const view = wordsOf(bytes)
   view[HEADER.byteLength / 4] = bytes.length
-  view[HEADER.width / 4] = width
-  view[HEADER.numbers / 4] = numbers.length
-  view[HEADER.textBytes / 4] = text.length
+  view[HEADER.numbers / 4] = count
   view[HEADER.source / 4] = sourceLength
+  view[HEADER.textBytes / 4] = text.length
   bytes.set(digest, HEADER.digest)
-  const array = narrow ? Int16Array : Int32Array
-  new array(bytes.buffer, HEADER_BYTES, numbers.length).set(numbers)
+  let from = HEADER_BYTES / 4
+  for (const part of parts) {
+    view.set(part, from)
+    from += part.length
+  }
   bytes.set(text, textAt)
   writeChecksum(bytes)
   return bytes
 }
 
-function isNarrow(numbers: Int32Array): boolean {
-  for (let i = 0; i < numbers.length; i++) if (numbers[i] !== (numbers[i]! << 16) >> 16) return false
-  return true
-}
-
 function addLambda({ name, params, strict, immediate }: LambdaInfo, records: number[], strings: StringTable): number {
   const at = records.length
   records.push(strings.addOptional(name), strict, immediate, params.length)
-  for (const param of params) {
+  for (let i = 0; i < params.length; i++) {
+    const param = params[i]!
     const { formals } = param
     records.push(strings.addOptional(param.name), param.slot, param.at, strings.addOptional(param.doc))
     records.push(param.ellipsis ? 1 : 0, formals === undefined ? -1 : formals.length)
-    for (const each of formals ?? []) records.push(strings.add(each.name), each.slot, each.at, each.fallback)
+    if (formals !== undefined) addFormals(formals, records, strings)
   }
   return at
+}
+
+function addFormals(formals: readonly FormalInfo[], records: number[], strings: StringTable): void {
+  for (let i = 0; i < formals.length; i++) {
+    const { name, slot, at, fallback } = formals[i]!
+    records.push(strings.add(name), slot, at, fallback)
+  }
 }
 
 function addShape({ names, offsets }: ShapeInfo, records: number[], strings: StringTable): number {
   const at = records.length
   records.push(names.length)
-  for (const name of names) records.push(strings.add(name))
-  for (const offset of offsets) records.push(offset)
+  for (let i = 0; i < names.length; i++) records.push(strings.add(names[i]!))
+  for (let i = 0; i < offsets.length; i++) records.push(offsets[i]!)
   return at
 }
 
-function constantNumbers(constant: Constant, strings: StringTable): [kind: number, string: number] {
-  const of = (kind: (typeof CONSTANT_KINDS)[number], text = ""): [number, number] => [
-    CONSTANT_KINDS.indexOf(kind),
-    strings.add(text),
-  ]
-  if (constant === null) return of("null")
-  // Hardly any is met twice, and to look for it makes a name of it.
-  if (typeof constant === "string") return [CONSTANT_KINDS.indexOf("string"), strings.append(constant)]
-  if (typeof constant === "number" || typeof constant === "bigint") return of("integer", String(constant))
-  if (constant instanceof NixFloat) return of("float", String(constant.value))
-  if (constant instanceof PathLiteral) return of(constant.begins ? "path-beginning" : "path", constant.text)
-  return of("list")
+function kindOf(constant: Constant): number {
+  if (typeof constant === "string") return CONSTANT_KIND.string
+  if (typeof constant === "number" || typeof constant === "bigint") return CONSTANT_KIND.integer
+  if (constant instanceof NixFloat) return CONSTANT_KIND.float
+  if (constant instanceof PathLiteral) return constant.begins ? CONSTANT_KIND.pathBeginning : CONSTANT_KIND.path
+  return constant === null ? CONSTANT_KIND.null : CONSTANT_KIND.emptyList
+}
+function textOf(constant: Exclude<Constant, string>): string {
+  if (typeof constant === "number" || typeof constant === "bigint") return String(constant)
+  if (constant instanceof NixFloat) return String(constant.value)
+  return constant instanceof PathLiteral ? constant.text : ""
 }
 
 class StringTable {

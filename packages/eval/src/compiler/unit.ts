@@ -11,7 +11,7 @@ export interface Unit {
   /** What relative paths and `~` are resolved against. */
   readonly basePath: string
   readonly home: string | undefined
-  readonly words: Int16Array | Int32Array
+  readonly words: Int32Array
   readonly codeCount: number
   /** The first is the file itself. */
   code(index: number): CodeInfo
