@@ -75,8 +75,8 @@ export class CacheDatabase<S> {
     const { DatabaseSync } = process.getBuiltinModule("node:sqlite")
     const database = new DatabaseSync(this.#path, { timeout: BUSY_MS })
     try {
-      // What a power failure takes is only a cache.
-      database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
+      // What a power failure takes or damages is only a cache: nothing waits for the disk.
+      database.exec("PRAGMA synchronous = OFF; PRAGMA journal_mode = WAL")
       const { applicationId, version, table, columns } = this.#format
       if (pragma(database, "user_version") !== version || pragma(database, "application_id") !== applicationId) {
         database.exec(`
