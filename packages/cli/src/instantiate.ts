@@ -70,10 +70,8 @@ async function areThere(paths: readonly string[], settings: Settings): Promise<b
   let store: Store | undefined
   try {
     store = await openNamed(settings)
-    for (const path of paths) {
-      if ((await store.pathInfos.get(parseStorePath(path).digest)) === undefined) return false
-    }
-    return true
+    const digests = new Set(paths.map((path) => parseStorePath(path).digest))
+    return (await store.pathInfos.has(digests)).size === digests.size
   } catch {
     // Whoever writes to it will say what is wrong.
     return false

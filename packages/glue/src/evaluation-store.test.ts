@@ -409,6 +409,7 @@ for (const [backend, make] of Object.entries({ memory, local })) {
           pathInfos: {
             get: (digest) => pathInfos.get(digest),
             describe: (digest) => pathInfos.describe(digest),
+            has: (digests) => pathInfos.has(digests),
             put: (pathInfo) => pathInfos.put(pathInfo),
             putMany,
             list: () => pathInfos.list(),
@@ -434,7 +435,9 @@ for (const [backend, make] of Object.entries({ memory, local })) {
           ...store,
           pathInfos: {
             // As if a collection had come between the first look and the last.
-            get: async (digest) => (gone && DIR.includes(digest) ? undefined : pathInfos.get(digest)),
+            has: async (digests) =>
+              pathInfos.has(gone ? [...digests].filter((digest) => !DIR.includes(digest)) : digests),
+            get: (digest) => pathInfos.get(digest),
             describe: (digest) => pathInfos.describe(digest),
             put: (pathInfo) => pathInfos.put(pathInfo),
             async putMany(many) {
@@ -502,6 +505,7 @@ for (const [backend, make] of Object.entries({ memory, local })) {
           pathInfos: {
             get: (digest) => pathInfos.get(digest),
             describe: (digest) => pathInfos.describe(digest),
+            has: (digests) => pathInfos.has(digests),
             put: (pathInfo) => pathInfos.put(pathInfo),
             async putMany(many) {
               puts.push(...many)

@@ -233,6 +233,7 @@ class LayeredStore implements EvaluationStore {
       pathInfos: {
         get: (digest, options) => pathInfos.get(digest, options),
         describe: (digest, options) => pathInfos.describe(digest, options),
+        has: (digests, options) => pathInfos.has(digests, options),
         async put(pathInfo, options) {
           const stored = await pathInfos.put(pathInfo, options)
           notice(pathInfo)

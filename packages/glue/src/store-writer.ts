@@ -34,8 +34,6 @@ const BATCH_COUNT = 1024
 const BEGIN_COUNT = 256
 /** Additions that may wait before whoever adds is asked to wait, too. */
 const WAITING_MAX = 8192
-/** Questions to the store at once. */
-const QUESTIONS = 64
 
 export class StoreWriter {
   readonly #open: () => Promise<Store>
@@ -130,13 +128,10 @@ export class StoreWriter {
 
   /** Those of `paths` that are in the store, and that we do not know of. */
   async #present(paths: Iterable<string>, { pathInfos }: Store): Promise<Set<string>> {
-    const asked = [...paths].filter((path) => !this.#there.has(path))
+    const asked = new Map<string, string>()
+    for (const path of paths) if (!this.#there.has(path)) asked.set(parseStorePath(path).digest, path)
     const present = new Set<string>()
-    for (let at = 0; at < asked.length; at += QUESTIONS) {
-      const some = asked.slice(at, at + QUESTIONS)
-      const answers = await Promise.all(some.map((path) => pathInfos.get(parseStorePath(path).digest)))
-      for (const [i, answer] of answers.entries()) if (answer !== undefined) present.add(some[i]!)
-    }
+    for (const digest of await pathInfos.has(asked.keys())) present.add(asked.get(digest)!)
     return present
   }
 

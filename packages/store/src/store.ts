@@ -8,7 +8,6 @@ import {
   type DirectoryService,
   type Node,
 } from "@tvix-ts/castore"
-import type { StorePath } from "@tvix-ts/nix-compat"
 import { closeAll } from "./close-all.ts"
 import { memoryNarCache } from "./nar/cache.ts"
 import { calculatingNarService } from "./nar/calculate.ts"
@@ -41,8 +40,6 @@ export interface NarService {
 
 /** Trees of one store on their way into the castore of another, or out of it. */
 export interface Archives {
-  /** Whether there is a path info, whatever it says. */
-  has(path: StorePath, options?: CallOptions): Promise<boolean>
   /**
    * Brings the tree of a path into `into`, after checking everything that its path info says of it; durable when it resolves.
    *

@@ -83,7 +83,8 @@ export async function copyPaths(
   const onBytes = (bytes: number): void => onBlob(bytes, true)
   let there: StorePath[] = []
   const has = async (path: StorePath): Promise<boolean> => {
-    if (to.archives !== undefined) return to.archives.has(path, callOptions)
+    // Who takes archives may be one of whom nothing is read.
+    if (to.archives !== undefined) return (await to.pathInfos.has([path.digest], callOptions)).size > 0
     return (await to.pathInfos.describe(path.digest, callOptions)) !== undefined
   }
   const skip = async (path: StorePath): Promise<boolean> => {

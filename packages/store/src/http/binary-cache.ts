@@ -1,7 +1,8 @@
 import { equal, textOf } from "@tvix-ts/bytes"
 import { CastoreError, type CallOptions } from "@tvix-ts/castore"
-import { formatStorePath, type NarInfo, type PublicKey, type StorePath } from "@tvix-ts/nix-compat"
+import { formatStorePath, type NarInfo, type PublicKey } from "@tvix-ts/nix-compat"
 import { checkPathInfo } from "../path-info/check.ts"
+import { hasEach } from "../path-info/has-each.ts"
 import type { PathDescription, PathInfo } from "../path-info/path-info.ts"
 import { requireThere } from "../path-info/require-there.ts"
 import type { GetPathInfoOptions, PathInfoService, PutPathInfoOptions } from "../path-info/service.ts"
@@ -63,6 +64,11 @@ export class BinaryCache implements PathInfoService, Archives {
     return narInfo && descriptionOf(narInfo)
   }
 
+  /** Whether there is a narinfo, whatever it says. */
+  has(digests: Iterable<string>, options?: CallOptions): Promise<Set<string>> {
+    return hasEach(digests, (digest) => this.#narInfos.has(digest, options))
+  }
+
   /** Fetches the archive, since there is no other way to know the tree. Whoever asks for the same meanwhile waits for it. */
   async get(digest: string, options: GetPathInfoOptions = {}): Promise<PathInfo | undefined> {
     const narInfo = await this.#narInfo(digest, options)
@@ -114,10 +120,6 @@ export class BinaryCache implements PathInfoService, Archives {
   async *list(): AsyncGenerator<PathInfo, void, undefined> {
     const reason = "it answers questions about store paths, but does not say which it has"
     throw new CastoreError({ code: "invalid", field: `the binary cache ${this.#files.shown("")}`, reason })
-  }
-
-  has(path: StorePath, options: CallOptions = {}): Promise<boolean> {
-    return this.#narInfos.has(path.digest, options)
   }
 
   async fetch(

@@ -1,5 +1,6 @@
 import { CastoreError, type CallOptions } from "@tvix-ts/castore"
 import { closeAll } from "../close-all.ts"
+import { hasEach } from "../path-info/has-each.ts"
 import type { GetPathInfoOptions, PathInfoService } from "../path-info/service.ts"
 import type { Store } from "../store.ts"
 import { PRIORITY } from "./cache-info.ts"
@@ -46,6 +47,9 @@ class FirstPathInfos implements PathInfoService {
   describe(digest: string, options?: CallOptions): ReturnType<PathInfoService["describe"]> {
     return this.#ask(options, ({ pathInfos }) => pathInfos.describe(digest, options))
   }
+
+  has: PathInfoService["has"] = (digests, options) =>
+    hasEach(digests, async (digest) => (await this.describe(digest, options)) !== undefined)
 
   put: PathInfoService["put"] = (pathInfo, options) => this.#stores[0].pathInfos.put(pathInfo, options)
   putMany: PathInfoService["putMany"] = (pathInfos, options) => this.#stores[0].pathInfos.putMany(pathInfos, options)

@@ -139,21 +139,27 @@ describe("uses", () => {
   const touched = (store: LocalStore, { digest }: StorePath): number =>
     [...store.pathInfos.rows()].find((row) => row.digest === digest)!.touched
 
-  test("are noted by those who serve, and not too often", async (t) => {
-    const { store, paths } = await fill(t)
-    const { a, d } = paths as Record<"a" | "d", StorePath>
-    const before = touched(store, a)
-    await store.pathInfos.get(a.digest)
-    assert.equal(touched(store, a), before)
-    await store.castore.startWriting()
-    const start = Date.now()
-    await Promise.all([a, d].map(({ digest }) => store.pathInfos.describe(digest)))
-    assert.ok(touched(store, a) >= start && touched(store, d) >= start)
-    const minutesAgo = Date.now() - 20 * 60_000
-    sql(store, `UPDATE path_infos SET touched = ${minutesAgo}`)
-    await store.pathInfos.get(a.digest)
-    assert.equal(touched(store, a), minutesAgo)
-  })
+  type Ask = (store: LocalStore, digests: readonly string[]) => Promise<unknown>
+  for (const [name, ask] of [
+    ["describe", ({ pathInfos }, digests) => Promise.all(digests.map((digest) => pathInfos.describe(digest)))],
+    ["has", ({ pathInfos }, digests) => pathInfos.has(digests)],
+  ] satisfies [string, Ask][]) {
+    test(`are noted by those who serve, and not too often: ${name}`, async (t) => {
+      const { store, paths } = await fill(t)
+      const { a, d } = paths as Record<"a" | "d", StorePath>
+      const before = touched(store, a)
+      await ask(store, [a.digest])
+      assert.equal(touched(store, a), before)
+      await store.castore.startWriting()
+      const start = Date.now()
+      await ask(store, [a.digest, d.digest])
+      assert.ok(touched(store, a) >= start && touched(store, d) >= start)
+      const minutesAgo = Date.now() - 20 * 60_000
+      sql(store, `UPDATE path_infos SET touched = ${minutesAgo}`)
+      await ask(store, [a.digest])
+      assert.equal(touched(store, a), minutesAgo)
+    })
+  }
 
   test("are noted by those who have put something", async (t) => {
     const { store, paths } = await fill(t)

@@ -31,6 +31,12 @@ export function cachePathInfoService(
     async describe(digest, options) {
       return (await near.describe(digest, options)) ?? far.describe(digest, options)
     },
+    async has(digests, options) {
+      const asked = [...digests]
+      const isNear = await near.has(asked, options)
+      const others = asked.filter((digest) => !isNear.has(digest))
+      return others.length === 0 ? isNear : isNear.union(await far.has(others, options))
+    },
     async put(pathInfo, options) {
       const { requires = [], ...nearOptions } = options ?? {}
       if (!readOnly) return near.put(await far.put(pathInfo, options), nearOptions)

@@ -22,6 +22,15 @@ export function memoryPathInfoService(): PathInfoService {
   return {
     get,
     describe: get,
+    async has(digests, options) {
+      options?.signal?.throwIfAborted()
+      const there = new Set<string>()
+      for (const digest of digests) {
+        checkStoreDigest(digest, "digest")
+        if (stored.has(digest)) there.add(digest)
+      }
+      return there
+    },
     async put(pathInfo, options) {
       options?.signal?.throwIfAborted()
       checkPathInfo(pathInfo)

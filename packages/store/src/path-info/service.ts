@@ -32,6 +32,11 @@ export interface PathInfoService {
    */
   describe(digest: string, options?: CallOptions): Promise<PathDescription | undefined>
   /**
+   * Which of `digests` are there: of many, faster than {@link describe} tells it. One that is damaged may be among them, which
+   * is noticed when it is asked for.
+   */
+  has(digests: Iterable<string>, options?: CallOptions): Promise<ReadonlySet<string>>
+  /**
    * Stores it, in place of the one that was there; durable when it resolves. The result is what is stored now, which may have
    * more signatures.
    */

@@ -3,6 +3,7 @@ import { S3Objects, type S3Options } from "@tvix-ts/castore/s3"
 import { ahead } from "../ahead.ts"
 import { checkStoreDigest } from "../path-info/check.ts"
 import { encodePathInfo } from "../path-info/codec.ts"
+import { hasEach } from "../path-info/has-each.ts"
 import type { PathInfo } from "../path-info/path-info.ts"
 import { putInOrder } from "../path-info/put-in-order.ts"
 import { requireThere } from "../path-info/require-there.ts"
@@ -48,6 +49,14 @@ class S3PathInfos implements PathInfoService {
 
   describe(digest: string, options?: CallOptions): Promise<PathInfo | undefined> {
     return this.get(digest, options)
+  }
+
+  has(digests: Iterable<string>, options: CallOptions = {}): Promise<Set<string>> {
+    return hasEach(digests, async (digest) => {
+      options.signal?.throwIfAborted()
+      checkStoreDigest(digest, "digest")
+      return (await this.#objects.head(nameOf(digest), options)) !== undefined
+    })
   }
 
   async put(pathInfo: PathInfo, { requires = [], ...options }: PutPathInfoOptions = {}): Promise<PathInfo> {

@@ -163,6 +163,7 @@ export function testPathInfoService(backend: string, open: () => Promise<OpenPat
     test("refuses to look up what is no digest", async () => {
       for (const digest of ["", "0".repeat(31), "0".repeat(33), "e".repeat(32), "\0".repeat(32)]) {
         await assert.rejects(service.get(digest), isInvalid)
+        await assert.rejects(service.has([exampleStorePath("path").digest, digest]), isInvalid)
       }
     })
 
@@ -245,6 +246,18 @@ export function testPathInfoService(backend: string, open: () => Promise<OpenPat
       await service.putMany([])
     })
 
+    test("tells of many which are there", async () => {
+      const [there, absent] = [0, 1].map((n) =>
+        Array.from({ length: 1200 }, (_, i) => examplePathInfo(`${n} ${i}`)),
+      ) as [PathInfo[], PathInfo[]]
+      await service.putMany(there)
+      const digestsOf = (pathInfos: readonly PathInfo[]): string[] => pathInfos.map(({ storePath }) => storePath.digest)
+      const asked = [...digestsOf(absent), ...digestsOf(there), ...digestsOf(there.slice(0, 5))]
+      assert.deepEqual([...(await service.has(asked))].sort(), digestsOf(there).sort())
+      assert.deepEqual(await service.has(digestsOf(absent)), new Set())
+      assert.deepEqual(await service.has([]), new Set())
+    })
+
     test("the same path twice among many: the last is what is stored", async () => {
       const last = examplePathInfo("path", { narSize: 2 })
       await service.putMany([examplePathInfo("path", { narSize: 1 }), last])
@@ -288,6 +301,7 @@ export function testPathInfoService(backend: string, open: () => Promise<OpenPat
       await assert.rejects(service.put(pathInfo, { signal }), reason)
       await assert.rejects(service.putMany([pathInfo], { signal }), reason)
       await assert.rejects(service.get(pathInfo.storePath.digest, { signal }), reason)
+      await assert.rejects(service.has([pathInfo.storePath.digest], { signal }), reason)
       assert.equal(await service.get(pathInfo.storePath.digest), undefined)
       await service.put(pathInfo)
       await assert.rejects(all(service, { signal }), reason)

@@ -11,6 +11,7 @@ import {
 } from "@tvix-ts/protos"
 import { checkLength, checkStoreDigest, NAR_HASH_LENGTH } from "../../path-info/check.ts"
 import { decodePathInfo, messageOfPathInfo, pathInfoOfMessage } from "../../path-info/codec.ts"
+import { hasEach } from "../../path-info/has-each.ts"
 import { messageOfNode, sizeOfMessage } from "../../path-info/node-message.ts"
 import type { PathInfo } from "../../path-info/path-info.ts"
 import { putInOrder } from "../../path-info/put-in-order.ts"
@@ -67,6 +68,10 @@ class GrpcPathInfoService implements PathInfoService {
 
   describe(digest: string, options?: CallOptions): Promise<PathInfo | undefined> {
     return this.get(digest, options)
+  }
+
+  has(digests: Iterable<string>, options?: CallOptions): Promise<Set<string>> {
+    return hasEach(digests, async (digest) => (await this.get(digest, options)) !== undefined)
   }
 
   async put(pathInfo: PathInfo, { requires = [], ...options }: PutPathInfoOptions = {}): Promise<PathInfo> {

@@ -258,7 +258,7 @@ describe("who we are", () => {
   ] as const) {
     test(`is not told with ${name}`, async () => {
       const store = openServer(options, { env: { HOME: dir, ...env } })
-      const putting = store.archives!.has({ digest: "0".repeat(32), name: "x" })
+      const putting = store.pathInfos.has(["0".repeat(32)])
       await assert.rejects(putting, (error) => problem("invalid", reason)(error) && !String(error).includes("s3cret"))
     })
   }

@@ -55,6 +55,7 @@ export class LocalPathInfoService implements PathInfoService {
   #notesUses = false
   // Prepared when they are first needed: whoever only reads may have nothing to write to.
   #reading: StatementSync | undefined
+  #looking: StatementSync | undefined
   #writing: StatementSync | undefined
 
   constructor(database: DatabaseSync, path: string, useAfterMs: number = USE_AFTER_MS) {
@@ -70,8 +71,26 @@ export class LocalPathInfoService implements PathInfoService {
     if (row === undefined) return undefined
     const pathInfo = decodeRow(digest, row["data"])
     if (pathInfo instanceof CastoreError) throw pathInfo
-    const isNoted = !this.#notesUses || Number(row["touched"]) > Date.now() - this.#useAfterMs
-    return isNoted || (await this.#use(digest)) ? pathInfo : undefined
+    return this.#isNoted(row) || (await this.#use(digest)) ? pathInfo : undefined
+  }
+
+  async has(digests: Iterable<string>, options: CallOptions = {}): Promise<Set<string>> {
+    options.signal?.throwIfAborted()
+    const there = new Set<string>()
+    const used: string[] = []
+    for (const digest of digests) {
+      checkStoreDigest(digest, "digest")
+      const row = this.#guard(() => {
+        this.#looking ??= this.#database.prepare("SELECT touched FROM path_infos WHERE digest = ?")
+        return this.#looking.get(digest)
+      })
+      if (row === undefined) continue
+      if (this.#isNoted(row)) there.add(digest)
+      else used.push(digest)
+    }
+    const isThere = await Promise.all(used.map((digest) => this.#use(digest)))
+    for (const [i, digest] of used.entries()) if (isThere[i] === true) there.add(digest)
+    return there
   }
 
   /**
@@ -181,6 +200,11 @@ export class LocalPathInfoService implements PathInfoService {
   /** Forgets the path info of `digest`, whatever it is. */
   delete(digest: string): void {
     this.#guard(() => this.#database.prepare("DELETE FROM path_infos WHERE digest = ?").run(digest))
+  }
+
+  /** Whether nobody needs to know that it was used now. */
+  #isNoted(row: Record<string, unknown>): boolean {
+    return !this.#notesUses || Number(row["touched"]) > Date.now() - this.#useAfterMs
   }
 
   /** Whether it is still there. All that are asked for in a turn of the event loop share a transaction. */

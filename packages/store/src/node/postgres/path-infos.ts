@@ -66,6 +66,21 @@ class PostgresPathInfos implements PathInfoService {
     return this.get(digest, options)
   }
 
+  async has(digests: Iterable<string>, options: CallOptions = {}): Promise<Set<string>> {
+    options.signal?.throwIfAborted()
+    const asked = [...new Set(digests)]
+    for (const digest of asked) checkStoreDigest(digest, "digest")
+    await this.#database.ready(TABLES)
+    const there = new Set<string>()
+    const query = `SELECT digest FROM ${this.#table} WHERE digest = ANY (string_to_array($1, ' '))`
+    for (let at = 0; at < asked.length; at += ROWS_MAX) {
+      // oxlint-disable-next-line no-await-in-loop -- the server has one processor for it, however many ask
+      const rows = await this.#database.read(query, [asked.slice(at, at + ROWS_MAX).join(" ")], options)
+      for (const row of rows) there.add(String(row["digest"]))
+    }
+    return there
+  }
+
   async put(pathInfo: PathInfo, { requires = [], ...options }: PutPathInfoOptions = {}): Promise<PathInfo> {
     options.signal?.throwIfAborted()
     encodePathInfo(pathInfo)
