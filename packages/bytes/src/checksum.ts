@@ -9,8 +9,8 @@ export function wordsOf({ buffer, byteOffset, byteLength }: Uint8Array): Int32Ar
 }
 
 /**
- * Writes the checksum of everything after the first {@link CHECKSUM_BYTES} there. One of its halves depends on each word in
- * a way that no change of another one of that half can undo.
+ * Writes the checksum of everything after the first {@link CHECKSUM_BYTES} there. Each word goes into one of its halves, so
+ * that a change of it alone always shows.
  *
  * @param bytes aligned to four, and a multiple of four
  */

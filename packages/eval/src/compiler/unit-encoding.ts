@@ -64,8 +64,7 @@ export function aligned(count: number): number {
 }
 
 /**
- * Many a program's first run does this for all of its files, before the engine has compiled it: plain loops, and no
- * functions for their bodies.
+ * Plain loops: a program's first run does this for all of its files, before the engine has compiled it.
  * @param digest the SHA-256 of the source's text
  */
 export function encodeUnit({ tables, source }: CompiledUnit, digest: Uint8Array): Uint8Array {
@@ -98,8 +97,9 @@ export function encodeUnit({ tables, source }: CompiledUnit, digest: Uint8Array)
   for (let i = 0; i < shapes.length; i++) numbers[at++] = addShape(shapes[i]!, records, strings)
   for (let i = 0; i < lineCount; i++) numbers[at++] = lineStarts[i + 1]! - lineStarts[i]!
   const { starts, text } = strings
-  numbers.set([codes.length, words.length, names.length, constants.length, shapes.length])
-  numbers.set([lineCount, starts.length, records.length], 5)
+  const inOrder = [codes, words, names, constants, shapes]
+  for (let i = 0; i < inOrder.length; i++) numbers[i] = inOrder[i]!.length
+  numbers.set([lineCount, starts.length, records.length], inOrder.length)
   return assemble([numbers, starts, records], bytesOf(text), source.length, digest)
 }
 
