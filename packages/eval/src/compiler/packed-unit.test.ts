@@ -15,6 +15,7 @@ import { memoryUnitCache, type UnitCache } from "../unit-cache.ts"
 import { compile, UndefinedVariable } from "./compile.ts"
 import type { CompiledUnit } from "./compiled-unit.ts"
 import { disassemble } from "./disassemble.ts"
+import { WORDS } from "./opcodes.ts"
 import { PackedTables, PackedUnit } from "./packed-unit.ts"
 import { encodeUnit } from "./unit-encoding.ts"
 
@@ -167,6 +168,12 @@ const program = fc.letrec<{ expr: string }>((tie) => {
   }
 }).expr
 
+/** What `text` evaluates to where the cache has `bytes` for it. */
+function runFrom(bytes: Uint8Array, text: string): string {
+  const cache = memoryUnitCache()
+  return run(text, { open: (kind) => ({ ...cache.open(kind), get: () => bytes }), flush() {} })
+}
+
 describe("damage", () => {
   const unit = compiled('let f = { a, b ? [ 1 2.5 ./c ] }@c: a + b.d or "x"; in map f [ { a = 1; } ]')!
   const bytes = encoded(unit)
@@ -186,6 +193,15 @@ describe("damage", () => {
   })
   test("another source's unit", () => assert.equal(PackedTables.read(bytes, digestOf("1")), undefined))
 
+  test("a code that is inside of itself", () => {
+    const text = "[ (__add 1 2) ]"
+    const list = compiled(text)!
+    const thunk = list.words.indexOf(WORDS.thunk)
+    assert.equal(list.words[thunk + 1], 1)
+    list.words[thunk + 1] = 0
+    assert.match(runFrom(encoded(list), text), /a unit is damaged: a code is in one that comes after it/)
+  })
+
   test("what somebody made, with the right checksum, comes to an end", () => {
     const text = unit.source.text
     fc.assert(
@@ -200,10 +216,8 @@ describe("damage", () => {
           for (const [at, number] of changes) numbers[at] = number
           copy.set(digest, 16)
           writeChecksum(copy)
-          const cache = memoryUnitCache()
-          const shelf = (kind: string) => ({ ...cache.open(kind), get: () => copy })
           try {
-            run(text, { open: shelf, flush() {} })
+            runFrom(copy, text)
           } catch (error) {
             // As a bug of ours would be: told, and the end.
             assert.ok(error instanceof Error)

@@ -3,7 +3,7 @@ import type { Position } from "../positions.ts"
 import { instructions, OPS, WORDS, type Op } from "../compiler/opcodes.ts"
 import type { RuntimeObserver, Site } from "../observe/observer.ts"
 import { Lambda, Thunk, type Forced, type Value } from "../value.ts"
-import type { Exec } from "./code.ts"
+import type { Code, Exec, LambdaCode } from "./code.ts"
 import { forceSlot } from "./force-slot.ts"
 import { slotReader, type Frame, type Slot } from "./frame.ts"
 import type { LoadedUnit } from "./load.ts"
@@ -68,6 +68,18 @@ export class Binder implements EarlyBinder {
   position(): Position {
     return this.loaded.position(this.word())
   }
+  code(): Code {
+    return this.loaded.code(this.#inner())
+  }
+  lambda(): LambdaCode {
+    return this.loaded.lambda(this.#inner())
+  }
+  /** What is written in a code comes after it: even a unit that is damaged does not go round in circles. */
+  #inner(): number {
+    const index = this.word()
+    if (index <= this.#codeIndex) throw new RangeError("a unit is damaged: a code is in one that comes after it")
+    return index
+  }
   /** Reads a `text` operand. */
   text(): () => string {
     const from = this.word()
@@ -119,7 +131,7 @@ export class Binder implements EarlyBinder {
       case LAZY_SLOT:
         return new LazyOperand(undefined, this.slot(), undefined)
       default:
-        return new LazyOperand(this.loaded.code(this.word()), undefined, undefined)
+        return new LazyOperand(this.code(), undefined, undefined)
     }
   }
 
@@ -154,7 +166,7 @@ export class Binder implements EarlyBinder {
     const op = this.word()
     switch (op) {
       case LAMBDA: {
-        const code = this.loaded.lambda(this.word())
+        const code = this.lambda()
         return (frame) => new Lambda(code, frame)
       }
       case CONSTANT: {

@@ -24,7 +24,7 @@ export function bindVariable(b: Binder): Exec {
 }
 
 export function bindLambda(b: Binder): Exec {
-  const code = b.loaded.lambda(b.word())
+  const code = b.lambda()
   return (frame) => new Lambda(code, frame)
 }
 
@@ -35,7 +35,7 @@ export function bindPosition(b: Binder): Exec {
 
 /** An expression that was cut out of its surroundings because they were too deep. */
 export function bindNested(b: Binder): Exec {
-  const code = b.loaded.code(b.word())
+  const code = b.code()
   return (frame) => runCode(code, frame)
 }
 
