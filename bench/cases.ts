@@ -20,7 +20,7 @@ export interface Case {
   readonly memoryTarget?: number
   /** How often ours is run before anything is measured, to fill its caches. */
   readonly rehearsals?: number
-  /** Whether each run of ours finds its caches empty, and fills them. */
+  /** Whether each run finds its caches and stores empty, and fills them. */
   readonly fills?: boolean
   /** Whether ours runs in the process of `tvix warm`, whose memory counts. */
   readonly served?: boolean
@@ -56,9 +56,13 @@ const PACKAGES = 200
 
 /**
  * Derivations of the package set at `nixpkgs`: one of its packages with no cache, with empty ones that are filled, with the
- * bytecode cache, and as it was evaluated before; and many of them. Then the first and the others in the process of `tvix warm`.
+ * bytecode cache, and as it was evaluated before; and many of them. Then the first and the others in the process of
+ * `tvix warm`; and the one written to a store, for the first time and again.
+ *
+ * @param folder for stores that are filled: emptied with the caches
+ * @param kept for those that stay
  */
-export function nixpkgsCases(nixpkgs: string): Case[] {
+export function nixpkgsCases(nixpkgs: string, folder: string, kept: string): Case[] {
   const path = JSON.stringify(nixpkgs)
   const inMemory = ["--store", "dummy://?read-only=false", "--read-write-mode"]
   const file = ["--eval", nixpkgs, "-A", "git.drvPath"]
@@ -89,6 +93,10 @@ export function nixpkgsCases(nixpkgs: string): Case[] {
   }
   const git = typed("git", `(import ${path} {}).git.drvPath`, 1.15)
   const packages = typed(`${names.length} packages`, many, 1.2)
+  const written = (name: string, stores: string): Case => {
+    const invocation = (store: string): Invocation => ({ args: [nixpkgs, "-A", "git", "--store", join(stores, store)] })
+    return { name, ours: invocation("ours"), theirs: invocation("theirs") }
+  }
   const served = (each: Case): Case => ({ ...each, name: `${each.name}, warm`, rehearsals: WARM, served: true })
   return [
     cold,
@@ -97,6 +105,8 @@ export function nixpkgsCases(nixpkgs: string): Case[] {
     { name: "git again", ours: { args: file }, ...fileCase, rehearsals: 1 },
     packages,
     ...[cold, git, packages].map(served),
+    { ...written("git, written", folder), fills: true },
+    { ...written("git, written again", kept), rehearsals: 1 },
   ]
 }
 

@@ -4,13 +4,13 @@
  *
  *     npm run bench -- [--only NAME] [--runs N] [--nixpkgs PATH] [--json] [--command "WORDS"]
  *
- * With --nixpkgs also derivations of the package set at PATH, alone and in the process of `tvix warm`.
+ * With --nixpkgs also derivations of the package set at PATH, alone and in the process of `tvix warm`, and into stores.
  *
  * Medians of N runs (default 5) after one that is not timed, which checks the result, warms the caches and measures
  * memory. C++ Nix is found as scripts/oracle.ts says; `--command` measures another binary in place of ours.
  */
 import { spawnSync } from "node:child_process"
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import process from "node:process"
@@ -50,14 +50,19 @@ process.on("exit", () => {
   warm("stop")
   rmSync(caches, { recursive: true, force: true })
 })
-/** Those of a case that fills them. */
+/** Those of a case that fills them, and stores. */
 const empty = join(caches, "empty")
+
+const makeEmpty = (): void => {
+  rmSync(empty, { recursive: true, force: true })
+  mkdirSync(empty)
+}
 
 const rows: Row[] = []
 let failures = 0
 const cases = [
   ...programCases(),
-  ...(options.nixpkgs === undefined || options.only === "" ? [] : nixpkgsCases(options.nixpkgs)),
+  ...(options.nixpkgs === undefined || options.only === "" ? [] : nixpkgsCases(options.nixpkgs, empty, caches)),
 ].filter(({ name }) => options.only === undefined || name === options.only)
 if (cases.length === 0) {
   console.error(`no such program: ${options.only}`)
@@ -72,6 +77,7 @@ for (const each of cases) {
   }
   const invocation: Invocation =
     each.fills === true ? { ...each.ours, env: { ...each.ours.env, TVIX_CACHE_DIR: empty } } : each.ours
+  if (each.fills === true) makeEmpty()
   for (let i = 0; i < (each.rehearsals ?? 0); i++) wallTime(ours, invocation)
   const mine = await peakMemory([...ours, ...invocation.args], environment(invocation), invocation.input)
   const other = await peakMemory([...theirs, ...each.theirs.args], environment(each.theirs), each.theirs.input)
@@ -83,7 +89,7 @@ for (const each of cases) {
   }
   const times = { ours: [] as number[], theirs: [] as number[] }
   for (let i = 0; i < runs; i++) {
-    if (each.fills === true) rmSync(empty, { recursive: true, force: true })
+    if (each.fills === true) makeEmpty()
     times.ours.push(wallTime(ours, invocation))
     times.theirs.push(wallTime(theirs, each.theirs))
   }
