@@ -49,7 +49,7 @@ export class WorldRecorder {
     if (!this.#repeatable || this.#world.stamp === undefined) return undefined
     const contents: (readonly [string, FileStamp])[] = []
     for (const [path, known] of this.#contents) {
-      // Unchanged from well before the evaluation began until it was asked for: what has it later, is what was seen.
+      // Unchanged from well before the evaluation began until it was asked for: what has it later is what was seen.
       const stamp = known ?? this.#world.stamp(path)
       if (stamp === undefined || !isSettled(stamp, this.#begun)) return undefined
       contents.push([path, stamp])
@@ -137,7 +137,7 @@ export class WorldRecorder {
     }
   }
 
-  /** Contents that were read before or after changed meanwhile have another stamp in the end than the first. */
+  /** The first stamp counts: what was read before a change, and again after it, must not be found to be the same later. */
   #seen(path: string, stamp?: FileStamp): void {
     if (!this.#contents.has(path)) this.#contents.set(path, stamp)
   }

@@ -92,7 +92,7 @@ export function encodeUnit({ tables, source }: CompiledUnit, digest: Uint8Array)
     const constant = constants[i]!
     numbers[at++] = kindOf(constant)
     // Hardly any text is met twice, and to look for it makes a name of it.
-    numbers[at++] = typeof constant === "string" ? strings.append(constant) : strings.add(textOf(constant))
+    numbers[at++] = typeof constant === "string" ? strings.append(constant) : strings.add(textOfConstant(constant))
   }
   for (let i = 0; i < shapes.length; i++) numbers[at++] = addShape(shapes[i]!, records, strings)
   for (let i = 0; i < lineCount; i++) numbers[at++] = lineStarts[i + 1]! - lineStarts[i]!
@@ -164,7 +164,7 @@ function kindOf(constant: Constant): number {
   if (constant instanceof PathLiteral) return constant.begins ? CONSTANT_KIND.pathBeginning : CONSTANT_KIND.path
   return constant === null ? CONSTANT_KIND.null : CONSTANT_KIND.emptyList
 }
-function textOf(constant: Exclude<Constant, string>): string {
+function textOfConstant(constant: Exclude<Constant, string>): string {
   if (typeof constant === "number" || typeof constant === "bigint") return String(constant)
   if (constant instanceof NixFloat) return String(constant.value)
   return constant instanceof PathLiteral ? constant.text : ""
