@@ -12,17 +12,25 @@ const nodeOf = (path: readonly string[], names: readonly string[], parent?: Node
 })
 
 describe("queue", () => {
-  test("a worker keeps what is next to each other, and goes into what it found first", () => {
+  test("a worker keeps what is next to each other, outer sets first, then larger ones", () => {
     const queue = new Queue()
-    const [mine] = [queue.join(), queue.join()] as const
-    const root = nodeOf([], ["a", "b", "c", "d"])
-    const inner = nodeOf(["a"], ["x", "y"])
-    queue.put(mine, { node: root, from: 0, to: 4 })
+    const mine = queue.join()
+    const root = nodeOf([], ["a", "b", "c"])
+    const small = nodeOf(["a"], ["x", "y"])
+    const large = nodeOf(["b"], ["x", "y", "z"])
+    const inside = nodeOf(["a", "x"], ["1", "2", "3", "4"])
+    queue.put(mine, { node: root, from: 0, to: 3 })
     assert.deepEqual(queue.take(mine, 1), { node: root, from: 0, to: 1 })
-    queue.put(mine, { node: inner, from: 0, to: 2 })
-    assert.deepEqual(queue.take(mine, 9), { node: inner, from: 0, to: 2 })
-    assert.deepEqual(queue.take(mine, 2), { node: root, from: 1, to: 3 })
-    assert.equal(queue.length, 1)
+    queue.put(mine, { node: inside, from: 0, to: 4 })
+    queue.put(mine, { node: large, from: 0, to: 3 })
+    queue.put(mine, { node: small, from: 0, to: 2 })
+    const next = (): unknown => ({ next: queue.next(mine), taken: queue.take(mine, 2) })
+    assert.deepEqual(next(), { next: root, taken: { node: root, from: 1, to: 3 } })
+    assert.deepEqual(next(), { next: large, taken: { node: large, from: 0, to: 2 } })
+    assert.deepEqual(next(), { next: large, taken: { node: large, from: 2, to: 3 } })
+    assert.deepEqual(next(), { next: small, taken: { node: small, from: 0, to: 2 } })
+    assert.equal(queue.length, 4)
+    assert.deepEqual(next(), { next: inside, taken: { node: inside, from: 0, to: 2 } })
   })
 
   test("who has nothing takes the later half of what another has", () => {
@@ -47,17 +55,23 @@ describe("queue", () => {
     assert.deepEqual(queue.take(other, 9), { node: root, from: 6, to: 7 })
   })
 
-  test("of one in the middle of a set, others get what is outside of it", () => {
+  test("of one who has several sets, others get a whole one that he is not at", () => {
     const queue = new Queue()
     const [mine, other] = [queue.join(), queue.join()]
     const root = nodeOf([], ["a", "b", "c", "d"])
-    const inner = nodeOf(["a"], ["x", "y", "z"])
-    queue.put(mine, { node: root, from: 1, to: 4 })
-    queue.put(mine, { node: inner, from: 0, to: 3 })
-    assert.deepEqual(queue.take(other, 9), { node: root, from: 2, to: 4 })
-    assert.deepEqual(queue.take(other, 9), { node: root, from: 1, to: 2 })
-    assert.deepEqual(queue.take(other, 9), { node: inner, from: 1, to: 3 })
-    assert.deepEqual(queue.take(mine, 9), { node: inner, from: 0, to: 1 })
+    const [x, y] = [nodeOf(["a"], ["1", "2", "3"]), nodeOf(["b"], ["1", "2"])]
+    queue.put(mine, { node: root, from: 0, to: 4 })
+    queue.take(mine, 2)
+    queue.put(mine, { node: y, from: 0, to: 2 })
+    queue.put(mine, { node: x, from: 2, to: 3 })
+    queue.put(mine, { node: x, from: 0, to: 1 })
+    assert.deepEqual(queue.take(other, 9), { node: x, from: 0, to: 1 })
+    assert.deepEqual(queue.take(other, 9), { node: x, from: 2, to: 3 })
+    assert.deepEqual(queue.take(other, 9), { node: y, from: 0, to: 2 })
+    assert.deepEqual(queue.take(other, 9), { node: root, from: 3, to: 4 }, "there is only one left")
+    assert.deepEqual(queue.take(mine, 9), { node: root, from: 2, to: 3 })
+    assert.equal(queue.next(other), undefined)
+    assert.equal(queue.take(other, 9), undefined)
   })
 
   test("what one worker knows is for nobody else, until it is gone", () => {

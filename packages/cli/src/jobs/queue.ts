@@ -1,7 +1,8 @@
 /**
- * Which attributes are still to be looked at, and who looks at them. Neighbours stay with one worker, since they share what
- * they need, most of all the fixed point of the set they are in; a worker that has nothing left takes a half
- * from another. Attributes that one worker knows already are bound to it: to others they would be work.
+ * Which attributes are still to be looked at, and who looks at them. Outer sets come first, since they tell of others,
+ * then larger ones: what is left in the end is small. The attributes of a set stay with one worker, since they share what
+ * they need, most of all the fixed point of the set; a worker that has nothing left takes a set from another, and a half of
+ * one only if there is no other. Attributes that one worker knows already are bound to it: to others they would be work.
  */
 
 /** A set that was gone into. */
@@ -24,6 +25,11 @@ export interface Range {
 
 const lengthOf = ({ from, to }: Range): number => to - from
 
+/** Whether the attributes of `a` are to be looked at before those of `b`. */
+function isBefore({ node: a }: Range, { node: b }: Range): boolean {
+  return a.path.length < b.path.length || (a.path.length === b.path.length && a.names.length > b.names.length)
+}
+
 /** An attribute of a set. */
 export interface Attribute {
   readonly node: Node
@@ -33,7 +39,9 @@ export interface Attribute {
 /** What one worker has before it. */
 export class Share {
   /** The last one is the next. */
-  readonly ranges: Range[] = []
+  ranges: Range[] = []
+  /** The set that it took from last. */
+  at: Node | undefined
   /** What nobody else takes. */
   readonly bound: Range[] = []
   /** Attributes in `bound`. */
@@ -66,7 +74,8 @@ export class Queue {
   /** Attributes that are to be looked at next by the worker of `share`. */
   put(share: Share, range: Range): void {
     if (lengthOf(range) === 0) return
-    share.ranges.push(range)
+    const before = share.ranges.findLastIndex((each) => !isBefore(each, range))
+    share.ranges.splice(before + 1, 0, range)
     this.#length += lengthOf(range)
   }
 
@@ -91,18 +100,25 @@ export class Queue {
     return taken
   }
 
-  /** At most `count` attributes of one set for the worker of `share`; undefined if there are none at all. */
-  take(share: Share, count: number): Range | undefined {
+  /** The set that the worker of `share` takes from next; undefined if nobody has anything. */
+  next(share: Share): Node | undefined {
     if (share.ranges.length === 0) this.#steal(share)
+    return share.ranges.at(-1)?.node
+  }
+
+  /** At most `count` attributes of the set that is {@link next}. */
+  take(share: Share, count: number): Range | undefined {
+    this.next(share)
     const taken = takeLast(share.ranges, count)
-    if (taken !== undefined) this.#length -= lengthOf(taken)
+    if (taken === undefined) return undefined
+    share.at = taken.node
+    this.#length -= lengthOf(taken)
     return taken
   }
 
   /**
-   * Moves the half that would be last of the outermost range of the one who has most, and turns it round: two workers of one
-   * set come from its two ends and meet, and each has neighbours only. What is inside of the sets that he is at stays with him:
-   * it would be half done twice.
+   * Moves the next of the sets that the one who has most is not at. If he has only one set, it is the half that would be last,
+   * turned round: two workers of one set come from its two ends and meet, and each has neighbours only.
    */
   #steal(thief: Share): void {
     let victim: Share | undefined
@@ -110,11 +126,19 @@ export class Queue {
       if (share !== thief && share.length > (victim?.length ?? 0)) victim = share
     }
     if (victim === undefined) return
-    const range = victim.ranges[0]!
+    const { ranges, at } = victim
+    const set = ranges.findLast(({ node }) => node !== at)?.node
+    const isAll = ranges.every(({ node }) => node === set)
+    if (set !== undefined && !isAll) {
+      thief.ranges = ranges.filter(({ node }) => node === set)
+      victim.ranges = ranges.filter(({ node }) => node !== set)
+      return
+    }
+    const range = ranges[0]!
     const { node, backwards = false } = range
     const stolen = cut(range, Math.ceil(lengthOf(range) / 2), !backwards)
     thief.ranges.push({ node, ...stolen, backwards: !backwards })
-    if (lengthOf(range) === 0) victim.ranges.shift()
+    if (lengthOf(range) === 0) ranges.shift()
   }
 }
 

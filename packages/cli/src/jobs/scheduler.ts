@@ -8,15 +8,12 @@ import { errorRecord } from "./record.ts"
 import { NO_TWIN, type Answer, type SetNames } from "./protocol.ts"
 import { Queue, type Attribute, type Node, type Range, type Share } from "./queue.ts"
 import { Twins } from "./twins.ts"
-import { WorkerProcess, type End } from "./worker-process.ts"
+import { WorkerProcess, type End, type WorkerBounds } from "./worker-process.ts"
 import { orderedOutput, unorderedOutput, type ResultOutput } from "./output.ts"
 
-export interface SchedulerOptions {
+export interface SchedulerOptions extends WorkerBounds {
   /** Of the command line: what workers read. */
   readonly words: readonly string[]
-  readonly workers: number
-  /** Of each. */
-  readonly memoryMiB: number
   readonly ordered: boolean
   /** Whether derivations are printed when their worker says that they are in the store, and not before. */
   readonly writes: boolean
@@ -52,7 +49,7 @@ const BATCH_MS = 100
 const BATCH_LENGTH_MAX = 128
 /** A batch is at most this part of what each worker has left, so that all come to an end together. */
 const BATCH_SHARE = 4
-/** Before anything is known. */
+/** Before anything is known of a set: they differ by a thousand times. */
 const MS_PER_ATTRIBUTE = 20
 /** Workers that die before they have evaluated the program: after so many in a row, more will not help. */
 const DEATHS_AT_START_MAX = 2
@@ -75,8 +72,6 @@ class Seat {
   deaths = 0
   /** What it has found and not yet written. */
   held: Result[] = []
-  /** A running mean. */
-  msPerAttribute = MS_PER_ATTRIBUTE
   /** Bytes in use. */
   memory = 0
 
@@ -106,6 +101,8 @@ export class Scheduler {
   readonly #twins = new Twins<WorkerProcess>()
   readonly #suspects: Suspect[] = []
   readonly #seats: Seat[] = []
+  /** How long the attributes of a set have taken: a running mean. */
+  readonly #msPerAttribute = new WeakMap<Node, number>()
   readonly #totals = { done: 0, known: 1, derivations: 0, failed: 0, replaced: 0 }
   readonly #finished = Promise.withResolvers<Totals>()
   #deathsAtStart = 0
@@ -136,8 +133,8 @@ export class Scheduler {
   #start(seat: Seat): void {
     seat.ready = false
     seat.fresh = true
-    const { words, memoryMiB, message } = this.#options
-    const worker = new WorkerProcess(words, memoryMiB, {
+    const { words, message } = this.#options
+    const worker = new WorkerProcess(words, this.#options, {
       message,
       answer: (answer) => {
         if (!this.#over && seat.process === worker) this.#orFail(() => this.#take(seat, answer))
@@ -289,7 +286,8 @@ export class Scheduler {
     const { batch, batchLength, since } = seat
     const done = batchLength - (batch!.to - batch!.from)
     if (done > 0 && !seat.batchIsBound) {
-      seat.msPerAttribute = (seat.msPerAttribute + (performance.now() - since) / done) / 2
+      const { node } = batch!
+      this.#msPerAttribute.set(node, (this.#msOf(node) + (performance.now() - since) / done) / 2)
     }
     seat.memory = Number(memory)
     seat.batch = undefined
@@ -305,7 +303,7 @@ export class Scheduler {
     seat.deaths = 0
     const bound = this.#queue.takeBound(seat.share, BATCH_LENGTH_MAX)
     seat.batchIsBound = bound !== undefined
-    const batch = bound ?? this.#suspect(seat) ?? this.#queue.take(seat.share, this.#batchLength(seat))
+    const batch = bound ?? this.#suspect(seat) ?? this.#nextBatch(seat)
     if (batch !== undefined) {
       const { node, from, to } = batch
       seat.batch = { node, from, to }
@@ -335,9 +333,15 @@ export class Scheduler {
     this.#replace(seat)
   }
 
-  #batchLength({ msPerAttribute }: Seat): number {
+  #nextBatch({ share }: Seat): Range | undefined {
+    const node = this.#queue.next(share)
+    if (node === undefined) return undefined
     const fair = Math.ceil(this.#queue.length / (BATCH_SHARE * this.#seats.length))
-    return Math.max(1, Math.min(Math.floor(BATCH_MS / msPerAttribute), BATCH_LENGTH_MAX, fair))
+    const length = Math.min(Math.floor(BATCH_MS / this.#msOf(node)), BATCH_LENGTH_MAX, fair)
+    return this.#queue.take(share, Math.max(1, length))
+  }
+  #msOf(node: Node): number {
+    return this.#msPerAttribute.get(node) ?? MS_PER_ATTRIBUTE
   }
 
   // -------------------------------------------------------------------------------------------- ends

@@ -3,7 +3,7 @@
  * more. Sets are gone into where they say `recurseForDerivations = true`, the root always; functions are called with
  * `--arg` and their defaults on the way; lists and everything else are passed over.
  */
-import { AttrSet, autoCall, type AutoArguments, type Forced } from "@tvix-ts/eval"
+import { AttrSet, autoCall, Thunk, type AutoArguments, type Forced } from "@tvix-ts/eval"
 import { fail, type Task } from "@tvix-ts/eval/builtins"
 import { NO_TWIN, type SetNames } from "./protocol.ts"
 import { derivationRecord, type FindDerivation, type RecordOptions } from "./record.ts"
@@ -69,7 +69,8 @@ export class Walk {
     const names = set.sortedNames()
     const twins = names.map((name, i) => {
       const value = set.get(name)!
-      if (typeof value !== "object" || value === null) return NO_TWIN
+      // Only these are work. A constant of the program is the same in all that share nothing else.
+      if (!(value instanceof Thunk || value instanceof AttrSet)) return NO_TWIN
       const number = this.#numbers.get(value)
       if (number === undefined && this.#numbers.size < NUMBERS_MAX) this.#numbers.set(value, this.#nextNumber + i)
       return number ?? NO_TWIN

@@ -1,5 +1,6 @@
 /** A worker as the command sees it: a process that is sent batches and answers in lines. */
 import { spawn, type ChildProcessByStdio } from "node:child_process"
+import { availableParallelism } from "node:os"
 import { extname } from "node:path"
 import type { Readable, Writable } from "node:stream"
 import { fileURLToPath } from "node:url"
@@ -9,6 +10,13 @@ import { formatRequest, LineReader, parseAnswer, ProtocolError, type Answer, typ
 export interface End {
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
+}
+
+export interface WorkerBounds {
+  /** What the process may take. */
+  readonly memoryMiB: number
+  /** How many there are, this one included. */
+  readonly workers: number
 }
 
 export interface WorkerEvents {
@@ -25,13 +33,10 @@ const LAST_WORDS = /\n?<--- Last few GCs --->|FATAL ERROR: /
 export class WorkerProcess {
   readonly #child: ChildProcessByStdio<Writable, Readable, Readable>
 
-  /**
-   * @param words of the command line
-   * @param memoryMiB what the process may take
-   */
-  constructor(words: readonly string[], memoryMiB: number, events: WorkerEvents) {
+  /** @param words of the command line */
+  constructor(words: readonly string[], bounds: WorkerBounds, events: WorkerEvents) {
     const program = fileURLToPath(new URL(`./jobs-worker${extname(import.meta.url)}`, import.meta.url))
-    const child = spawn(process.execPath, [...engineFlags(memoryMiB), program], { stdio: ["pipe", "pipe", "pipe"] })
+    const child = spawn(process.execPath, [...engineFlags(bounds), program], { stdio: ["pipe", "pipe", "pipe"] })
     this.#child = child
     const reader = new LineReader((line) => events.answer(parseAnswer(line)))
     child.stdout.on("data", (bytes: Buffer) => {
@@ -79,14 +84,17 @@ export class WorkerProcess {
   }
 }
 
-/** What a process takes besides the old generation of its heap: the young one, compiled code, the runtime. */
-const BESIDES_MIB = 160
+/** What a process takes besides its heap: compiled code, the runtime. */
+const BESIDES_MIB = 96
 
 /**
- * Of a young generation, MiB: it begins as small as the launcher has it, which suits the first seconds, and grows. A heap of gigabytes
- * is looked through at each of its collections, which then had better be few.
+ * Of a young generation, MiB, of which there are two halves: it begins as small as the launcher has it, which suits the first
+ * seconds, and grows. A heap of gigabytes is looked through at each of its collections, which then had better be few.
  */
-const YOUNG_MIB = 32
+const YOUNG_MIB = 64
+/** Where all is to take less than {@link SMALL_MIB}. */
+const YOUNG_SMALL_MIB = 32
+const SMALL_MIB = 1024
 
 /**
  * What the old generation may grow to before it is looked through, MiB: what is in there is in use, mostly. V8 takes half of
@@ -95,8 +103,12 @@ const YOUNG_MIB = 32
 const INITIAL_OLD_MIB = 65_536
 
 /** Our own flags, `--conditions=source` among them, with a heap of another size. */
-function engineFlags(memoryMiB: number): readonly string[] {
+function engineFlags({ memoryMiB, workers }: WorkerBounds): readonly string[] {
   const own = process.execArgv.filter((flag) => !/^--(?:max-old-space-size|input-type|test)/.test(flag))
-  const old = [`--initial-old-space-size=${INITIAL_OLD_MIB}`, `--max-old-space-size=${memoryMiB - BESIDES_MIB}`]
-  return [...own, `--max-semi-space-size=${YOUNG_MIB}`, ...old]
+  const young = memoryMiB < SMALL_MIB ? YOUNG_SMALL_MIB : YOUNG_MIB
+  const old = memoryMiB - 2 * young - BESIDES_MIB
+  const heap = [`--max-semi-space-size=${young}`, `--initial-old-space-size=${INITIAL_OLD_MIB}`]
+  // Threads that compile and collect would take turns with the other workers.
+  const threads = workers < availableParallelism() ? [] : ["--single-threaded"]
+  return [...own, ...heap, `--max-old-space-size=${old}`, ...threads]
 }
