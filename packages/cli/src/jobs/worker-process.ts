@@ -108,7 +108,7 @@ function engineFlags({ memoryMiB, workers }: WorkerBounds): readonly string[] {
   const young = memoryMiB < SMALL_MIB ? YOUNG_SMALL_MIB : YOUNG_MIB
   const old = memoryMiB - 2 * young - BESIDES_MIB
   const heap = [`--max-semi-space-size=${young}`, `--initial-old-space-size=${INITIAL_OLD_MIB}`]
-  // Threads that compile and collect would take turns with the other workers.
+  // More threads that compile and collect would take turns with the other workers.
   const threads = workers < availableParallelism() ? [] : ["--single-threaded"]
   return [...own, ...heap, `--max-old-space-size=${old}`, ...threads]
 }
