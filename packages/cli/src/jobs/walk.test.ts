@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { AttrSet, Evaluation, makeGlobals, type Forced } from "@tvix-ts/eval"
+import { AttrSet, Evaluation, makeGlobals } from "@tvix-ts/eval"
 import { SourceFile } from "@tvix-ts/syntax"
 import { NO_TWIN } from "./protocol.ts"
 import { Walk, type Found } from "./walk.ts"
@@ -8,7 +8,7 @@ import { Walk, type Found } from "./walk.ts"
 /** What a walk says of the sets at some paths of `program`, in their order. */
 async function walked(program: string, paths: readonly (readonly string[])[]): Promise<Found[]> {
   const evaluation = new Evaluation({}, makeGlobals)
-  const root = await evaluation.run<Forced>(evaluation.load(new SourceFile("test", program), "/"))
+  const root = await evaluation.run(evaluation.load(new SourceFile("test", program), "/"))
   assert.ok(root instanceof AttrSet)
   const walk = new Walk(root, {
     forceRecurse: true,
