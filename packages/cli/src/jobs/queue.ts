@@ -74,8 +74,8 @@ export class Queue {
   /** Attributes that are to be looked at next by the worker of `share`. */
   put(share: Share, range: Range): void {
     if (lengthOf(range) === 0) return
-    const before = share.ranges.findLastIndex((each) => !isBefore(each, range))
-    share.ranges.splice(before + 1, 0, range)
+    const at = share.ranges.findLastIndex((each) => !isBefore(each, range)) + 1
+    share.ranges.splice(at, 0, range)
     this.#length += lengthOf(range)
   }
 
@@ -108,10 +108,10 @@ export class Queue {
 
   /** At most `count` attributes of the set that is {@link next}. */
   take(share: Share, count: number): Range | undefined {
-    this.next(share)
-    const taken = takeLast(share.ranges, count)
-    if (taken === undefined) return undefined
-    share.at = taken.node
+    const node = this.next(share)
+    if (node === undefined) return undefined
+    const taken = takeLast(share.ranges, count)!
+    share.at = node
     this.#length -= lengthOf(taken)
     return taken
   }
@@ -128,9 +128,9 @@ export class Queue {
     if (victim === undefined) return
     const { ranges, at } = victim
     const set = ranges.findLast(({ node }) => node !== at)?.node
-    const isAll = ranges.every(({ node }) => node === set)
-    if (set !== undefined && !isAll) {
-      thief.ranges = ranges.filter(({ node }) => node === set)
+    const whole = ranges.filter(({ node }) => node === set)
+    if (whole.length > 0 && whole.length < ranges.length) {
+      thief.ranges = whole
       victim.ranges = ranges.filter(({ node }) => node !== set)
       return
     }
